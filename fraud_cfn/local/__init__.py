@@ -1,0 +1,100 @@
+"""A local AWS endpoint on 127.0.0.1, on which the whole template deploys.
+
+It is ministack with handlers of our own for the CloudFormation types that it lacks
+(`handlers.py`). It runs in a process of its own that ends with the one that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from fraud_cfn.config import REGION
+
+ACCOUNT = "111122223333"
+
+
+class EndpointError(Exception):
+    """The endpoint does not start: one line, why and what to do."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A running endpoint; holds nothing before the first deployment."""
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point the AWS command line and SDKs here."""
+        bypass = {name: os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")}
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,  # a key of twelve digits names the account
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **{name: f"{value},127.0.0.1".lstrip(",") for name, value in bypass.items()},
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of that service, whatever the caller's own AWS settings are."""
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="local",  # noqa: S106 - not a secret: nothing checks it
+        )
+
+
+@contextmanager
+def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
+    """Run an endpoint until the block ends, or this process does, in whatever way.
+
+    `port` 0 takes a free one. `pace` is the seconds that every resource takes to
+    create, update or delete, for somebody to watch. Raises `EndpointError`.
+    """
+    command = [sys.executable, "-m", "fraud_cfn.local.server", str(port), str(pace)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert server.stdout  # noqa: S101 - for the type checker: it is a pipe
+            url = server.stdout.readline().strip()  # printed once it answers
+            if not url:
+                server.wait()
+                raise EndpointError(_last_line(log))
+            yield Endpoint(url)
+        finally:
+            server.kill()
+            server.communicate()
+
+
+def seed(endpoint: Endpoint, suffix: str) -> None:
+    """Put the two secrets there that the environment `suffix` expects to find."""
+    secrets = endpoint.client("secretsmanager")
+    database = json.dumps({"username": "fraud_admin", "password": "local-only"})
+    secrets.create_secret(Name=f"fraud-database-{suffix}", SecretString=database)
+    secrets.create_secret(Name=f"fraud-api-keys-{suffix}", SecretString="local-only")  # noqa: S106
+
+
+def _last_line(log: IO[str]) -> str:
+    log.seek(0)
+    lines = log.read().strip().splitlines()
+    return lines[-1] if lines else "The local endpoint ended without a word; run 'make clean install'"

@@ -1,0 +1,53 @@
+"""`python -m fraud_cfn.local`: runs the local endpoint until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from contextlib import suppress
+
+from fraud_cfn.local import EndpointError, endpoint, seed
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        with suppress(KeyboardInterrupt), endpoint(arguments.port, arguments.pace) as running:
+            for suffix in arguments.seed:
+                seed(running, suffix)
+            print("# A local AWS endpoint. In another terminal:")
+            for name, value in running.environment.items():
+                print(f"export {name}={value}")
+            print("# Ctrl-C stops it; nothing of it stays.", flush=True)
+            threading.Event().wait()
+    except EndpointError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fraud_cfn.local", description="Run a local AWS endpoint."
+    )
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument(
+        "--seed",
+        metavar="SUFFIX",
+        action="append",
+        default=[],
+        help="put that environment's two secrets there",
+    )
+    parser.add_argument(
+        "--pace",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="how long each resource takes (default: no time)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
