@@ -20,6 +20,10 @@ from fraud_cfn.config import REGION
 
 ACCOUNT = "111122223333"
 
+# An SSM parameter of this name fails that resource's next creation, update or deletion,
+# once; its value is the reason.
+FAILURE = "/fraud-local/fail/{stack}/{logical_id}"
+
 
 class EndpointError(Exception):
     """The endpoint does not start: one line, why and what to do."""
@@ -56,6 +60,11 @@ class Endpoint:
             aws_secret_access_key="local",  # noqa: S106 - not a secret: nothing checks it
         )
 
+    def fail(self, stack: str, logical_id: str, reason: str) -> None:
+        """Let that resource's next creation, update or deletion fail, once, for that reason."""
+        name = FAILURE.format(stack=stack, logical_id=logical_id)
+        self.client("ssm").put_parameter(Name=name, Value=reason, Type="String", Overwrite=True)
+
 
 @contextmanager
 def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
@@ -91,7 +100,7 @@ def seed(endpoint: Endpoint, suffix: str) -> None:
     secrets = endpoint.client("secretsmanager")
     database = json.dumps({"username": "fraud_admin", "password": "local-only"})
     secrets.create_secret(Name=f"fraud-database-{suffix}", SecretString=database)
-    secrets.create_secret(Name=f"fraud-api-keys-{suffix}", SecretString="local-only")  # noqa: S106
+    secrets.create_secret(Name=f"fraud-api-keys-{suffix}", SecretString="local-only")
 
 
 def _last_line(log: IO[str]) -> str:

@@ -40,6 +40,12 @@ def main(port: int, pace: float) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
+    from fraud_cfn.local import handlers, operations, services
+
+    services.register()
+    handlers.register()
+    operations.register(pace)
+
     async def ready() -> None:
         print(f"http://127.0.0.1:{port}", flush=True)
         await asyncio.Event().wait()  # for ever: the end is _end_with_input
@@ -57,9 +63,7 @@ def _listen(port: int) -> socket.socket:
         listener.bind(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a port"
-        sys.exit(
-            f"Port {port} of 127.0.0.1 cannot be used ({reason.lower()}): name another, or none for a free one"
-        )
+        sys.exit(f"Port {port} of 127.0.0.1 cannot be used ({reason.lower()}): name another one")
     listener.listen()
     return listener
 

@@ -1,0 +1,81 @@
+"""How stack operations run here: at a pace to watch, with failures on request, with AWS's events.
+
+CloudFormation reports no event for a resource that an update leaves alone, and CREATE
+events for one that it adds; ministack reports an update of every resource.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from ministack.services import ssm
+from ministack.services.cloudformation import stacks
+
+from fraud_cfn.local import FAILURE
+
+_add_event = stacks._add_event
+_provision_resource = stacks._provision_resource
+_update_resource = stacks._update_resource
+_delete_resource = stacks._delete_resource
+
+_held: dict[
+    tuple[str, str], str
+] = {}  # (stack, logical id) → stack id: an update not yet known to do anything
+_added: set[tuple[str, str]] = set()  # (stack, logical id): created by an update
+
+
+def register(pace: float) -> None:
+    """Change ministack's stack operations, once, before it serves; `pace` in seconds for each resource."""
+    stacks._add_event = _event
+    stacks._provision_resource = partial(_provision, pace)
+    stacks._update_resource = partial(_update, pace)
+    stacks._delete_resource = partial(_delete, pace)
+    if pace:  # on a thread each, so that others are served meanwhile
+        stacks._runs_on_worker_thread = lambda _: True
+
+
+def _event(
+    stack_id: str, stack: str, logical_id: str, kind: str, status: str, *rest: Any, **named: Any
+) -> None:
+    key = (stack, logical_id)
+    if status == "UPDATE_IN_PROGRESS" and not rest and not named:
+        _held[key] = stack_id
+        return
+    if _held.pop(key, None) and status == "UPDATE_COMPLETE":
+        return  # nothing about it changed
+    if key in _added and status in ("UPDATE_COMPLETE", "UPDATE_FAILED"):
+        _added.remove(key)
+        status = status.replace("UPDATE", "CREATE")
+    _add_event(stack_id, stack, logical_id, kind, status, *rest, **named)
+
+
+def _provision(pace: float, kind: str, logical_id: str, props: Any, stack: str) -> Any:
+    if (stack, logical_id) in _held:
+        _added.add((stack, logical_id))
+    _begin(pace, stack, logical_id, kind, "CREATE_IN_PROGRESS")
+    return _provision_resource(kind, logical_id, props, stack)
+
+
+def _update(
+    pace: float, kind: str, identifier: str, old: Any, new: Any, stack: str, logical_id: str, *rest: Any
+) -> Any:
+    if old != new:
+        _begin(pace, stack, logical_id, kind, "UPDATE_IN_PROGRESS")
+    return _update_resource(kind, identifier, old, new, stack, logical_id, *rest)
+
+
+def _delete(pace: float, kind: str, identifier: str, props: Any, stack: str, logical_id: str) -> Any:
+    _begin(pace, stack, logical_id, kind, "DELETE_IN_PROGRESS")
+    return _delete_resource(kind, identifier, props, stack, logical_id)
+
+
+def _begin(pace: float, stack: str, logical_id: str, kind: str, status: str) -> None:
+    if stack_id := _held.pop((stack, logical_id), None):
+        _add_event(stack_id, stack, logical_id, kind, status)
+    time.sleep(pace)
+    name = FAILURE.format(stack=stack, logical_id=logical_id)
+    if reason := ssm.resolve_parameter_value(name, None, decrypt=True):
+        ssm._delete_parameter({"Name": name})
+        raise ValueError(reason)
