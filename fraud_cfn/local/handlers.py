@@ -238,10 +238,12 @@ def _delete_query(identifier: str, _props: Properties) -> None:
 
 
 def _keep_repository(name: str, props: Properties) -> dict[str, Any]:
-    filters = props.get("ImageTagMutabilityExclusionFilters")
-    if filters:
-        shaped = _request("ecr", "PutImageTagMutability", {"ImageTagMutabilityExclusionFilters": filters})
-        ecr._repositories[name].update(shaped)
+    prefix = "ImageTagMutabilityExclusionFilter"
+    filters = [
+        {"filterType": declared[f"{prefix}Type"], "filter": declared[f"{prefix}Value"]}
+        for declared in props.get(f"{prefix}s", [])
+    ]
+    ecr._repositories[name]["imageTagMutabilityExclusionFilters"] = filters
     return {}
 
 

@@ -20,9 +20,7 @@ _provision_resource = stacks._provision_resource
 _update_resource = stacks._update_resource
 _delete_resource = stacks._delete_resource
 
-_held: dict[
-    tuple[str, str], str
-] = {}  # (stack, logical id) → stack id: an update not yet known to do anything
+_held: dict[tuple[str, str], str] = {}  # (stack, logical id) → stack id: perhaps unchanged
 _added: set[tuple[str, str]] = set()  # (stack, logical id): created by an update
 
 

@@ -40,11 +40,12 @@ def main(port: int, pace: float) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from fraud_cfn.local import handlers, operations, services
+    from fraud_cfn.local import change_sets, handlers, operations, services
 
     services.register()
     handlers.register()
     operations.register(pace)
+    change_sets.register()
 
     async def ready() -> None:
         print(f"http://127.0.0.1:{port}", flush=True)

@@ -42,7 +42,8 @@ def register() -> None:
 
 def register_scalable_target(data: Data) -> Response:
     key = _key(data)
-    arn = f"arn:aws:application-autoscaling:{get_region()}:{get_account_id()}:scalable-target/{uuid.uuid4().hex}"
+    owner = f"arn:aws:application-autoscaling:{get_region()}:{get_account_id()}"
+    arn = f"{owner}:scalable-target/{uuid.uuid4().hex}"
     target = _targets.get(key) or {"CreationTime": time.time(), "ScalableTargetARN": arn, "RoleARN": _role()}
     target.update(data)
     _targets[key] = target
