@@ -35,7 +35,7 @@ def register() -> None:
     for resource_type in _TAGGED:
         provisioners._STACK_TAG_PROPERTY[resource_type] = ("Tags", "list")
     _keep_forward_weights()
-    _show_cluster_details()
+    _show_kept_details()
 
 
 # ── Network ──────────────────────────────────────────────────────────────────
@@ -267,17 +267,22 @@ def _keep_instance(identifier: str, props: Properties) -> dict[str, Any]:
     return {}
 
 
-def _show_cluster_details() -> None:
-    """DescribeDBClusters shows the exported logs too."""
-    shown = rds._cluster_xml
+def _show_kept_details() -> None:
+    """Describe a repository's movable tags and a cluster's exported logs too."""
+    show_repository, show_cluster = ecr._repo_shape, rds._cluster_xml
 
-    def with_exports(cluster: dict[str, Any]) -> str:
+    def repository(record: dict[str, Any]) -> dict[str, Any]:
+        name = "imageTagMutabilityExclusionFilters"
+        return {**show_repository(record), name: record.get(name, [])}
+
+    def cluster(record: dict[str, Any]) -> str:
         exports = "".join(
-            f"<member>{name}</member>" for name in cluster.get("EnabledCloudwatchLogsExports", [])
+            f"<member>{name}</member>" for name in record.get("EnabledCloudwatchLogsExports", [])
         )
-        return f"{shown(cluster)}<EnabledCloudwatchLogsExports>{exports}</EnabledCloudwatchLogsExports>"
+        return f"{show_cluster(record)}<EnabledCloudwatchLogsExports>{exports}</EnabledCloudwatchLogsExports>"
 
-    rds._cluster_xml = with_exports
+    ecr._repo_shape = repository
+    rds._cluster_xml = cluster
 
 
 def _keep_forward_weights() -> None:

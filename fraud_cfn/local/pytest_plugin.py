@@ -1,0 +1,15 @@
+"""The fixture `endpoint`: one local endpoint for a whole test session, shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fraud_cfn import local
+
+
+@pytest.fixture(scope="session", name="endpoint")
+def start_endpoint() -> Iterator[local.Endpoint]:
+    with local.endpoint() as endpoint:
+        yield endpoint

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from fraud_cfn import local
+
+HOLD = """
+import time
+from fraud_cfn import local
+with local.endpoint() as running:
+    print(running.url, flush=True)
+    time.sleep(60)
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fraud_cfn.local", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def listens(url: str, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as client:
+        return client.connect_ex((host, urlsplit(url).port)) == 0
+
+
+def test_it_listens_on_the_loopback_address_only(endpoint: local.Endpoint) -> None:
+    assert listens(endpoint.url)
+    assert not listens(endpoint.url, "127.0.0.2")
+
+
+def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        url = owner.stdout.readline().strip()
+        assert listens(url)
+        owner.kill()
+    deadline = time.monotonic() + 10
+    while listens(url) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not listens(url)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_by_hand_it_prints_what_to_export_seeds_secrets_and_stops(stop: signal.Signals) -> None:
+    command = [sys.executable, "-m", "fraud_cfn.local", "--seed", "dev"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        printed = []
+        while not printed or "Ctrl-C" not in printed[-1]:
+            printed.append(process.stdout.readline().rstrip())
+        exported = dict(line.removeprefix("export ").split("=") for line in printed if "export" in line)
+        secrets = local.Endpoint(exported["AWS_ENDPOINT_URL"]).client("secretsmanager").list_secrets()
+        process.send_signal(stop)
+        assert process.stderr.read() == ""
+    assert {secret["Name"] for secret in secrets["SecretList"]} == {
+        "fraud-database-dev",
+        "fraud-api-keys-dev",
+    }
+    assert exported["AWS_REGION"] == "eu-central-1"
+    assert not listens(exported["AWS_ENDPOINT_URL"])
+
+
+def test_a_taken_port_is_one_line_and_exit_code_2(endpoint: local.Endpoint) -> None:
+    port = str(urlsplit(endpoint.url).port)
+    result = run("--port", port)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert (
+        result.stderr
+        == f"Port {port} of 127.0.0.1 cannot be used (address already in use): name another one\n"
+    )
+
+
+def test_what_is_no_port_is_one_line_and_exit_code_2() -> None:
+    result = run("--port", "70000")
+    assert result.returncode == 2
+    assert result.stderr == "Port 70000 of 127.0.0.1 cannot be used (not a port): name another one\n"
+
+
+def test_the_environment_keeps_a_proxy_out_of_the_way(
+    endpoint: local.Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    assert endpoint.environment["NO_PROXY"] == "example.org,127.0.0.1"
+    assert endpoint.environment["AWS_ENDPOINT_URL"] == endpoint.url

@@ -1,0 +1,143 @@
+"""How stack operations run: change sets, events, failures and their rollback."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from fraud_cfn import local
+from fraud_cfn.local import Endpoint
+
+from .conftest import NewStack, Stack
+
+CONDITIONAL = """
+Parameters: {Second: {Type: String, Default: "false"}}
+Conditions: {HasSecond: !Equals [!Ref Second, "true"]}
+Resources:
+  First: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${AWS::StackName}-first"}}
+  Second:
+    Type: AWS::SQS::Queue
+    Condition: HasSecond
+    Properties: {QueueName: !Sub "${AWS::StackName}-second"}
+"""
+
+
+def changes(described: dict[str, list[dict[str, dict[str, str]]]]) -> set[tuple[str, str]]:
+    listed = [change["ResourceChange"] for change in described["Changes"]]
+    return {(change["LogicalResourceId"], change["Action"]) for change in listed}
+
+
+def test_a_condition_that_begins_to_hold_adds_its_resource_and_one_that_ends_removes_it(
+    new_stack: NewStack,
+) -> None:
+    stack = new_stack(CONDITIONAL)
+    assert changes(stack.change("CREATE")) == {("First", "Add")}
+    assert stack.deploy("CREATE") == "CREATE_COMPLETE"
+    assert changes(stack.change("UPDATE", Second="true")) == {("Second", "Add")}
+    assert stack.deploy("UPDATE", Second="true") == "UPDATE_COMPLETE"
+    assert changes(stack.change("UPDATE")) == {("Second", "Remove")}
+    assert stack.deploy("UPDATE") == "UPDATE_COMPLETE"
+    assert stack.physical_ids.keys() == {"First"}
+
+
+def test_a_change_set_without_changes_fails_with_cloudformations_words(new_stack: NewStack) -> None:
+    stack = new_stack(CONDITIONAL)
+    stack.deploy("CREATE")
+    described = stack.change("UPDATE")
+    assert described["Status"] == "FAILED"
+    assert described["StatusReason"].startswith("The submitted information didn't contain changes.")
+
+
+def test_an_update_reports_the_changed_resources_only(new_stack: NewStack) -> None:
+    stack = new_stack(CONDITIONAL)
+    stack.deploy("CREATE")
+    before = len(stack.events())
+    stack.deploy("UPDATE", Second="true")
+    assert [(logical_id, status) for logical_id, status, _ in stack.events(before)] == [
+        (stack.name, "UPDATE_IN_PROGRESS"),
+        ("Second", "CREATE_IN_PROGRESS"),
+        ("Second", "CREATE_COMPLETE"),
+        (stack.name, "UPDATE_COMPLETE"),
+    ]
+
+
+def test_a_creation_that_fails_halfway_rolls_back_and_leaves_nothing(
+    endpoint: Endpoint, new_stack: NewStack
+) -> None:
+    stack = new_stack()
+    endpoint.fail(stack.name, "CpuScaling", "no such metric")
+    assert stack.deploy("CREATE") == "ROLLBACK_COMPLETE"
+    assert [(i, r) for i, s, r in stack.events() if s == "CREATE_FAILED"] == [
+        ("CpuScaling", "no such metric")
+    ]
+    suffix = stack.fixed["Suffix"]
+    assert (
+        endpoint.client("logs").describe_log_groups(logGroupNamePrefix=f"/ecs/small-{suffix}")["logGroups"]
+        == []
+    )
+    assert not endpoint.client("ecs").describe_clusters(clusters=[f"small-{suffix}"])["clusters"]
+
+
+def test_a_stack_whose_creation_rolled_back_can_only_be_deleted(
+    endpoint: Endpoint, new_stack: NewStack
+) -> None:
+    stack = new_stack(CONDITIONAL)
+    endpoint.fail(stack.name, "First", "no")
+    stack.deploy("CREATE")
+    with pytest.raises(stack.cloudformation.exceptions.ClientError, match="ROLLBACK_COMPLETE state"):
+        stack.change("UPDATE", Second="true")
+    with pytest.raises(
+        stack.cloudformation.exceptions.ClientError, match="already exists and cannot be created"
+    ):
+        stack.change("CREATE")
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_an_update_that_fails_goes_back_to_the_previous_version(
+    endpoint: Endpoint, new_stack: NewStack
+) -> None:
+    stack = new_stack()
+    stack.deploy("CREATE")
+    endpoint.fail(stack.name, "Target", "throttled")
+    assert stack.deploy("UPDATE", Enabled="true", Tag="v2") == "UPDATE_ROLLBACK_COMPLETE"
+    assert ("Target", "UPDATE_FAILED", "throttled") in stack.events()
+    name = f"small-{stack.fixed['Suffix']}"
+    (service,) = endpoint.client("ecs").describe_services(cluster=name, services=[name])["services"]
+    assert service["taskDefinition"].endswith(f"{name}:1")
+    assert service["desiredCount"] == 0
+    assert stack.deploy("UPDATE", Enabled="true", Tag="v2") == "UPDATE_COMPLETE"
+
+
+def test_a_deletion_that_fails_can_be_repeated(endpoint: Endpoint, new_stack: NewStack) -> None:
+    stack = new_stack(CONDITIONAL)
+    stack.deploy("CREATE")
+    endpoint.fail(stack.name, "First", "in use")
+    assert stack.delete() == "DELETE_FAILED"
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_deleting_one_stack_leaves_its_neighbour_whole(
+    endpoint: Endpoint, released: Stack, new_stack: NewStack
+) -> None:
+    neighbour = new_stack()
+    assert neighbour.deploy("CREATE", Enabled="true") == "CREATE_COMPLETE"
+    assert neighbour.delete() == "DELETE_COMPLETE"
+    assert released.described["StackStatus"] == "UPDATE_COMPLETE"
+    described = endpoint.client("ecr").describe_repositories()["repositories"]
+    names = [repository["repositoryName"] for repository in described]
+    assert f"small-{released.fixed['Suffix']}" in names
+    assert f"small-{neighbour.fixed['Suffix']}" not in names
+
+
+def test_at_a_pace_operations_can_be_watched() -> None:
+    with local.endpoint(pace=0.2) as slow:
+        stack = Stack(slow.client("cloudformation"), "Slow", CONDITIONAL, {})
+        described = stack.change("CREATE", Second="true")
+        stack.cloudformation.execute_change_set(ChangeSetName=described["ChangeSetId"])
+        seen = set()
+        while (status := stack.described["StackStatus"]) == "CREATE_IN_PROGRESS":
+            seen.add(stack.events()[-1][:2])
+            time.sleep(0.02)
+    assert status == "CREATE_COMPLETE"
+    assert seen >= {("First", "CREATE_IN_PROGRESS"), ("Second", "CREATE_IN_PROGRESS")}
