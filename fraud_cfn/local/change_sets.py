@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
+from xml.etree import ElementTree
 
 from ministack.services.cloudformation import _stacks, changesets, handlers
 from ministack.services.cloudformation.engine import _evaluate_conditions
 from ministack.services.cloudformation.helpers import _error, _p
 
 Params = dict[str, Any]
+Template = dict[str, Any]
 Response = tuple[int, Any, bytes]
 
 _ACTIONS = handlers._ACTION_HANDLERS
 _create = _ACTIONS["CreateChangeSet"]
+_describe = _ACTIONS["DescribeChangeSet"]
+_diff = changesets._diff_resources
 _resolve = changesets._resolve_props_for_diff
 
 
 def register() -> None:
     """Put the differences right, once, before it serves."""
     changesets._resolve_props_for_diff = _resolve_existing
+    changesets._diff_resources = _diff_with_values
     _ACTIONS["CreateChangeSet"] = _create_where_possible
+    _ACTIONS["DescribeChangeSet"] = _describe_with_values
     for name in ("ListChangeSets", "DescribeChangeSet", "ExecuteChangeSet"):
         _ACTIONS[name] = _by_name(_ACTIONS[name])
 
 
-def _resolve_existing(template: dict[str, Any], params: Params, *rest: Any) -> dict[str, Any]:
+def _resolve_existing(template: Template, params: Params, *rest: Any) -> Template:
     """Compare only the resources whose condition holds: one that begins to hold adds its resource."""
     resolved = _resolve(template, params, *rest)
     conditions = _evaluate_conditions(template, params) if template else {}
@@ -63,3 +72,77 @@ def _by_name(action: Any) -> Any:
         return action({**params, "StackName": [stack["StackName"]]} if stack else params)
 
     return found
+
+
+# ── Property values: before and after, where DescribeChangeSet is asked for them ──
+
+
+def _diff_with_values(old: Template, new: Template, *rest: Any) -> list[dict[str, Any]]:
+    changes = _diff(old, new, *rest)
+    for change in changes:
+        logical_id = change["ResourceChange"]["LogicalResourceId"]
+        sides = (template.get("Resources", {}).get(logical_id, {}) for template in (old, new))
+        change["_properties"] = tuple(side.get("Properties") or {} for side in sides)
+    return changes
+
+
+def _describe_with_values(params: Params) -> Response:
+    status, headers, body = _describe(params)
+    _, change_set = changesets._find_change_set(_p(params, "ChangeSetName"), _p(params, "StackName"))
+    if status >= 400 or not change_set or _p(params, "IncludePropertyValues") != "true":
+        return status, headers, body
+    root = ElementTree.fromstring(body)  # noqa: S314 - our own answer
+    space = root.tag.partition("}")[0] + "}"
+    ElementTree.register_namespace("", space.strip("{}"))
+    shown = root.findall(f".//{space}ResourceChange")
+    for element, change in zip(shown, change_set["Changes"], strict=True):
+        _add_values(element, space, *change["_properties"])
+    return status, headers, ElementTree.tostring(root)
+
+
+def _add_values(element: ElementTree.Element, space: str, before: Template, after: Template) -> None:
+    """A detail for each value that differs, and both sides as a whole."""
+    for name, side in (("BeforeContext", before), ("AfterContext", after)):
+        if side:
+            _append(element, space, {name: json.dumps({"Properties": side})})
+    details = element.find(f"{space}Details")
+    for detail in list(details if details is not None else ()):
+        name = detail.findtext(f"{space}Target/{space}Name")
+        if not name or details is None:
+            continue
+        details.remove(detail)
+        values = list(_differences(f"/Properties/{name}", before.get(name), after.get(name)))
+        for value in values or [
+            {"Path": f"/Properties/{name}", "AfterValue": "{{changeSet:KNOWN_AFTER_APPLY}}"}
+        ]:
+            shown = deepcopy(detail)
+            target = shown.find(f"{space}Target")
+            if target is not None:
+                _append(target, space, value)
+            details.append(shown)
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[dict[str, str]]:
+    """Path, BeforeValue, AfterValue and AttributeChangeType of every value that differs below `path`."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in {**before, **after}:
+            yield from _differences(f"{path}/{name}", before.get(name), after.get(name))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for position, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(f"{path}/{position}", old, new)
+    else:
+        kind = "Add" if before is None else "Remove" if after is None else "Modify"
+        sides = {"BeforeValue": before, "AfterValue": after}
+        texts = {name: _text(value) for name, value in sides.items() if value is not None}
+        yield {"Path": path, **texts, "AttributeChangeType": kind}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _append(element: ElementTree.Element, space: str, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        ElementTree.SubElement(element, f"{space}{name}").text = text

@@ -41,6 +41,20 @@ def test_a_condition_that_begins_to_hold_adds_its_resource_and_one_that_ends_rem
     assert stack.physical_ids.keys() == {"First"}
 
 
+def test_a_change_set_shows_values_before_and_after_where_it_is_asked_to(released: Stack) -> None:
+    change = released.change("UPDATE", Enabled="true", Tag="v3")
+    described = released.cloudformation.describe_change_set(
+        ChangeSetName=change["ChangeSetId"], IncludePropertyValues=True
+    )
+    resources = {c["ResourceChange"]["LogicalResourceId"]: c["ResourceChange"] for c in described["Changes"]}
+    image = resources["Task"]["Details"][0]["Target"]
+    assert image["Path"] == "/Properties/ContainerDefinitions/0/Image"
+    assert (image["BeforeValue"][-3:], image["AfterValue"][-3:]) == (":v2", ":v3")
+    assert resources["Task"]["Replacement"] == "True"
+    assert ":v3" in resources["Task"]["AfterContext"]
+    assert resources["Service"]["Details"][0]["Target"]["AfterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+
 def test_a_change_set_without_changes_fails_with_cloudformations_words(new_stack: NewStack) -> None:
     stack = new_stack(CONDITIONAL)
     stack.deploy("CREATE")
