@@ -1,0 +1,1 @@
+"""A production ECS Fargate platform for fraud detection, as one CloudFormation template."""
