@@ -1,0 +1,197 @@
+"""The way every change takes: change set, preview, guards, confirmation, execution, progress, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from fraud_cfn.deploy import changeset, guards, preview, stacks, traffic
+from fraud_cfn.deploy.changeset import ChangeSet
+from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
+from fraud_cfn.deploy.interrupts import undisturbed
+from fraud_cfn.deploy.outcome import Outcome, conclude
+from fraud_cfn.deploy.preview import Preview
+from fraud_cfn.deploy.session import Session, code_of
+from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.watch import watch
+from fraud_cfn.document import Document
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the user agreed to beforehand."""
+
+    yes: bool = False
+    replace: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How to run a change set once it is agreed on."""
+
+    rollback: bool = True
+    detach: bool = False
+    timeout: float = 5400  # seconds
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which environment, reached how, and the document that tells where its resources are defined."""
+
+    session: Session
+    suffix: str
+    document: Document
+
+    @property
+    def stack_name(self) -> str:
+        return stacks.name_of(self.suffix)
+
+    @property
+    def cloudformation(self) -> Any:
+        return self.session.client("cloudformation")
+
+
+@dataclass(frozen=True)
+class Review:
+    """A change set with what there is to say about it."""
+
+    change_set: ChangeSet
+    preview: Preview
+    warnings: tuple[str, ...] = field(default=())
+
+
+def carry_out(
+    place: Place,
+    stack: Stack | None,
+    request: Mapping[str, Any],
+    consent: Consent,
+    run: Execution,
+    console: Console,
+) -> Outcome:
+    """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one."""
+    with changeset.pending(place.cloudformation, place.stack_name, dict(request)) as one:
+        reviewed = review(place, stack, one.arn)
+        if reviewed is None:
+            console.say("No changes", "bold green")
+            return Outcome("unchanged", stack.arn if stack else "")
+        show(reviewed, console)
+        agree(place, stack, reviewed, consent, console)
+        with undisturbed():
+            execute(place, reviewed.change_set, run, new=stack is None)
+            one.settled = True
+    return follow(place, reviewed.change_set, run, console, new=stack is None)
+
+
+def review(place: Place, stack: Stack | None, arn: str) -> Review | None:
+    """Wait for the change set; `None` if there is nothing to change, `ChangeSetError` if it failed."""
+    change_set = changeset.wait(place.cloudformation, arn)
+    if change_set.empty:
+        return None
+    failures, warnings = changeset.findings(place.cloudformation, arn)
+    if change_set.status == "FAILED" or failures:
+        details = "".join(f"\n  {line}" for line in failures)
+        raise ChangeSetError(
+            f"CloudFormation rejects the change set: {change_set.reason or 'early validation failed'}{details}",
+            _where(failures, place.document) or "correct the template or the parameters, and run it again",
+        )
+    dangers = guards.dangers(change_set.changes, place.document.template["Resources"])
+    shown = preview.preview(change_set, stack.parameters if stack else None, dangers)
+    return Review(change_set, shown, tuple(warnings))
+
+
+def _where(failures: list[str], document: Document) -> str:
+    files = {document.defined_in.get(line.split(":")[0], "") for line in failures} - {""}
+    return f"see {', '.join(sorted(files))}" if files else ""
+
+
+def show(reviewed: Review, console: Console, *, result: bool = False) -> None:
+    console.lines(preview.text(reviewed.preview, console.width), result=result)
+    for line in reviewed.warnings:
+        console.warn(f"CloudFormation warns: {line}")
+
+
+def agree(place: Place, stack: Stack | None, reviewed: Review, consent: Consent, console: Console) -> None:
+    """Guards first, then the question."""
+    guard(place, stack, reviewed, consent)
+    console.confirm(
+        f"\nDeploy this to {place.stack_name}?",
+        yes=consent.yes,
+        otherwise="review the plan above, then run it again with --yes",
+    )
+
+
+def guard(place: Place, stack: Stack | None, reviewed: Review, consent: Consent) -> None:
+    """`RefusedError` for what nobody allowed by name, or what would turn traffic back."""
+    guards.refuse(reviewed.preview.dangers, replace=consent.replace, delete=consent.delete)
+    if stack is not None:
+        traffic.guard(place.session, stack, reviewed.change_set)
+
+
+def refusal(place: Place, stack: Stack | None, reviewed: Review, consent: Consent) -> RefusedError | None:
+    """What `guard` would raise."""
+    try:
+        guard(place, stack, reviewed, consent)
+    except RefusedError as refused:
+        return refused
+    return None
+
+
+def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -> None:
+    """Start it; from here on the stack goes on without us."""
+    options = {"RetainExceptOnCreate": True} if new and run.rollback else {}
+    try:
+        place.cloudformation.execute_change_set(
+            ChangeSetName=change_set.arn,
+            ClientRequestToken=_token(change_set),
+            DisableRollback=not run.rollback,
+            **options,
+        )
+    except ClientError as error:
+        code, said = code_of(error), error.response["Error"].get("Message", "")
+        if code in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
+            raise ChangeSetError(
+                "somebody deleted the change set meanwhile; nothing was changed", _again(place)
+            ) from error
+        if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
+            # An earlier try of this very call may have arrived although its answer got lost.
+            if changeset.executing(place.cloudformation, change_set.arn):
+                return
+            raise ChangeSetError(
+                f"the change set cannot be executed any more: {said}", _again(place)
+            ) from error
+        raise
+
+
+def _again(place: Place) -> str:
+    return f"run it again to see where the stack is now: {stacks.command('plan', place.suffix)}"
+
+
+def follow(place: Place, change_set: ChangeSet, run: Execution, console: Console, *, new: bool) -> Outcome:
+    """Watch an executed change set to its end and say how it ended."""
+    if run.detach:
+        console.say(f"{place.stack_name} is on its way; follow it: {stacks.command('deploy', place.suffix)}")
+        return Outcome("detached", change_set.stack_arn)
+    ended = watch(
+        place.cloudformation,
+        (place.stack_name, change_set.stack_arn),
+        _token(change_set),
+        console,
+        total=len(change_set.changes),
+        timeout=run.timeout,
+    )
+    outcome = conclude(
+        console, ended, place.suffix, "created" if new else "updated", place.document.defined_in
+    )
+    if outcome.exit or ended.stack is None:
+        return outcome
+    return Outcome(outcome.result, outcome.stack, data={"outputs": ended.stack.outputs})
+
+
+def _token(change_set: ChangeSet) -> str:
+    """The same for every try of one change set, so that a repeated call starts nothing twice."""
+    return change_set.arn.split(":changeSet/")[-1].split("/")[0]

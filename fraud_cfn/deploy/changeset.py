@@ -1,0 +1,300 @@
+"""Change sets: created under a unique name, read whole, addressed by ARN, and never left behind."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fraud_cfn.deploy import clock, stacks
+from fraud_cfn.deploy.errors import ChangeSetError, TimedOutError, UsageError
+from fraud_cfn.deploy.interrupts import undisturbed
+from fraud_cfn.deploy.session import code_of
+
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+_PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+_CREATION_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One property that changes; `before` and `after` are `None` where AWS does not tell."""
+
+    property: str
+    before: str | None
+    after: str | None
+    recreates: str  # Never | Conditionally | Always
+    cause: str  # the resource or parameter that the new value comes from, if any
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one resource."""
+
+    action: str  # Add | Modify | Remove | Import | Dynamic
+    logical_id: str
+    type: str
+    physical_id: str
+    replacement: str  # True | False | Conditional, empty unless modified
+    policy: str  # Delete, Retain, ReplaceAndDelete, …; empty where AWS does not tell
+    scope: tuple[str, ...]  # Properties, Tags, …
+    details: tuple[Detail, ...]
+
+    @property
+    def replaces(self) -> bool:
+        """It is made anew for certain, or may be."""
+        return self.action in ("Modify", "Dynamic") and self.replacement in ("True", "Conditional")
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set as reviewed."""
+
+    arn: str
+    stack_arn: str
+    stack_name: str
+    status: str
+    execution_status: str
+    reason: str
+    changes: tuple[Change, ...]
+    parameters: dict[str, str]
+    tags: dict[str, str]
+
+    @property
+    def empty(self) -> bool:
+        """No changes, by AWS's own verdict: an empty list alone may still change outputs."""
+        return self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
+
+
+def unique_name() -> str:
+    """Unique, starts with a letter, sorts by time."""
+    return f"fraud-cfn-{clock.utc():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+@contextmanager
+def pending(cloudformation: Any, stack_name: str, request: dict[str, Any]) -> Iterator[_Pending]:
+    """A new change set that is deleted at the end, with the empty stack it brought, unless it was
+    executed or kept; also when Ctrl-C hits while AWS is still creating it."""
+    one = _Pending(cloudformation, stack_name, unique_name(), request.get("ChangeSetType") == "CREATE")
+    try:
+        one.create(request)
+        yield one
+    finally:
+        if not one.settled:
+            with undisturbed():
+                one.discard()
+
+
+class _Pending:
+    """A change set between its creation and its execution."""
+
+    def __init__(self, cloudformation: Any, stack_name: str, name: str, new_stack: bool) -> None:
+        self._cloudformation = cloudformation
+        self._stack_name = stack_name
+        self._name = name
+        self._new_stack = new_stack
+        self.arn = ""
+        self.settled = False  # executed, or kept on purpose
+
+    def create(self, request: dict[str, Any]) -> None:
+        asked = {"StackName": self._stack_name, "ChangeSetName": self._name, "ClientToken": self._name}
+        try:
+            self.arn = self._cloudformation.create_change_set(**asked, **request)["Id"]
+        except ClientError as error:
+            code, said = code_of(error), error.response["Error"].get("Message", "")
+            if code == "AlreadyExistsException" and "ChangeSet" in said:
+                # An earlier try of this very call arrived although its answer got lost.
+                self.arn = self._cloudformation.describe_change_set(
+                    StackName=self._stack_name, ChangeSetName=self._name
+                )["ChangeSetId"]
+            elif code in ("ValidationError", "InsufficientCapabilitiesException", "LimitExceededException"):
+                raise ChangeSetError(f"CloudFormation does not take the change set: {said}") from error
+            else:
+                raise
+
+    def discard(self) -> None:
+        """Delete it, waiting until AWS lets it go; never hides what made us give it up."""
+        try:
+            for _ in range(30):
+                if self._delete():
+                    break
+                clock.sleep(1)
+            if self._new_stack:
+                self._delete_shell()
+        except (ClientError, BotoCoreError):
+            return
+
+    def _delete(self) -> bool:
+        address = (
+            {"ChangeSetName": self.arn}
+            if self.arn
+            else {
+                "ChangeSetName": self._name,
+                "StackName": self._stack_name,
+            }
+        )
+        try:
+            self._cloudformation.delete_change_set(**address)
+        except ClientError as error:
+            # Still being created: AWS refuses until it is done.
+            return code_of(error) not in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException")
+        return True
+
+    def _delete_shell(self) -> None:
+        """A CREATE change set brings an empty stack; it goes unless somebody else has a change set on it."""
+        stack = stacks.find(self._cloudformation, self._stack_name)
+        if stack is None or stack.status != "REVIEW_IN_PROGRESS":
+            return
+        for _ in range(10):
+            others = self._cloudformation.list_change_sets(StackName=stack.arn)["Summaries"]
+            if not others:
+                self._cloudformation.delete_stack(StackName=stack.arn)
+                return
+            if any(one["ChangeSetName"] != self._name for one in others):
+                return
+            clock.sleep(1)
+
+
+def wait(cloudformation: Any, arn: str) -> ChangeSet:
+    """Wait until AWS has worked out the changes, then read them with property values."""
+    pace, deadline = clock.Pace(), clock.now() + _CREATION_SECONDS
+    plain = _describe(cloudformation, arn)
+    while plain.status in _PENDING:
+        if clock.now() > deadline:
+            raise TimedOutError("CloudFormation did not finish the change set in ten minutes", "run it again")
+        pace.wait()
+        plain = _describe(cloudformation, arn)
+    if plain.status != "CREATE_COMPLETE" or not any(c.action != "Add" for c in plain.changes):
+        return plain  # nothing that has a value before
+    valued = _describe(cloudformation, arn, IncludePropertyValues=True)
+    known = {change.logical_id: change for change in valued.changes}
+    # With values AWS leaves out resources it cannot value, and says so in the reason only.
+    return replace(plain, changes=tuple(known.get(c.logical_id, c) for c in plain.changes))
+
+
+def reviewed(cloudformation: Any, arn: str, stack_name: str) -> ChangeSet:
+    """An existing change set that is to be executed as it was reviewed."""
+    if ":changeSet/" not in arn:
+        raise UsageError(f"{arn!r} is not the ARN of a change set", "'plan --keep' prints one")
+    try:
+        change_set = wait(cloudformation, arn)
+    except ClientError as error:
+        if code_of(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException", "ValidationError"):
+            raise ChangeSetError(f"the change set {arn} is gone", "plan again") from error
+        raise
+    if change_set.stack_name != stack_name:
+        raise UsageError(
+            f"that change set is for {change_set.stack_name}, not {stack_name}", "name its environment"
+        )
+    if change_set.execution_status != "AVAILABLE":
+        raise ChangeSetError(
+            f"the change set cannot be executed any more ({change_set.execution_status}"
+            f"{': ' + change_set.reason if change_set.reason else ''})",
+            "the stack has changed since; plan again",
+        )
+    return change_set
+
+
+def executing(cloudformation: Any, arn: str) -> bool:
+    """Whether the change set is being executed, or was."""
+    return _describe(cloudformation, arn).execution_status in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+
+
+def findings(cloudformation: Any, arn: str) -> tuple[list[str], list[str]]:
+    """What early validation found about a change set: failures and warnings, one line each.
+
+    Empty where the caller may not ask: a missing permission never hides the cause.
+    """
+    failures: list[str] = []
+    warnings: list[str] = []
+    try:
+        for page in cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn):
+            for event in page["OperationEvents"]:
+                if event.get("EventType") == "VALIDATION_ERROR":
+                    text = _finding(event)
+                    into = warnings if event.get("ValidationFailureMode") == "WARN" else failures
+                    if text not in into:
+                        into.append(text)
+    except (ClientError, BotoCoreError):
+        pass
+    return failures, warnings
+
+
+def _finding(event: dict[str, Any]) -> str:
+    where = event.get("LogicalResourceId", "")
+    path = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
+    return f"{where}: {event.get('ValidationStatusReason', event.get('ValidationName', ''))}{path}"
+
+
+def _describe(cloudformation: Any, arn: str, **options: Any) -> ChangeSet:
+    """Every page of DescribeChangeSet."""
+    first: dict[str, Any] | None = None
+    changes: list[Change] = []
+    token: dict[str, str] = {}
+    while first is None or token:
+        page = cloudformation.describe_change_set(ChangeSetName=arn, **options, **token)
+        first = first or page
+        changes += [_change(c["ResourceChange"]) for c in page.get("Changes", ()) if "ResourceChange" in c]
+        token = {"NextToken": page["NextToken"]} if page.get("NextToken") else {}
+    return ChangeSet(
+        arn=first["ChangeSetId"],
+        stack_arn=first["StackId"],
+        stack_name=first["StackName"],
+        status=first["Status"],
+        execution_status=first.get("ExecutionStatus", ""),
+        reason=first.get("StatusReason", ""),
+        changes=tuple(changes),
+        parameters={
+            p["ParameterKey"]: p.get("ParameterValue", "")
+            for p in first.get("Parameters", ())
+            if "ParameterKey" in p
+        },
+        tags={t["Key"]: t["Value"] for t in first.get("Tags", ())},
+    )
+
+
+def _change(change: dict[str, Any]) -> Change:
+    return Change(
+        action=change["Action"],
+        logical_id=change["LogicalResourceId"],
+        type=change.get("ResourceType", ""),
+        physical_id=change.get("PhysicalResourceId", ""),
+        replacement=change.get("Replacement", ""),
+        policy=change.get("PolicyAction", ""),
+        scope=tuple(change.get("Scope", ())),
+        details=_details(change.get("Details", ())),
+    )
+
+
+def _details(details: Any) -> tuple[Detail, ...]:
+    """One per property: AWS repeats a property for its static and its dynamic evaluation."""
+    found: dict[str, Detail] = {}
+    for one in details:
+        target = one.get("Target", {})
+        path = target.get("Path", "").removeprefix("/Properties/").replace("/", ".")
+        name = path or target.get("Name") or target.get("Attribute", "")
+        detail = Detail(
+            name,
+            target.get("BeforeValue"),
+            target.get("AfterValue"),
+            target.get("RequiresRecreation", "Never"),
+            one.get("CausingEntity", ""),
+        )
+        before = found.get(name)
+        found[name] = _merged(before, detail) if before else detail
+    return tuple(found.values())
+
+
+def _merged(one: Detail, other: Detail) -> Detail:
+    """The most that either evaluation knows, and the worse of what they fear."""
+    return Detail(
+        one.property,
+        one.before if one.before is not None else other.before,
+        one.after if one.after is not None else other.after,
+        max(one.recreates, other.recreates, key=("Never", "Conditionally", "Always").index),
+        one.cause or other.cause,
+    )

@@ -1,0 +1,200 @@
+"""The command line: arguments and the last line. Imports boto3 only once there is something to ask."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fraud_cfn.deploy.errors import DeployError, Exit
+
+if TYPE_CHECKING:
+    from fraud_cfn.deploy.console import Console
+    from fraud_cfn.deploy.outcome import Outcome
+
+_HEAD = "Deploy the platform and operate it. ENV is the environment's suffix: dev, staging, pr-12."
+_EPILOG = """examples:
+  fraud-cfn plan dev                                what a deployment would change
+  fraud-cfn deploy dev                              deploy the committed template
+  fraud-cfn start dev                               go live, once the images are pushed
+  fraud-cfn release dev --service api --tag v1.2    a new image
+  fraud-cfn destroy dev                             delete it all, and prove it
+
+'fraud-cfn VERB --help' shows each verb's options and examples. 'python -m fraud_cfn.deploy' is the same.
+
+exit codes: 0 done or no changes, 1 failed and rolled back cleanly, 2 usage, credentials or template,
+3 plan has changes (--exit-code), 4 declined or nobody to ask, 5 change set rejected, nothing changed,
+6 the stack needs recovery, 7 destructive change refused, 124 timed out, 130 interrupted.
+The last line is 'result=… stack=…'."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; returns its exit code. Never raises for what a user can cause."""
+    options = vars(_parser().parse_args(arguments))
+    from fraud_cfn.deploy import interrupts
+    from fraud_cfn.deploy.console import Console
+
+    interrupts.terminate_as_interrupt()
+    console = Console(color=options.pop("color"))
+    verb, suffix, form = options.pop("verb"), options.pop("environment"), options.get("form", "text")
+    try:
+        outcome = _run(verb, suffix, console, options)
+    except KeyboardInterrupt:
+        console.say("interrupted; nothing was changed", "yellow")
+        return _last(console, form, "interrupted", name, Exit.INTERRUPTED)
+    except DeployError as error:
+        console.say(f"error: {error.message}", "bold red")
+        if error.next_step:
+            console.say(f"next:  {error.next_step}")
+        return _last(
+            console, form, error.result, "", error.exit, {"error": error.message, "next": error.next_step}
+        )
+    return _last(console, form, outcome.result, outcome.stack, outcome.exit, dict(outcome.data))
+
+
+def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> Outcome:
+    from fraud_cfn.deploy import session, stacks
+
+    name = stacks.name_of(suffix)
+    with session.explained():
+        place = session.connect(options.pop("region"), options.pop("endpoint_url"))
+        where = f" at {place.endpoint}" if place.endpoint else ""
+        console.say(f"{name}  eu-central-1  account {place.account()}{where}", "bold")
+        module = importlib.import_module(f"fraud_cfn.deploy.verbs.{verb.replace('-', '_')}")
+        return module.run(place, suffix, console, **options)
+
+
+def _last(
+    console: Console, form: str, result: str, stack: str, code: Exit, data: dict[str, Any] | None = None
+) -> int:
+    """JSON to stdout where that was asked for; then the last line, never into the JSON."""
+    line = f"result={result} stack={stack or '-'}"
+    if form == "json":
+        import json
+
+        content = {"result": result, "stack": stack, "exit": int(code), **(data or {})}
+        console.result(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    if form == "text":
+        console.result(line)
+    else:
+        console.say(line)
+    return int(code)
+
+
+# ── Arguments ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "fraud-cfn", description=_HEAD, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for build in (_deploy, _plan, _outputs):
+        build(verbs)
+    return parser
+
+
+def _verb(verbs: Any, name: str, says: str, *examples: str) -> argparse.ArgumentParser:
+    shown = "\n".join(f"  fraud-cfn {name} {example}".rstrip() for example in examples)
+    one = verbs.add_parser(
+        name,
+        help=says,
+        description=f"{says[0].upper()}{says[1:]}.",
+        epilog=f"examples:\n{shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    one.add_argument("environment", metavar="ENV", help="environment suffix; the stack is TapStack<ENV>")
+    where = one.add_argument_group("where")
+    where.add_argument("--region", help="eu-central-1, the only one this platform is built for")
+    where.add_argument("--endpoint-url", metavar="URL", help="instead of AWS, as AWS_ENDPOINT_URL")
+    where.add_argument("--no-color", dest="color", action="store_false", help="as NO_COLOR")
+    return one
+
+
+def _many(parser: argparse.ArgumentParser, option: str, metavar: str, says: str) -> None:
+    parser.add_argument(option, metavar=metavar, action="append", default=[], help=f"{says}; repeatable")
+
+
+def _format(parser: argparse.ArgumentParser, *forms: str) -> None:
+    parser.add_argument(
+        "--format", dest="form", choices=forms, default=forms[0], help="of what goes to stdout"
+    )
+
+
+def _timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout", type=float, default=90, metavar="MINUTES", help="stop waiting; the stack goes on"
+    )
+
+
+def _change(parser: argparse.ArgumentParser) -> None:
+    """Options of the verbs that make a change set."""
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask; never covers replacing or deleting data"
+    )
+    _many(parser, "--allow-replace", "ID", "let this stateful resource be replaced, losing its data")
+    _many(parser, "--allow-delete", "ID", "let this stateful resource be deleted, losing its data")
+    _timeout(parser)
+
+
+def _template(parser: argparse.ArgumentParser) -> None:
+    _many(parser, "--param", "NAME=VALUE", "a parameter; others keep the stack's value")
+    _many(parser, "--tag", "NAME=VALUE", "a tag on the stack and all its resources")
+    parser.add_argument("--role-arn", metavar="ARN", help="the role CloudFormation assumes")
+    parser.add_argument("--s3-bucket", metavar="BUCKET", help="sends a template over 51,200 bytes")
+    parser.add_argument(
+        "--template",
+        dest="template_file",
+        type=Path,
+        metavar="FILE",
+        help="another rendered template, such as an older commit's; it is not checked first",
+    )
+
+
+def _deploy(verbs: Any) -> None:
+    one = _verb(
+        verbs,
+        "deploy",
+        "deploy the committed template by change set",
+        "dev",
+        "dev --yes --param DatabaseMinCapacity=1",
+        "dev --change-set ARN",
+        "dev --allow-replace DatabaseCluster",
+    )
+    _change(one)
+    _template(one)
+    one.add_argument("--change-set", metavar="ARN", help="execute exactly what 'plan --keep' showed")
+    one.add_argument(
+        "--no-rollback", dest="rollback", action="store_false", help="on failure stop where it is"
+    )
+    one.add_argument("--detach", action="store_true", help="do not wait for the end")
+    _format(one, "text", "json")
+
+
+def _plan(verbs: Any) -> None:
+    one = _verb(
+        verbs,
+        "plan",
+        "show what a deployment would change",
+        "dev",
+        "dev --keep",
+        "dev --exit-code --format markdown",
+    )
+    _template(one)
+    one.add_argument("--keep", action="store_true", help="keep the change set and print its ARN")
+    one.add_argument("--exit-code", action="store_true", help="exit 3 if there are changes")
+    _many(one, "--allow-replace", "ID", "as deploy would be told")
+    _many(one, "--allow-delete", "ID", "as deploy would be told")
+    _timeout(one)
+    _format(one, "text", "json", "markdown")
+
+
+def _outputs(verbs: Any) -> None:
+    one = _verb(verbs, "outputs", "print the stack's outputs", "dev", "dev --format json")
+    _format(one, "text", "json")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

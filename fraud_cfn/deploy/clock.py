@@ -1,0 +1,49 @@
+"""The only place where a command waits or reads the time; tests put a clock of their own here."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+
+
+def now() -> float:
+    """Seconds of a clock that never goes back."""
+    return time.monotonic()
+
+
+def utc() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def sleep(seconds: float) -> None:
+    """Wait; Ctrl-C ends it."""
+    time.sleep(seconds)
+
+
+class Pace:
+    """Waits between polls: short at first, longer while nothing happens, jittered so that parallel
+    commands do not poll in step."""
+
+    def __init__(self, first: float = 0.5, most: float = 5.0) -> None:
+        self._first = self._next = first
+        self._most = most
+
+    def wait(self) -> None:
+        sleep(self._next * random.uniform(0.8, 1.2))  # noqa: S311
+        self._next = min(self._next * 1.4, self._most)
+
+    def quicken(self) -> None:
+        """Something happened: look again soon."""
+        self._next = max(self._first, self._next / 2)
+
+
+def span(seconds: float) -> str:
+    """`48s`, `1m12s`, `1h02m`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"

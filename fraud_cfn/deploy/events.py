@@ -1,0 +1,100 @@
+"""Stack events of one operation, each once, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fraud_cfn.deploy.statuses import in_progress
+
+_STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; `of_stack` where it is about the stack itself."""
+
+    id: str
+    time: datetime
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+    token: str
+    of_stack: bool
+
+    @property
+    def ends(self) -> bool:
+        """The operation ends with this event."""
+        return self.of_stack and not in_progress(self.status)
+
+
+class Events:
+    """What has happened since the operation began: ours by its token, or (`None`) the newest there is."""
+
+    def __init__(self, cloudformation: Any, arn: str, token: str | None) -> None:
+        self._cloudformation = cloudformation
+        self._arn = arn
+        self._token = token
+        self._seen: dict[str, Event] = {}
+
+    @property
+    def all(self) -> list[Event]:
+        """Oldest first."""
+        return list(self._seen.values())
+
+    @property
+    def ended(self) -> bool:
+        return any(event.ends for event in self._seen.values())
+
+    def fresh(self) -> list[Event]:
+        """Events not returned before, oldest first; reads only as many pages as it needs."""
+        unseen: list[Event] = []  # newest first, as AWS lists them
+        for page in self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._arn):
+            events = [_event(raw) for raw in page["StackEvents"]]
+            unseen += [event for event in events if event.id not in self._seen]
+            if any(event.id in self._seen or (not self._seen and self._begins(event)) for event in events):
+                break  # all that is older is known, or somebody else's
+        return self._take(unseen if self._seen else self._since_beginning(unseen))
+
+    def _begins(self, event: Event) -> bool:
+        """It is the first event of an operation: ours or, if none is ours, any."""
+        return event.of_stack and event.status in _STARTS and self._token in (None, event.token)
+
+    def _since_beginning(self, newest_first: list[Event]) -> list[Event]:
+        """Without what an earlier operation left; nothing as long as ours has not begun."""
+        ours: list[Event] = []
+        for event in newest_first:
+            foreign = self._token is not None and event.token != self._token
+            if event.of_stack and foreign and _bounds(event):
+                break
+            ours.append(event)
+            if self._begins(event):
+                break
+        begun = self._token is None or any(event.token == self._token for event in ours)
+        return ours if begun else []
+
+    def _take(self, newest_first: list[Event]) -> list[Event]:
+        taken = {event.id: event for event in reversed(newest_first)}
+        fresh = sorted(taken.values(), key=lambda event: event.time)  # stable: AWS's order within an instant
+        self._seen.update((event.id, event) for event in fresh)
+        return fresh
+
+
+def _bounds(event: Event) -> bool:
+    """The event of a stack that begins or ends an operation."""
+    return event.status in _STARTS or not in_progress(event.status)
+
+
+def _event(raw: dict[str, Any]) -> Event:
+    return Event(
+        id=raw["EventId"],
+        time=raw["Timestamp"],
+        logical_id=raw.get("LogicalResourceId", ""),
+        type=raw.get("ResourceType", ""),
+        status=raw.get("ResourceStatus", ""),
+        reason=raw.get("ResourceStatusReason", ""),
+        token=raw.get("ClientRequestToken", ""),
+        of_stack=raw.get("PhysicalResourceId") == raw["StackId"],
+    )

@@ -1,0 +1,72 @@
+"""Changes that destroy data need to be allowed by name; `--yes` never covers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fraud_cfn.deploy.changeset import Change
+from fraud_cfn.deploy.errors import RefusedError
+
+# What is gone for good when a resource of that type is deleted or made anew.
+LOST = {
+    "AWS::DynamoDB::Table": "its items",
+    "AWS::ECR::Repository": "its images",
+    "AWS::EFS::FileSystem": "its files",
+    "AWS::KMS::Key": "all that it encrypted",
+    "AWS::Logs::LogGroup": "its logs",
+    "AWS::RDS::DBCluster": "the database",
+    "AWS::RDS::DBInstance": "the database",
+    "AWS::S3::Bucket": "its objects",
+    "AWS::SQS::Queue": "its messages",
+    "AWS::SecretsManager::Secret": "the secret",
+}
+
+
+@dataclass(frozen=True)
+class Danger:
+    """A change that loses data, and the option that allows it."""
+
+    logical_id: str
+    deed: str  # replace | delete
+    lost: str
+    certain: bool  # AWS cannot always tell beforehand whether it must replace
+
+    @property
+    def option(self) -> str:
+        return f"--allow-{self.deed} {self.logical_id}"
+
+
+def dangers(changes: Iterable[Change], resources: Mapping[str, Any]) -> tuple[Danger, ...]:
+    """The dangerous ones among `changes`; `resources` are the template's, to tell an Aurora instance
+    (its data is the cluster's) from a database of its own."""
+    found = []
+    for change in changes:
+        lost = LOST.get(change.type)
+        if lost is None or _of_a_cluster(change, resources):
+            continue
+        if change.replaces:
+            found.append(Danger(change.logical_id, "replace", lost, change.replacement == "True"))
+        elif change.action == "Remove" and change.policy != "Retain":
+            found.append(Danger(change.logical_id, "delete", lost, certain=True))
+    return tuple(found)
+
+
+def _of_a_cluster(change: Change, resources: Mapping[str, Any]) -> bool:
+    properties = resources.get(change.logical_id, {}).get("Properties", {})
+    return change.type == "AWS::RDS::DBInstance" and "DBClusterIdentifier" in properties
+
+
+def refuse(found: Iterable[Danger], *, replace: Iterable[str], delete: Iterable[str]) -> None:
+    """`RefusedError` that names each danger nobody allowed, with the option that does."""
+    allowed = {("replace", one) for one in replace} | {("delete", one) for one in delete}
+    left = [danger for danger in found if (danger.deed, danger.logical_id) not in allowed]
+    if left:
+        raise RefusedError(
+            "; ".join(
+                f"{one.logical_id} {'would' if one.certain else 'may'} be {one.deed}d and lose {one.lost}"
+                for one in left
+            ),
+            f"if that is meant: {' '.join(one.option for one in left)}",
+        )

@@ -1,0 +1,87 @@
+"""How a command ended: for the last line, for machines, and the block that explains a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fraud_cfn.deploy import causes, clock, stacks
+from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.errors import Exit
+from fraud_cfn.deploy.statuses import rolled_back, succeeded
+from fraud_cfn.deploy.watch import Ended
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `result=… stack=…` says, the exit code, and for `--format json` everything else."""
+
+    result: str
+    stack: str
+    exit: Exit = Exit.DONE
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Mapping[str, str]) -> Outcome:
+    """Say how an operation ended; `deed` is the result's word if it went well, `sources` tell the file of
+    ours that defines a resource."""
+    stack = ended.stack
+    arn, status = (stack.arn, stack.status) if stack else ("", "DELETE_COMPLETE")
+    took = clock.span(ended.seconds)
+    if succeeded(status):
+        console.say(f"\nDONE {stacks.name_of(suffix)} {status} in {took}", "bold green")
+        return Outcome(deed, arn)
+    found = causes.causes(ended.events)
+    clean = rolled_back(status)
+    after = {
+        "UPDATE_ROLLBACK_COMPLETE": " (running the previous version)",
+        "ROLLBACK_COMPLETE": " (nothing of it is running)",
+    }.get(status, "")
+    console.say(f"\nFAILED {stacks.name_of(suffix)} {status} in {took}{after}", "bold red")
+    explain(console, found, sources)
+    console.say(f"Next    {next_step(found, status, suffix)}")
+    return Outcome(
+        "rolled-back" if clean else "needs-recovery",
+        arn,
+        Exit.FAILED if clean else Exit.RECOVERY,
+        {"status": status, "cause": found.first and vars(found.first)},
+    )
+
+
+def explain(console: Console, found: causes.Causes, sources: Mapping[str, str]) -> None:
+    """The cause, where it is defined, and what else failed."""
+    if found.first is None:
+        console.say("Cause   no resource failed: somebody cancelled it, or rolled it back")
+        return
+    for title, one in (("Cause", found.first), *(("Also", other) for other in found.others)):
+        console.say(f"{title:<7} {one.logical_id}  {one.type}", "bold")
+        for line in one.reason.splitlines():
+            console.say(f"        {line}")
+        if one.logical_id in sources:
+            console.say(f"        defined in {sources[one.logical_id]}")
+    if found.cancelled:
+        console.say(f"Also    {', '.join(found.cancelled)} (cancelled as a result)")
+
+
+def next_step(found: causes.Causes, status: str, suffix: str) -> str:
+    """The one command or deed that helps most."""
+    if status in ("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "CREATE_FAILED"):
+        return stacks.command("rollback", suffix)
+    if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
+        return stacks.command("destroy", suffix)
+    known = causes.advice(found.first.reason) if found.first else ""
+    known = known.replace("{diagnose}", stacks.command("diagnose", suffix))
+    known = known.replace("{destroy}", stacks.command("destroy", suffix))
+    return known or f"correct the cause, then {stacks.command('deploy', suffix)}"
+
+
+def outputs(console: Console, values: Mapping[str, str], form: str = "text") -> None:
+    """A stack's outputs to stdout, as aligned text or JSON."""
+    if form == "json":
+        console.result(json.dumps(dict(sorted(values.items())), indent=2, ensure_ascii=False))
+        return
+    widest = max(map(len, values), default=0)
+    for key in sorted(values):
+        console.result(f"{key:<{widest}}  {values[key]}")

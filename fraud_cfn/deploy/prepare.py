@@ -1,0 +1,78 @@
+"""What CreateChangeSet is asked for, from the template, the stack and the user's choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fraud_cfn.deploy import parameters, preflight, secret_lookup, template
+from fraud_cfn.deploy.carry_out import Place
+from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.parameters import Given
+from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.template import Template
+
+
+def parameters_for(
+    place: Place, source: Template, stack: Stack | None, given: Given, console: Console
+) -> list[dict[str, str | bool]]:
+    """Every parameter's value or that it keeps its own, secrets looked up; on a first deployment the
+    account is asked for what it needs (`UsageError` tells all that is missing)."""
+    before = stack.parameters if stack else {}
+    chosen = dict(given.parameters)
+    if all(one.parameter in source.parameters for one in secret_lookup.EXPECTED):
+        chosen = secret_lookup.look_up(place.session, place.suffix, chosen, before, console) | chosen
+        parameters.check(source.parameters, chosen)
+    asked = parameters.request(source.parameters, chosen, before)
+    if stack is None:
+        defaults = {name: one.get("Default", "") for name, one in source.parameters.items()}
+        types = {one["Type"] for one in source.document.template["Resources"].values()}
+        preflight.check(place.session, defaults | chosen, types, console)
+    elif parameters.may_be_stale(source.parameters, chosen, before):
+        summary = place.cloudformation.get_template_summary(StackName=stack.arn)
+        deployed = {
+            one["ParameterKey"]: {"Default": one["DefaultValue"]} if "DefaultValue" in one else {}
+            for one in summary.get("Parameters", ())
+        }
+        for warning in parameters.stale_defaults(source.parameters, deployed, chosen, before):
+            console.warn(warning)
+    return asked
+
+
+def request(
+    place: Place,
+    source: Template,
+    stack: Stack | None,
+    asked: list[dict[str, str | bool]],
+    tags: dict[str, str],
+    *,
+    role_arn: str | None,
+    bucket: str | None,
+) -> dict[str, Any]:
+    """Arguments of CreateChangeSet; what is left out keeps the stack's own."""
+    wanted: dict[str, Any] = {
+        "ChangeSetType": "UPDATE" if stack else "CREATE",
+        "Parameters": asked,
+        "Capabilities": list(source.capabilities),
+        **template.source(source, lambda: place.session.client("s3"), bucket, place.stack_name),
+    }
+    before = stack.tags if stack else {}
+    if tags and before | tags != before:
+        wanted["Tags"] = [{"Key": key, "Value": value} for key, value in (before | tags).items()]
+    if role_arn:
+        wanted["RoleARN"] = role_arn
+    return wanted
+
+
+def same_template(stack: Stack, changed: dict[str, str]) -> dict[str, Any]:
+    """A request that changes these parameters and nothing else, whatever the committed template says now."""
+    return {
+        "ChangeSetType": "UPDATE",
+        "UsePreviousTemplate": True,
+        "Capabilities": list(stack.capabilities),
+        "Parameters": [
+            {"ParameterKey": name, "ParameterValue": changed[name]}
+            if name in changed
+            else {"ParameterKey": name, "UsePreviousValue": True}
+            for name in stack.parameters
+        ],
+    }

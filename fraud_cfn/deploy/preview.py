@@ -1,0 +1,210 @@
+"""A change set as people, pull requests and machines read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fraud_cfn.deploy.changeset import Change, ChangeSet, Detail
+from fraud_cfn.deploy.console import Line
+from fraud_cfn.deploy.guards import Danger
+
+_MANY = 20  # more new resources than this are listed by type
+_VALUE = 60  # characters of a value that are shown
+_REVISED = ("AWS::ECS::TaskDefinition",)  # made anew by design: the old revision stays
+
+
+@dataclass(frozen=True)
+class Row:
+    """One resource of the preview."""
+
+    verb: str  # REPLACE, REPLACE?, delete, revise, update, create, import
+    change: Change
+    note: str
+
+
+_SIGNS = {
+    "REPLACE": ("±", "bold red"),
+    "REPLACE?": ("±", "bold red"),
+    "delete": ("-", "red"),
+    "import": ("»", "cyan"),
+    "revise": ("±", "yellow"),
+    "update": ("~", "yellow"),
+    "create": ("+", "green"),
+}
+_ORDER = tuple(_SIGNS)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Everything a reviewer decides on."""
+
+    stack: str
+    kind: str  # CREATE | UPDATE
+    parameters: dict[str, tuple[str | None, str]]  # what changes: before (None: new), after
+    rows: tuple[Row, ...]
+    dangers: tuple[Danger, ...]
+
+    @property
+    def summary(self) -> str:
+        counts = Counter(row.verb for row in self.rows)
+        return " · ".join(f"{counts[verb]} {verb}" for verb in _ORDER if counts[verb]) or "outputs only"
+
+
+def preview(change_set: ChangeSet, before: Mapping[str, str] | None, dangers: tuple[Danger, ...]) -> Preview:
+    """`before`: the stack's parameters, `None` for a new stack."""
+    at_risk = {one.logical_id for one in dangers}
+    rows = [_row(change, at_risk) for change in change_set.changes]
+    return Preview(
+        change_set.stack_name,
+        "CREATE" if before is None else "UPDATE",
+        {
+            name: ((before or {}).get(name), value)
+            for name, value in change_set.parameters.items()
+            if before is None or before.get(name) != value
+        },
+        tuple(sorted(rows, key=lambda row: (_ORDER.index(row.verb), row.change.logical_id))),
+        dangers,
+    )
+
+
+def _row(change: Change, at_risk: set[str]) -> Row:
+    loss = "DATA LOSS" if change.logical_id in at_risk else ""
+    if change.action in ("Add", "Import"):
+        return Row("create" if change.action == "Add" else "import", change, "")
+    if change.action == "Remove":
+        return Row("delete", change, loss or ("stays in the account" if change.policy == "Retain" else ""))
+    if change.type in _REVISED and change.replaces:
+        return Row("revise", change, "new revision")
+    if change.replaces:
+        certain = change.replacement == "True"
+        return Row("REPLACE" if certain else "REPLACE?", change, loss or _because(change))
+    return Row("update", change, _because(change))
+
+
+def _because(change: Change) -> str:
+    causes = sorted({one.cause.split(".")[0] for one in change.details if one.cause})
+    if causes and len(causes) <= 3:
+        return f"via {', '.join(causes)}"
+    return "tags only" if change.scope == ("Tags",) else ""
+
+
+# ── Text ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def text(shown: Preview, width: int = 10_000) -> list[Line]:
+    """Lines with their style; long ones are cut to `width`, ids and verdicts never."""
+    lines: list[Line] = [("", ""), ("bold", f"Plan   {shown.kind} {shown.stack}")]
+    lines += _parameter_lines(shown)
+    lines.append(("", ""))
+    new = [row for row in shown.rows if row.verb == "create"]
+    listed = [row for row in shown.rows if row.verb != "create" or len(new) <= _MANY]
+    ids = max((len(row.change.logical_id) for row in listed), default=0)
+    types = max((len(row.change.type) for row in listed), default=0)
+    for row in listed:
+        sign, style = _SIGNS[row.verb]
+        line = f" {sign} {row.verb:<8} {row.change.logical_id:<{ids}}  {row.change.type:<{types}}  {row.note}"
+        lines.append((style, line.rstrip()))
+        lines += _detail_lines(row)
+    if len(new) > _MANY:
+        lines += _by_type(new)
+    lines += [("", ""), ("bold", shown.summary)]
+    return [(style, _cut(line, width)) for style, line in lines]
+
+
+def _parameter_lines(shown: Preview) -> list[Line]:
+    if shown.kind == "CREATE":
+        lines = [f"{name} {after}" for name, (_, after) in shown.parameters.items() if after]
+    else:
+        lines = [
+            f"{name} {_quoted(before)} → {_quoted(after)}"
+            if before is not None
+            else f"{name} {_quoted(after)} (new)"
+            for name, (before, after) in shown.parameters.items()
+        ]
+    return [("", f"{'Params' if not number else '':<6} {line}") for number, line in enumerate(lines)]
+
+
+def _quoted(value: str) -> str:
+    return value or "''"
+
+
+def _detail_lines(row: Row) -> list[Line]:
+    if row.verb in ("create", "delete", "import"):
+        return []
+    lines = []
+    for one in row.change.details:
+        risk = {"Always": "always recreates", "Conditionally": "may recreate"}.get(one.recreates, "")
+        risk = "" if row.verb == "revise" else risk
+        value = _values(one)
+        if value or (risk and not row.note.startswith("via")):
+            lines.append(("dim", f"     {one.property} {value}  {risk}".rstrip()))
+    return lines
+
+
+def _values(detail: Detail) -> str:
+    if detail.before is None and detail.after is None:
+        return ""
+    before, after = (_value(one) for one in (detail.before, detail.after))
+    return f"{before} → {after}"
+
+
+def _value(value: str | None) -> str:
+    if value is None:
+        return "(none)"
+    short = value if len(value) <= _VALUE else f"{value[: _VALUE - 1]}…"
+    return f'"{short}"'
+
+
+def _by_type(new: list[Row]) -> list[Line]:
+    """A whole platform at once: by type, with the ids."""
+    groups: dict[str, list[str]] = {}
+    for row in new:
+        groups.setdefault(row.change.type, []).append(row.change.logical_id)
+    types = max(map(len, groups))
+    sign, style = _SIGNS["create"]
+    return [
+        (style, f" {sign} create {len(ids):>3} {kind:<{types}}  {', '.join(ids)}")
+        for kind, ids in sorted(groups.items())
+    ]
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: max(width - 1, 1)]}…"
+
+
+# ── Markdown, JSON ────────────────────────────────────────────────────────────────────────────────
+
+
+def markdown(shown: Preview) -> str:
+    """For a pull request's comment."""
+    lines = [f"### {shown.kind} `{shown.stack}`: {shown.summary}", ""]
+    if shown.kind == "UPDATE" and shown.parameters:
+        lines += ["| parameter | before | after |", "|---|---|---|"]
+        lines += [f"| {name} | {_cell(b)} | {_cell(a)} |" for name, (b, a) in shown.parameters.items()]
+        lines.append("")
+    if shown.rows:
+        lines += ["| | resource | type | why |", "|---|---|---|---|"]
+    for row in shown.rows:
+        values = [f"{one.property} {_values(one)}" for one in row.change.details if _values(one)]
+        why = "; ".join(filter(None, [row.note, *values] if row.verb != "create" else [row.note]))
+        verb = f"**{row.verb}**" if row.verb.startswith("REPLACE") or row.note == "DATA LOSS" else row.verb
+        lines.append(f"| {verb} | {row.change.logical_id} | {row.change.type} | {_cell(why)} |")
+    return "\n".join(lines)
+
+
+def _cell(value: str | None) -> str:
+    return (value or "").replace("|", "\\|").replace("\n", " ")
+
+
+def data(shown: Preview) -> dict[str, Any]:
+    """For machines."""
+    return {
+        "stack": shown.stack,
+        "kind": shown.kind,
+        "parameters": {name: {"before": b, "after": a} for name, (b, a) in shown.parameters.items()},
+        "changes": [{"verb": row.verb, "note": row.note, **asdict(row.change)} for row in shown.rows],
+        "needs": [one.option for one in shown.dangers],
+    }

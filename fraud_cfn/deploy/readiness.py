@@ -1,0 +1,116 @@
+"""Brings a stack to where a change set can be made: the status table, row by row."""
+
+from __future__ import annotations
+
+from fraud_cfn.deploy import causes, outcome, stacks
+from fraud_cfn.deploy.carry_out import Place
+from fraud_cfn.deploy.changeset import unique_name
+from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.errors import DeployError, RecoveryError
+from fraud_cfn.deploy.events import Events
+from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.statuses import Action, action, succeeded
+from fraud_cfn.deploy.watch import watch
+
+
+def ready(place: Place, console: Console, *, yes: bool, timeout: float) -> Stack | None:
+    """The stack to update, or `None` to create one; waits, deletes or rolls back first where the table
+    says so. `RecoveryError` where only another verb helps."""
+    while True:
+        stack = stacks.find(place.cloudformation, place.stack_name)
+        todo = action(stack.status if stack else None)
+        if stack is None or todo is Action.CREATE:
+            return None
+        if todo is Action.UPDATE:
+            return stack
+        if todo is Action.WAIT:
+            attach(place, stack, console, timeout)
+        elif todo in (Action.RECREATE, Action.ASK):
+            _delete_first(place, stack, console, yes=yes and todo is Action.RECREATE, timeout=timeout)
+        elif todo is Action.ROLL_BACK:
+            _roll_back_first(place, stack, console, yes=yes, timeout=timeout)
+        else:
+            raise recovery(place, stack)
+
+
+def attach(place: Place, stack: Stack, console: Console, timeout: float) -> None:
+    """Follow what somebody else started."""
+    console.say(f"{stack.name} is {stack.status}: another operation is running; following it")
+    ended = watch(place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout)
+    console.say(f"it ended: {ended.status}\n")
+
+
+def recovery(place: Place, stack: Stack) -> RecoveryError:
+    """Why nothing can be deployed now, with the cause and the verb that helps."""
+    found = causes.causes(_history(place, stack))
+    cause = f": {found.first.logical_id}: {found.first.reason}" if found.first else ""
+    if action(stack.status) is Action.DESTROY:
+        stuck = [
+            one.logical_id
+            for one in stacks.resources(place.cloudformation, stack.arn)
+            if one.status == "DELETE_FAILED"
+        ]
+        retain = " ".join(f"--retain {one}" for one in stuck)
+        verb = f"{stacks.command('destroy', place.suffix)}, or give up what is stuck: "
+        return RecoveryError(
+            f"{stack.name} is {stack.status}{cause}",
+            verb + stacks.command("destroy", place.suffix, retain or "--retain ID"),
+        )
+    return RecoveryError(f"{stack.name} is {stack.status}{cause}", stacks.command("rollback", place.suffix))
+
+
+def _history(place: Place, stack: Stack):
+    events = Events(place.cloudformation, stack.arn, None)
+    return events.fresh()
+
+
+def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
+    left = [
+        one for one in stacks.resources(place.cloudformation, stack.arn) if one.status != "DELETE_COMPLETE"
+    ]
+    console.say(
+        f"{stack.name} is {stack.status}: it must be deleted before it can be created again", "yellow"
+    )
+    for one in left:
+        console.say(f"  left over: {one.logical_id}  {one.type}  {one.physical_id}")
+    if not left:
+        console.say("  nothing of it is left over")
+    console.confirm(
+        f"Delete {stack.name} and create it anew?",
+        yes=yes,
+        otherwise=f"delete it yourself: {stacks.command('destroy', place.suffix)}",
+    )
+    token = unique_name()
+    place.cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
+    ended = watch(
+        place.cloudformation, (stack.name, stack.arn), token, console, total=len(left), timeout=timeout
+    )
+    if not succeeded(ended.status):
+        outcome.explain(console, causes.causes(ended.events), place.document.defined_in)
+        raise RecoveryError(f"{stack.name} could not be deleted", stacks.command("destroy", place.suffix))
+    console.say(f"{stack.name} is deleted\n")
+
+
+def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
+    console.say(f"{stack.name} is UPDATE_FAILED: it stopped halfway, because rollback was off", "yellow")
+    outcome.explain(console, causes.causes(_history(place, stack)), place.document.defined_in)
+    console.confirm(
+        "Roll it back to the previous version first?",
+        yes=yes,
+        otherwise=stacks.command("rollback", place.suffix),
+    )
+    token = unique_name()
+    place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
+    ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout)
+    if ended.status != "UPDATE_ROLLBACK_COMPLETE":
+        raise RecoveryError(f"{stack.name} is {ended.status}", stacks.command("rollback", place.suffix))
+    console.say(f"{stack.name} is rolled back\n")
+
+
+def blocked(place: Place, stack: Stack) -> DeployError | None:
+    """For `plan`, which changes nothing: why no change set can be made now."""
+    if action(stack.status) in (Action.CONTINUE, Action.DESTROY):
+        return recovery(place, stack)
+    if action(stack.status) is Action.ROLL_BACK:
+        return RecoveryError(f"{stack.name} is {stack.status}", stacks.command("rollback", place.suffix))
+    return None

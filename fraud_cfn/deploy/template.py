@@ -1,0 +1,151 @@
+"""The template as it is sent: checked, minified, inline or from S3."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fraud_cfn import document
+from fraud_cfn.config import COMMITTED, INLINE_LIMIT, ROOT
+from fraud_cfn.deploy.errors import TemplateError
+
+S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3
+_NAMED = ("RoleName", "ManagedPolicyName", "PolicyName", "UserName", "GroupName", "InstanceProfileName")
+_IAM = ("Role", "ManagedPolicy", "Policy", "User", "Group", "InstanceProfile", "UserToGroupAddition")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template file, ready to send."""
+
+    path: Path
+    document: document.Document
+
+    @cached_property
+    def body(self) -> str:
+        return self.document.minified()
+
+    @property
+    def size(self) -> int:
+        """Bytes of UTF-8, which is what CloudFormation counts."""
+        return len(self.body.encode())
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        return self.document.template.get("Parameters", {})
+
+    @cached_property
+    def capabilities(self) -> tuple[str, ...]:
+        """The least that CloudFormation wants acknowledged for this template."""
+        iam = [r for r in self.document.template["Resources"].values() if _is_iam(r)]
+        named = any(key in r.get("Properties", {}) for r in iam for key in _NAMED if not _inline(r, key))
+        least = ("CAPABILITY_NAMED_IAM",) if named else ("CAPABILITY_IAM",) if iam else ()
+        return (*least, "CAPABILITY_AUTO_EXPAND") if "Transform" in self.document.template else least
+
+
+def load(path: Path | None = None) -> Template:
+    """Read the committed template, or another file; `TemplateError` if it is none."""
+    try:
+        return Template(path or COMMITTED, document.read(path or COMMITTED))
+    except document.DocumentError as error:
+        raise TemplateError(str(error)) from error
+
+
+@contextmanager
+def checking(template: Template) -> Iterator[_Checks]:
+    """Start the generator's stale check and the linters beside whatever comes next; `finish()` waits.
+
+    Only the committed template is generated, so only it is checked.
+    """
+    checks = _Checks(_CHECKS if template.path == COMMITTED else ())
+    try:
+        yield checks
+    finally:
+        checks.stop()
+
+
+_CHECKS = (
+    (("generate.py", "--check"), "is not what the code generates", "run 'make template' and review the diff"),
+    (("-m", "fraud_cfn.validation"), "does not validate", "run 'make validate' to see it whole"),
+)
+
+
+class _Checks:
+    """Two commands that run while AWS is being asked."""
+
+    def __init__(self, commands: tuple[tuple[tuple[str, ...], str, str], ...]) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": ""}
+        self._running = [
+            (
+                subprocess.Popen(
+                    [sys.executable, *arguments],
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                ),
+                what,
+                next_step,
+            )
+            for arguments, what, next_step in commands
+        ]
+
+    def finish(self) -> None:
+        """Wait for both; `TemplateError` with the first finding if one failed."""
+        for process, what, next_step in self._running:
+            said, _ = process.communicate()
+            if process.returncode:
+                shown = "\n".join(f"  {line}" for line in said.strip().splitlines()[:12])
+                raise TemplateError(f"{COMMITTED.relative_to(ROOT)} {what}\n{shown}".rstrip(), next_step)
+
+    def stop(self) -> None:
+        for process, _, _ in self._running:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+def source(template: Template, s3: Any, bucket: str | None, stack_name: str) -> dict[str, str]:
+    """The arguments that give CloudFormation the body: inline, or uploaded to `bucket` if it is too large.
+
+    `s3` is a function that makes the client, called only if it is needed.
+    """
+    size = template.size
+    if size <= INLINE_LIMIT:
+        return {"TemplateBody": template.body}
+    if size > S3_LIMIT:
+        raise TemplateError(
+            f"{template.path.name} is {size:,} bytes minified, over CloudFormation's limit of {S3_LIMIT:,}",
+            "split it into two stacks",
+        )
+    if not bucket:
+        raise TemplateError(
+            f"{template.path.name} is {size:,} bytes minified, and only {INLINE_LIMIT:,} go inline",
+            "name a bucket of this account and region to send it through: --s3-bucket BUCKET",
+        )
+    digest = hashlib.sha256(template.body.encode()).hexdigest()[:16]
+    key = f"fraud-cfn/{stack_name}/{digest}.json"
+    client = s3()
+    client.put_object(Bucket=bucket, Key=key, Body=template.body.encode(), ContentType="application/json")
+    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+    return {"TemplateURL": url.split("?")[0]}
+
+
+def _is_iam(resource: dict[str, Any]) -> bool:
+    return resource.get("Type", "").startswith("AWS::IAM::") and resource["Type"].endswith(_IAM)
+
+
+def _inline(resource: dict[str, Any], key: str) -> bool:
+    """An AWS::IAM::Policy must have a name; it is no name of its own in the account."""
+    return resource["Type"] == "AWS::IAM::Policy" and key == "PolicyName"

@@ -1,0 +1,79 @@
+"""Deploys the committed template, or executes a change set that was reviewed before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fraud_cfn.deploy import changeset, outcome, parameters, prepare, readiness, stacks, template
+from fraud_cfn.deploy.carry_out import (
+    Consent,
+    Execution,
+    Place,
+    agree,
+    carry_out,
+    execute,
+    follow,
+    review,
+    show,
+)
+from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.errors import ChangeSetError
+from fraud_cfn.deploy.interrupts import undisturbed
+from fraud_cfn.deploy.outcome import Outcome
+from fraud_cfn.deploy.session import Session
+
+
+def run(
+    session: Session,
+    suffix: str,
+    console: Console,
+    *,
+    param: list[str],
+    tag: list[str],
+    yes: bool,
+    allow_replace: list[str],
+    allow_delete: list[str],
+    change_set: str | None,
+    template_file: Path | None,
+    role_arn: str | None,
+    s3_bucket: str | None,
+    rollback: bool,
+    timeout: float,
+    detach: bool,
+    form: str,
+) -> Outcome:
+    source = template.load(template_file)
+    place = Place(session, suffix, source.document)
+    consent = Consent(yes, tuple(allow_replace), tuple(allow_delete))
+    how = Execution(rollback, detach, timeout * 60)
+    if change_set:
+        done = _reviewed(place, change_set, consent, how, console)
+    else:
+        given = parameters.given(suffix, param, tag)
+        parameters.check(source.parameters, given.parameters)
+        with template.checking(source) as checks:
+            stack = readiness.ready(place, console, yes=yes, timeout=how.timeout)
+            asked = prepare.parameters_for(place, source, stack, given, console)
+            checks.finish()
+        wanted = prepare.request(place, source, stack, asked, given.tags, role_arn=role_arn, bucket=s3_bucket)
+        done = carry_out(place, stack, wanted, consent, how, console)
+    if form == "text" and "outputs" in done.data:
+        console.say()
+        outcome.outputs(console, done.data["outputs"])
+    return done
+
+
+def _reviewed(place: Place, arn: str, consent: Consent, how: Execution, console: Console) -> Outcome:
+    """Execute exactly the change set that `plan --keep` showed."""
+    change_set = changeset.reviewed(place.cloudformation, arn, place.stack_name)
+    stack = stacks.find(place.cloudformation, change_set.stack_arn)
+    new = stack is None or stack.status == "REVIEW_IN_PROGRESS"
+    known = None if new else stack
+    found = review(place, known, arn)
+    if found is None:
+        raise ChangeSetError("that change set has no changes", "plan again")
+    show(found, console)
+    agree(place, known, found, consent, console)
+    with undisturbed():
+        execute(place, found.change_set, how, new=new)
+    return follow(place, found.change_set, how, console, new=new)

@@ -1,0 +1,96 @@
+"""Shows what a deployment would change, and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fraud_cfn.deploy import changeset, parameters, prepare, preview, readiness, stacks, template
+from fraud_cfn.deploy.carry_out import Consent, Place, Review, refusal, review, show
+from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.errors import Exit
+from fraud_cfn.deploy.outcome import Outcome
+from fraud_cfn.deploy.session import Session
+from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.statuses import Action, action
+
+
+def run(
+    session: Session,
+    suffix: str,
+    console: Console,
+    *,
+    param: list[str],
+    tag: list[str],
+    allow_replace: list[str],
+    allow_delete: list[str],
+    template_file: Path | None,
+    role_arn: str | None,
+    s3_bucket: str | None,
+    keep: bool,
+    exit_code: bool,
+    timeout: float,
+    form: str,
+) -> Outcome:
+    source = template.load(template_file)
+    place = Place(session, suffix, source.document)
+    given = parameters.given(suffix, param, tag)
+    parameters.check(source.parameters, given.parameters)
+    with template.checking(source) as checks:
+        stack = _at_rest(place, console, timeout * 60)
+        todo = action(stack.status if stack else None)
+        if stack and todo in (Action.RECREATE, Action.ASK):
+            console.result(f"{stack.name} is {stack.status}: deploy would delete it and create it anew")
+            return Outcome("changes", stack.arn, Exit.CHANGES if exit_code else Exit.DONE)
+        stack = None if todo is Action.CREATE else stack
+        asked = prepare.parameters_for(place, source, stack, given, console)
+        checks.finish()
+    wanted = prepare.request(place, source, stack, asked, given.tags, role_arn=role_arn, bucket=s3_bucket)
+    with changeset.pending(place.cloudformation, place.stack_name, wanted) as one:
+        found = review(place, stack, one.arn)
+        one.settled = keep and found is not None
+        if found is None:
+            if form == "text":
+                console.result("No changes", "bold green")
+            return Outcome("unchanged", stack.arn if stack else "")
+        consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
+        return _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code, form=form)
+
+
+def _at_rest(place: Place, console: Console, timeout: float) -> Stack | None:
+    while True:
+        stack = stacks.find(place.cloudformation, place.stack_name)
+        if stack is None or action(stack.status) is not Action.WAIT:
+            break
+        readiness.attach(place, stack, console, timeout)
+    if stack and (problem := readiness.blocked(place, stack)):
+        raise problem
+    return stack
+
+
+def _report(
+    place: Place,
+    stack: Stack | None,
+    found: Review,
+    consent: Consent,
+    console: Console,
+    *,
+    keep: bool,
+    exit_code: bool,
+    form: str,
+) -> Outcome:
+    refused = refusal(place, stack, found, consent)
+    if form == "markdown":
+        console.result(preview.markdown(found.preview))
+        if refused:
+            console.result(f"\n**Deploy refuses this**: {refused.message}\n\n{refused.next_step}")
+    elif form == "text":
+        show(found, console, result=True)
+        if refused:
+            console.result(f"Refused: {refused.message}\n         {refused.next_step}", "bold red")
+    if keep:
+        how = stacks.command("deploy", place.suffix, f"--change-set {found.change_set.arn}")
+        console.say(f"\nKept. To execute exactly this: {how}")
+    data = preview.data(found.preview) | {"refused": refused.message if refused else ""}
+    if keep:
+        data["changeSet"] = found.change_set.arn
+    return Outcome("changes", found.change_set.stack_arn, Exit.CHANGES if exit_code else Exit.DONE, data)
