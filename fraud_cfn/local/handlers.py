@@ -35,6 +35,7 @@ def register() -> None:
     for resource_type in _TAGGED:
         provisioners._STACK_TAG_PROPERTY[resource_type] = ("Tags", "list")
     _keep_forward_weights()
+    _keep_metric_math()
     _show_kept_details()
 
 
@@ -285,6 +286,21 @@ def _show_kept_details() -> None:
     rds._cluster_xml = cluster
 
 
+def _keep_metric_math() -> None:
+    """Alarms on expressions: kept as declared, never evaluated."""
+    recorded = provisioners._cw_metric_alarm_record
+
+    def record(name: str, props: Properties) -> dict[str, Any]:
+        metrics = props.get("Metrics")
+        if not metrics:
+            return recorded(name, props)
+        plain = {**props, "Metrics": None, "MetricName": "expression", "Namespace": "local"}
+        alarm = recorded(name, plain) | {"Metrics": metrics}
+        return {name: value for name, value in alarm.items() if name not in _OF_ONE_METRIC}
+
+    provisioners._cw_metric_alarm_record = record
+
+
 def _keep_forward_weights() -> None:
     """Forward actions keep their target groups' weights: from templates, in requests and in answers."""
     built, parsed, shown = provisioners._elbv2_listener_actions, alb._parse_actions, alb._action_xml
@@ -417,6 +433,9 @@ def _element(body: bytes, name: str) -> str:
         raise ValueError(f"no {name} in the answer")
     return found[1]
 
+
+# What an alarm on an expression has not.
+_OF_ONE_METRIC = ("Dimensions", "ExtendedStatistic", "MetricName", "Namespace", "Period", "Statistic", "Unit")
 
 _TAGGED = (
     "AWS::EC2::EIP",

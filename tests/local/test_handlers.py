@@ -161,6 +161,13 @@ def test_the_database_has_one_writer_and_the_credentials_of_the_secret(
     assert [member["IsClusterWriter"] for member in cluster["DBClusterMembers"]] == [True, False]
 
 
+def test_an_alarm_keeps_its_expression(endpoint: Endpoint, physical: dict[str, str]) -> None:
+    names = [physical["ErrorRate"]]
+    (alarm,) = endpoint.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    assert alarm["Metrics"][1]["Expression"] == "FILL(errors,0)"
+    assert "MetricName" not in alarm
+
+
 def test_an_unknown_type_is_refused_before_anything_is_created(new_stack: NewStack) -> None:
     stack = new_stack(UNKNOWN_TYPE)
     with pytest.raises(stack.cloudformation.exceptions.ClientError, match="Unrecognized resource types"):

@@ -145,13 +145,13 @@ def test_deleting_one_stack_leaves_its_neighbour_whole(
 
 
 def test_at_a_pace_operations_can_be_watched() -> None:
-    with local.endpoint(pace=0.2) as slow:
+    with local.endpoint(pace=0.1) as slow:
         stack = Stack(slow.client("cloudformation"), "Slow", CONDITIONAL, {})
         described = stack.change("CREATE", Second="true")
         stack.cloudformation.execute_change_set(ChangeSetName=described["ChangeSetId"])
         seen = set()
         while (status := stack.described["StackStatus"]) == "CREATE_IN_PROGRESS":
             seen.add(stack.events()[-1][:2])
-            time.sleep(0.02)
+            time.sleep(0.01)
     assert status == "CREATE_COMPLETE"
     assert seen >= {("First", "CREATE_IN_PROGRESS"), ("Second", "CREATE_IN_PROGRESS")}
