@@ -15,7 +15,7 @@ install: .venv/installed ## Create .venv from the committed lock file
 	@echo "Installing the locked packages into .venv (once, about a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
 template: .venv/installed ## Write templates/fraud-platform.yaml and validate it with both engines

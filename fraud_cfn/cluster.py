@@ -17,7 +17,7 @@ from troposphere.servicediscovery import PrivateDnsNamespace
 
 from fraud_cfn import naming
 from fraud_cfn.config import LOG_RETENTION_DAYS
-from fraud_cfn.intrinsics import sub
+from fraud_cfn.intrinsics import DELETED, sub
 from fraud_cfn.naming import name
 
 
@@ -32,6 +32,7 @@ class Platform:
 def build(vpc: VPC) -> Platform:
     insights_logs = LogGroup(
         "ContainerInsightsLogs",
+        **DELETED,
         LogGroupName=sub("/aws/ecs/containerinsights/fraud-cluster-{suffix}/performance"),
         RetentionInDays=LOG_RETENTION_DAYS,
     )

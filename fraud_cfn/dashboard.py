@@ -58,7 +58,7 @@ def build(
                 [*_service_load("API", platform, api.service), _healthy_hosts(balancing)],
                 _traffic(balancing),
                 [*_service_load("Worker", platform, worker.service), *_queue(messaging)],
-                [*_job_load(platform, job), *_schedule(job)],
+                [_job_load(platform), *_schedule(job)],
                 [_errors(), *_aurora(database)],
                 [_last_errors(log_groups)],
             ]
@@ -182,17 +182,15 @@ def _queue(messaging: Messaging) -> list[Json]:
     ]
 
 
-def _job_load(platform: Platform, job: Job) -> list[Json]:
+def _job_load(platform: Platform) -> Json:
     """A task that no service runs has no ServiceName, and no metric counts it."""
     dimensions = ["ClusterName", variable(Ref(platform.cluster)), "TaskDefinitionFamily", _name("job")]
-    return [
-        _graph(
-            "Job: CPU and memory",
-            ["ECS/ContainerInsights", "TaskCpuUtilization", *dimensions, {"label": "CPU"}],
-            ["ECS/ContainerInsights", "TaskMemoryUtilization", *dimensions, {"label": "memory"}],
-            **_percent(),
-        )
-    ]
+    return _graph(
+        "Job: CPU and memory",
+        ["ECS/ContainerInsights", "TaskCpuUtilization", *dimensions, {"label": "CPU"}],
+        ["ECS/ContainerInsights", "TaskMemoryUtilization", *dimensions, {"label": "memory"}],
+        **_percent(),
+    )
 
 
 def _schedule(job: Job) -> list[Json]:

@@ -16,7 +16,7 @@ from troposphere.rds import (
 )
 
 from fraud_cfn.config import DATABASE_NAME, LOG_RETENTION_DAYS, POSTGRES_MAJOR, POSTGRES_PORT
-from fraud_cfn.intrinsics import sub
+from fraud_cfn.intrinsics import DELETED, sub
 from fraud_cfn.naming import name
 from fraud_cfn.network import Subnets
 from fraud_cfn.parameters import (
@@ -57,6 +57,7 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
     )
     logs = LogGroup(
         "DatabaseLogs",
+        **DELETED,
         LogGroupName=sub("/aws/rds/cluster/fraud-database-{suffix}/postgresql"),
         RetentionInDays=LOG_RETENTION_DAYS,
     )
@@ -64,9 +65,7 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
         "DatabaseCluster",
         # Before the cluster: what Aurora creates by itself is kept forever.
         DependsOn=[logs],
-        # The default would be a last snapshot.
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
+        **DELETED,  # the default would be a last snapshot
         DBClusterIdentifier=name("database"),
         Engine=ENGINE,
         EngineMode="provisioned",
@@ -111,8 +110,7 @@ def _instance(cluster: DBCluster, part: str) -> DBInstance:
     identifier = name(f"database-{part.lower()}")
     return DBInstance(
         f"Database{part}Instance",
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
+        **DELETED,
         DBInstanceIdentifier=identifier,
         DBClusterIdentifier=Ref(cluster),
         DBInstanceClass="db.serverless",

@@ -85,7 +85,10 @@ def _reason(error: Exception) -> str:
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not UTF-8"
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore[reportUntypedBaseClass]
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if there is one
+
+
+class _Loader(_SafeLoader):
     """PyYAML's safe loader with CloudFormation's short-form tags."""
 
 

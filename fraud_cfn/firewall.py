@@ -7,6 +7,7 @@ add "everything allowed", and a stand-alone rule would not take that away.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import If, Ref
 from troposphere.ec2 import (
@@ -104,7 +105,7 @@ def _from_clients(port: int) -> SecurityGroupRule:
     return SecurityGroupRule(Description="Clients", **_tcp(port), CidrIp=Ref(INGRESS_CIDR))
 
 
-def _tcp(port: int) -> dict[str, object]:
+def _tcp(port: int) -> dict[str, Any]:
     return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
 
 

@@ -15,6 +15,9 @@ REGION = Ref("AWS::Region")
 PARTITION = Ref("AWS::Partition")
 SUFFIX = Ref(SUFFIX_PARAMETER)
 
+# Nothing is retained: said of everything that holds data, though for most it is the default.
+DELETED: dict[str, Any] = {"DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}
+
 
 @dataclass(frozen=True)
 class Condition:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from troposphere import Ref
 from troposphere.sqs import Queue, QueuePolicy, RedrivePolicy
 
+from fraud_cfn.intrinsics import DELETED
 from fraud_cfn.naming import name
 from fraud_cfn.permissions import only_over_tls
 
@@ -25,8 +26,10 @@ def build() -> Messaging:
     dead_letters = dead_letter_queue("DeadLetterQueue", "dead-letters")
     jobs = Queue(
         "JobQueue",
+        **DELETED,
         QueueName=name("jobs"),
         VisibilityTimeout=300,
+        MessageRetentionPeriod=4 * DAY,
         SqsManagedSseEnabled=True,
         RedrivePolicy=RedrivePolicy(
             deadLetterTargetArn=dead_letters.get_att("Arn"),
@@ -45,6 +48,7 @@ def dead_letter_queue(title: str, thing: str) -> Queue:
     """A queue that keeps what could not be handled for 14 days, the most that SQS offers."""
     return Queue(
         title,
+        **DELETED,
         QueueName=name(thing),
         MessageRetentionPeriod=14 * DAY,
         SqsManagedSseEnabled=True,

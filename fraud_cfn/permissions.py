@@ -44,10 +44,10 @@ def _document(*grants: Grant) -> aws.PolicyDocument:
 
 
 def _allow(
-    sid: str, actions: list[aws.Action], on: Sequence[Arn], when: aws.ConditionElement | None = None
+    sid: str, actions: Sequence[aws.Action], on: Sequence[Arn], when: aws.ConditionElement | None = None
 ) -> aws.Statement:
     condition: dict[str, Any] = {} if when is None else {"Condition": aws.Condition(when)}
-    return aws.Statement(Sid=sid, Effect=aws.Allow, Action=actions, Resource=list(on), **condition)
+    return aws.Statement(Sid=sid, Effect=aws.Allow, Action=list(actions), Resource=list(on), **condition)
 
 
 def _inline(title: str, *grants: Grant) -> Policy:

@@ -116,7 +116,10 @@ def _short(key: str, value: Any) -> Any:
     return _plain(value)
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # pyright: ignore[reportUntypedBaseClass]
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         """No anchors: CloudFormation does not support them."""
         return True

@@ -29,7 +29,7 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
-from fraud_cfn.intrinsics import sub
+from fraud_cfn.intrinsics import DELETED, sub
 from fraud_cfn.naming import name
 from fraud_cfn.permissions import only_over_tls, through_endpoint
 
@@ -50,6 +50,7 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
     bucket_name = sub("fraud-data-{suffix}-{account}")
     data = Bucket(
         "DataBucket",
+        **DELETED,
         BucketName=bucket_name,
         PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
             BlockPublicAcls=True,
@@ -107,6 +108,7 @@ def _repository(service: str) -> Repository:
     repository = name(service.lower())
     return Repository(
         f"{service}Repository",
+        **DELETED,
         RepositoryName=repository,
         EmptyOnDelete=True,
         ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import Ref
 from troposphere.applicationautoscaling import (
@@ -121,7 +122,7 @@ def _predefined(metric: str) -> PredefinedMetricSpecification:
     return PredefinedMetricSpecification(PredefinedMetricType=metric)
 
 
-def _policy(title: str, thing: str, target: ScalableTarget, value: int, **metric: object) -> ScalingPolicy:
+def _policy(title: str, thing: str, target: ScalableTarget, value: int, **metric: Any) -> ScalingPolicy:
     return ScalingPolicy(
         title,
         PolicyName=name(thing),

@@ -9,7 +9,6 @@ from troposphere.servicediscovery import DnsConfig, DnsRecord, HealthCheckCustom
 from troposphere.servicediscovery import Service as DiscoveryService
 
 from fraud_cfn.cluster import Platform
-from fraud_cfn.naming import name
 from fraud_cfn.network import Subnets
 
 
@@ -21,7 +20,7 @@ def discovery(title: str, service: str, platform: Platform) -> DiscoveryService:
         DnsConfig=DnsConfig(
             NamespaceId=Ref(platform.namespace),
             RoutingPolicy="MULTIVALUE",
-            DnsRecords=[DnsRecord(Type="A", TTL="10")],
+            DnsRecords=[DnsRecord(Type="A", TTL=10)],
         ),
         # Create-only, and 1 is the only threshold there is: never change it.
         HealthCheckCustomConfig=HealthCheckCustomConfig(FailureThreshold=1),

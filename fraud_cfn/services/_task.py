@@ -29,11 +29,11 @@ from troposphere.s3 import Bucket
 from fraud_cfn import permissions
 from fraud_cfn.config import DATABASE_NAME, LOG_RETENTION_DAYS, PORT, POSTGRES_PORT, TaskSize
 from fraud_cfn.database import Database
-from fraud_cfn.intrinsics import REGION, sub
+from fraud_cfn.intrinsics import DELETED, REGION, sub
 from fraud_cfn.naming import name
 from fraud_cfn.parameters import (
-    COLLECTOR,
     API_KEYS_ARN,
+    COLLECTOR,
     CPU_ARCHITECTURE,
     DATABASE_CREDENTIALS_ARN,
     TRACING_IMAGE,
@@ -57,6 +57,7 @@ def logs(title: str, service: str) -> TaskLogs:
     """The log group, and a metric that counts its lines with ERROR."""
     group = LogGroup(
         f"{title}Logs",
+        **DELETED,
         LogGroupName=sub(f"/ecs/fraud-{service}-{{suffix}}"),
         RetentionInDays=LOG_RETENTION_DAYS,
     )
