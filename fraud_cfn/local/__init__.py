@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -31,7 +31,7 @@ class EndpointError(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A running endpoint; holds nothing before the first deployment."""
+    """A running endpoint, empty at first."""
 
     url: str
 
@@ -96,11 +96,14 @@ def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
 
 
 def seed(endpoint: Endpoint, suffix: str) -> None:
-    """Put the two secrets there that the environment `suffix` expects to find."""
+    """Put there what a deployment of `suffix` expects: its two secrets, and ECS's role in the account."""
     secrets = endpoint.client("secretsmanager")
     database = json.dumps({"username": "fraud_admin", "password": "local-only"})
     secrets.create_secret(Name=f"fraud-database-{suffix}", SecretString=database)
     secrets.create_secret(Name=f"fraud-api-keys-{suffix}", SecretString="local-only")
+    iam = endpoint.client("iam")
+    with suppress(iam.exceptions.ClientError):  # an earlier seed made it
+        iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
 
 
 def _last_line(log: IO[str]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 from xml.etree import ElementTree
 
 from ministack.services.cloudformation import _stacks, changesets, handlers
-from ministack.services.cloudformation.engine import _evaluate_conditions
+from ministack.services.cloudformation.engine import _evaluate_conditions, _resolve_refs
 from ministack.services.cloudformation.helpers import _error, _p
 
 Params = dict[str, Any]
@@ -20,7 +21,6 @@ _ACTIONS = handlers._ACTION_HANDLERS
 _create = _ACTIONS["CreateChangeSet"]
 _describe = _ACTIONS["DescribeChangeSet"]
 _diff = changesets._diff_resources
-_resolve = changesets._resolve_props_for_diff
 
 
 def register() -> None:
@@ -33,16 +33,23 @@ def register() -> None:
         _ACTIONS[name] = _by_name(_ACTIONS[name])
 
 
-def _resolve_existing(template: Template, params: Params, *rest: Any) -> Template:
-    """Compare only the resources whose condition holds: one that begins to hold adds its resource."""
-    resolved = _resolve(template, params, *rest)
+def _resolve_existing(template: Template, params: Params, stack: str, stack_id: str) -> Template:
+    """Compare the resources whose condition holds, with the values that the stack's resources have now.
+
+    So a condition that begins to hold adds its resource.
+    """
     conditions = _evaluate_conditions(template, params) if template else {}
-    resources = {
-        logical_id: resource
-        for logical_id, resource in resolved.get("Resources", {}).items()
-        if conditions.get(resource.get("Condition"), True)
-    }
-    return {**resolved, "Resources": resources}
+    current = _stacks.get(stack, {}).get("_resources", {})
+    resolved = {}
+    for logical_id, resource in template.get("Resources", {}).items():
+        if conditions.get(resource.get("Condition"), True):
+            properties = deepcopy(resource.get("Properties", {}))
+            with suppress(ValueError):  # an attribute that is not known yet: compare as written
+                properties = _resolve_refs(
+                    properties, current, params, conditions, template.get("Mappings", {}), stack, stack_id
+                )
+            resolved[logical_id] = {**resource, "Properties": properties}
+    return {"Resources": resolved}
 
 
 def _create_where_possible(params: Params) -> Response:
@@ -111,10 +118,10 @@ def _add_values(element: ElementTree.Element, space: str, before: Template, afte
         if not name or details is None:
             continue
         details.remove(detail)
-        values = list(_differences(f"/Properties/{name}", before.get(name), after.get(name)))
-        for value in values or [
-            {"Path": f"/Properties/{name}", "AfterValue": "{{changeSet:KNOWN_AFTER_APPLY}}"}
-        ]:
+        path = f"/Properties/{name}"
+        known = {"BeforeValue": _text(before[name])} if name in before else {}
+        unknown = {"Path": path, **known, "AfterValue": "{{changeSet:KNOWN_AFTER_APPLY}}"}
+        for value in list(_differences(path, before.get(name), after.get(name))) or [unknown]:
             shown = deepcopy(detail)
             target = shown.find(f"{space}Target")
             if target is not None:

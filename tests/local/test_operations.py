@@ -52,7 +52,9 @@ def test_a_change_set_shows_values_before_and_after_where_it_is_asked_to(release
     assert (image["BeforeValue"][-3:], image["AfterValue"][-3:]) == (":v2", ":v3")
     assert resources["Task"]["Replacement"] == "True"
     assert ":v3" in resources["Task"]["AfterContext"]
-    assert resources["Service"]["Details"][0]["Target"]["AfterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
+    revision = resources["Service"]["Details"][0]["Target"]
+    assert revision["BeforeValue"] == released.physical_ids["Task"]
+    assert revision["AfterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 def test_a_change_set_without_changes_fails_with_cloudformations_words(new_stack: NewStack) -> None:
