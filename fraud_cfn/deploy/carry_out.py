@@ -94,9 +94,10 @@ def review(place: Place, stack: Stack | None, arn: str) -> Review | None:
         return None
     failures, warnings = changeset.findings(place.cloudformation, arn)
     if change_set.status == "FAILED" or failures:
+        reason = change_set.reason or "early validation failed"
         details = "".join(f"\n  {line}" for line in failures)
         raise ChangeSetError(
-            f"CloudFormation rejects the change set: {change_set.reason or 'early validation failed'}{details}",
+            f"CloudFormation rejects the change set: {reason}{details}",
             _where(failures, place.document) or "correct the template or the parameters, and run it again",
         )
     dangers = guards.dangers(change_set.changes, place.document.template["Resources"])
@@ -154,9 +155,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
     except ClientError as error:
         code, said = code_of(error), error.response["Error"].get("Message", "")
         if code in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
-            raise ChangeSetError(
-                "somebody deleted the change set meanwhile; nothing was changed", _again(place)
-            ) from error
+            raise ChangeSetError("somebody deleted the change set meanwhile", _again(place)) from error
         if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
             # An earlier try of this very call may have arrived although its answer got lost.
             if changeset.executing(place.cloudformation, change_set.arn):

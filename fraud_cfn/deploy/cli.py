@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     interrupts.terminate_as_interrupt()
     console = Console(color=options.pop("color"))
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.get("form", "text")
+    name = f"TapStack{suffix}"
     try:
         outcome = _run(verb, suffix, console, options)
     except KeyboardInterrupt:
@@ -48,10 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(f"error: {error.message}", "bold red")
         if error.next_step:
             console.say(f"next:  {error.next_step}")
-        return _last(
-            console, form, error.result, "", error.exit, {"error": error.message, "next": error.next_step}
-        )
-    return _last(console, form, outcome.result, outcome.stack, outcome.exit, dict(outcome.data))
+        said = {"error": error.message, "next": error.next_step}
+        return _last(console, form, error.result, name, error.exit, said)
+    return _last(console, form, outcome.result, outcome.stack or name, outcome.exit, dict(outcome.data))
 
 
 def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> Outcome:
@@ -61,7 +61,7 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
     with session.explained():
         place = session.connect(options.pop("region"), options.pop("endpoint_url"))
         where = f" at {place.endpoint}" if place.endpoint else ""
-        console.say(f"{name}  eu-central-1  account {place.account()}{where}", "bold")
+        console.say(f"{name}  eu-central-1  account {place.account}{where}", "bold")
         module = importlib.import_module(f"fraud_cfn.deploy.verbs.{verb.replace('-', '_')}")
         return module.run(place, suffix, console, **options)
 
@@ -70,7 +70,7 @@ def _last(
     console: Console, form: str, result: str, stack: str, code: Exit, data: dict[str, Any] | None = None
 ) -> int:
     """JSON to stdout where that was asked for; then the last line, never into the JSON."""
-    line = f"result={result} stack={stack or '-'}"
+    line = f"result={result} stack={stack}"
     if form == "json":
         import json
 
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "fraud-cfn", description=_HEAD, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for build in (_deploy, _plan, _outputs):
+    for build in (_deploy, _plan, _outputs, _rollback, _cancel, _destroy):
         build(verbs)
     return parser
 
@@ -193,6 +193,35 @@ def _plan(verbs: Any) -> None:
 
 def _outputs(verbs: Any) -> None:
     one = _verb(verbs, "outputs", "print the stack's outputs", "dev", "dev --format json")
+    _format(one, "text", "json")
+
+
+def _rollback(verbs: Any) -> None:
+    one = _verb(verbs, "rollback", "roll back a stack that stopped halfway", "dev", "dev --skip ApiService")
+    one.add_argument("--yes", action="store_true", help="do not ask")
+    _many(one, "--skip", "ID", "a resource that a failed rollback leaves as it is")
+    _timeout(one)
+
+
+def _cancel(verbs: Any) -> None:
+    one = _verb(verbs, "cancel", "cancel a running update", "dev")
+    one.add_argument("--yes", action="store_true", help="do not ask")
+    _timeout(one)
+
+
+def _destroy(verbs: Any) -> None:
+    one = _verb(
+        verbs,
+        "destroy",
+        "delete an environment whole, and prove that nothing is left",
+        "dev",
+        "dev --yes --confirm TapStackdev",
+        "dev --retain DataBucket",
+    )
+    one.add_argument("--yes", action="store_true", help="do not ask; needs --confirm")
+    one.add_argument("--confirm", metavar="NAME", help="the stack's name, typed out")
+    _many(one, "--retain", "ID", "a resource that stays in the account after a failed deletion")
+    _timeout(one)
     _format(one, "text", "json")
 
 

@@ -111,13 +111,9 @@ def _room(session: Session, kind: str, name: str, used: int) -> tuple[str, str] 
 
 
 def _linked_role(session: Session) -> tuple[str, str] | None:
-    try:
-        session.client("iam").get_role(RoleName="AWSServiceRoleForECS")
-    except ClientError as error:
-        if code_of(error) != "NoSuchEntity":
-            raise
-        return (
-            "the account has no service-linked role for ECS (a fresh account lacks it)",
-            "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
-        )
-    return None
+    if session.client("iam").list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]:
+        return None
+    return (
+        "the account has no service-linked role for ECS (a fresh account lacks it)",
+        "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
+    )

@@ -53,7 +53,7 @@ def request(
         "ChangeSetType": "UPDATE" if stack else "CREATE",
         "Parameters": asked,
         "Capabilities": list(source.capabilities),
-        **template.source(source, lambda: place.session.client("s3"), bucket, place.stack_name),
+        **template.source(source, place.session, bucket, place.stack_name),
     }
     before = stack.tags if stack else {}
     if tags and before | tags != before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from fraud_cfn.deploy.guards import Danger
 
 _MANY = 20  # more new resources than this are listed by type
 _VALUE = 60  # characters of a value that are shown
+_CONTEXT = 16  # characters shown of what two long values begin with alike
+_UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 _REVISED = ("AWS::ECS::TaskDefinition",)  # made anew by design: the old revision stays
 
 
@@ -20,7 +23,7 @@ _REVISED = ("AWS::ECS::TaskDefinition",)  # made anew by design: the old revisio
 class Row:
     """One resource of the preview."""
 
-    verb: str  # REPLACE, REPLACE?, delete, revise, update, create, import
+    verb: str  # one of _SIGNS; in capitals where data would be lost
     change: Change
     note: str
 
@@ -28,7 +31,10 @@ class Row:
 _SIGNS = {
     "REPLACE": ("±", "bold red"),
     "REPLACE?": ("±", "bold red"),
+    "DELETE": ("-", "bold red"),
     "delete": ("-", "red"),
+    "replace": ("±", "red"),
+    "replace?": ("±", "yellow"),
     "import": ("»", "cyan"),
     "revise": ("±", "yellow"),
     "update": ("~", "yellow"),
@@ -75,12 +81,13 @@ def _row(change: Change, at_risk: set[str]) -> Row:
     if change.action in ("Add", "Import"):
         return Row("create" if change.action == "Add" else "import", change, "")
     if change.action == "Remove":
-        return Row("delete", change, loss or ("stays in the account" if change.policy == "Retain" else ""))
+        kept = "stays in the account" if change.policy == "Retain" else ""
+        return Row("DELETE" if loss else "delete", change, loss or kept)
     if change.type in _REVISED and change.replaces:
         return Row("revise", change, "new revision")
     if change.replaces:
-        certain = change.replacement == "True"
-        return Row("REPLACE" if certain else "REPLACE?", change, loss or _because(change))
+        verb = "replace" if change.replacement == "True" else "replace?"
+        return Row(verb.upper() if loss else verb, change, loss or _because(change))
     return Row("update", change, _because(change))
 
 
@@ -132,7 +139,7 @@ def _quoted(value: str) -> str:
 
 
 def _detail_lines(row: Row) -> list[Line]:
-    if row.verb in ("create", "delete", "import"):
+    if row.verb.lower() in ("create", "delete", "import"):
         return []
     lines = []
     for one in row.change.details:
@@ -145,17 +152,23 @@ def _detail_lines(row: Row) -> list[Line]:
 
 
 def _values(detail: Detail) -> str:
-    if detail.before is None and detail.after is None:
+    """`"before" → "after"`; empty where nothing is known beforehand."""
+    before, after = detail.before, detail.after
+    if (before is None and after is None) or (after or "").strip('"') == _UNKNOWN:
         return ""
-    before, after = (_value(one) for one in (detail.before, detail.after))
-    return f"{before} → {after}"
+    shared = 0
+    if before and after and max(len(before), len(after)) > _VALUE:
+        shared = max(len(os.path.commonprefix([before, after])) - _CONTEXT, 0)
+    return f"{_value(before, shared)} → {_value(after, shared)}"
 
 
-def _value(value: str | None) -> str:
+def _value(value: str | None, skip: int) -> str:
+    """The value without its first `skip` characters, and not too long."""
     if value is None:
         return "(none)"
-    short = value if len(value) <= _VALUE else f"{value[: _VALUE - 1]}…"
-    return f'"{short}"'
+    left = value[skip:]
+    short = left if len(left) <= _VALUE else f"{left[: _VALUE - 1]}…"
+    return f'"{"…" if skip else ""}{short}"'
 
 
 def _by_type(new: list[Row]) -> list[Line]:
@@ -190,7 +203,7 @@ def markdown(shown: Preview) -> str:
     for row in shown.rows:
         values = [f"{one.property} {_values(one)}" for one in row.change.details if _values(one)]
         why = "; ".join(filter(None, [row.note, *values] if row.verb != "create" else [row.note]))
-        verb = f"**{row.verb}**" if row.verb.startswith("REPLACE") or row.note == "DATA LOSS" else row.verb
+        verb = f"**{row.verb}**" if row.verb.isupper() else row.verb
         lines.append(f"| {verb} | {row.change.logical_id} | {row.change.type} | {_cell(why)} |")
     return "\n".join(lines)
 

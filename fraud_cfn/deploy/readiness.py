@@ -7,7 +7,7 @@ from fraud_cfn.deploy.carry_out import Place
 from fraud_cfn.deploy.changeset import unique_name
 from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import DeployError, RecoveryError
-from fraud_cfn.deploy.events import Events
+from fraud_cfn.deploy.events import Event, Events
 from fraud_cfn.deploy.stacks import Stack
 from fraud_cfn.deploy.statuses import Action, action, succeeded
 from fraud_cfn.deploy.watch import watch
@@ -42,7 +42,7 @@ def attach(place: Place, stack: Stack, console: Console, timeout: float) -> None
 
 def recovery(place: Place, stack: Stack) -> RecoveryError:
     """Why nothing can be deployed now, with the cause and the verb that helps."""
-    found = causes.causes(_history(place, stack))
+    found = causes.causes(history(place, stack))
     cause = f": {found.first.logical_id}: {found.first.reason}" if found.first else ""
     if action(stack.status) is Action.DESTROY:
         stuck = [
@@ -59,7 +59,8 @@ def recovery(place: Place, stack: Stack) -> RecoveryError:
     return RecoveryError(f"{stack.name} is {stack.status}{cause}", stacks.command("rollback", place.suffix))
 
 
-def _history(place: Place, stack: Stack):
+def history(place: Place, stack: Stack) -> list[Event]:
+    """The events of the last operation, oldest first."""
     events = Events(place.cloudformation, stack.arn, None)
     return events.fresh()
 
@@ -93,7 +94,7 @@ def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, ti
 
 def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
     console.say(f"{stack.name} is UPDATE_FAILED: it stopped halfway, because rollback was off", "yellow")
-    outcome.explain(console, causes.causes(_history(place, stack)), place.document.defined_in)
+    outcome.explain(console, causes.causes(history(place, stack)), place.document.defined_in)
     console.confirm(
         "Roll it back to the previous version first?",
         yes=yes,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -47,8 +48,9 @@ class Session:
             self._clients[service] = self.boto.client(service, endpoint_url=self.endpoint, config=_config())
         return self._clients[service]
 
+    @cached_property
     def account(self) -> str:
-        """The twelve digits of the caller's account; this is what proves the credentials."""
+        """The twelve digits of the caller's account; asking proves the credentials."""
         return self.client("sts").get_caller_identity()["Account"]
 
 

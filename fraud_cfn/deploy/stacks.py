@@ -47,7 +47,7 @@ def name_of(suffix: str) -> str:
     if not SUFFIX.fullmatch(suffix) or len(suffix) > SUFFIX_MOST:
         raise UsageError(
             f"{suffix!r} is not an environment suffix",
-            f"use 1 to {SUFFIX_MOST} lower-case letters, digits and single hyphens between them, such as pr-12",
+            f"use 1 to {SUFFIX_MOST} lower-case letters, digits and single hyphens between them: pr-12",
         )
     return f"TapStack{suffix}"
 

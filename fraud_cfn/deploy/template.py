@@ -13,9 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from fraud_cfn import document
-from fraud_cfn.config import COMMITTED, INLINE_LIMIT, ROOT
-from fraud_cfn.deploy.errors import TemplateError
+from fraud_cfn.config import COMMITTED, INLINE_LIMIT, REGION, ROOT
+from fraud_cfn.deploy.errors import TemplateError, UsageError
+from fraud_cfn.deploy.session import Session, code_of
 
 S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3
 _NAMED = ("RoleName", "ManagedPolicyName", "PolicyName", "UserName", "GroupName", "InstanceProfileName")
@@ -116,11 +119,9 @@ class _Checks:
                 process.communicate()
 
 
-def source(template: Template, s3: Any, bucket: str | None, stack_name: str) -> dict[str, str]:
-    """The arguments that give CloudFormation the body: inline, or uploaded to `bucket` if it is too large.
-
-    `s3` is a function that makes the client, called only if it is needed.
-    """
+def source(template: Template, session: Session, bucket: str | None, stack_name: str) -> dict[str, str]:
+    """The arguments that give CloudFormation the body: inline, or uploaded if it is too large for that,
+    to `bucket` or to the conventional one if that exists."""
     size = template.size
     if size <= INLINE_LIMIT:
         return {"TemplateBody": template.body}
@@ -129,17 +130,33 @@ def source(template: Template, s3: Any, bucket: str | None, stack_name: str) -> 
             f"{template.path.name} is {size:,} bytes minified, over CloudFormation's limit of {S3_LIMIT:,}",
             "split it into two stacks",
         )
-    if not bucket:
-        raise TemplateError(
-            f"{template.path.name} is {size:,} bytes minified, and only {INLINE_LIMIT:,} go inline",
-            "name a bucket of this account and region to send it through: --s3-bucket BUCKET",
-        )
     digest = hashlib.sha256(template.body.encode()).hexdigest()[:16]
-    key = f"fraud-cfn/{stack_name}/{digest}.json"
-    client = s3()
-    client.put_object(Bucket=bucket, Key=key, Body=template.body.encode(), ContentType="application/json")
-    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
-    return {"TemplateURL": url.split("?")[0]}
+    address = {"Bucket": bucket or conventional_bucket(session), "Key": f"{stack_name}/{digest}.json"}
+    s3 = session.client("s3")
+    try:
+        s3.put_object(
+            **address,
+            Body=template.body.encode(),
+            ContentType="application/json",
+            ExpectedBucketOwner=session.account,
+        )
+    except ClientError as error:
+        if bucket or code_of(error) != "NoSuchBucket":
+            raise UsageError(
+                f"the template cannot be put into the bucket {address['Bucket']} ({code_of(error)})",
+                "name a bucket of this account and region that you may write to: --s3-bucket BUCKET",
+            ) from error
+        raise TemplateError(
+            f"{template.path.name} is {size:,} bytes minified, and only {INLINE_LIMIT:,} go without a bucket",
+            f"make one, once for the account (aws s3 mb s3://{address['Bucket']} --region {REGION}), "
+            "or name another: --s3-bucket BUCKET",
+        ) from error
+    return {"TemplateURL": s3.generate_presigned_url("get_object", Params=address).split("?")[0]}
+
+
+def conventional_bucket(session: Session) -> str:
+    """Where templates go that are too large to send inline, if it exists."""
+    return f"fraud-templates-{session.account}-{REGION}"
 
 
 def _is_iam(resource: dict[str, Any]) -> bool:

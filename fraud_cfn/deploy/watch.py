@@ -146,7 +146,7 @@ class _Show:
     def _line(self, event: Event) -> None:
         style = "red" if event.status.endswith("_FAILED") else "yellow" if "ROLLBACK" in event.status else ""
         reason = said(event.reason) if event.status.endswith("_FAILED") or "ROLLBACK" in event.status else ""
-        text = f"{event.time:%H:%M:%S}  {event.status:<20} {event.logical_id}  {reason}"
+        text = f"{event.time:%H:%M:%S}  {event.status:<24} {event.logical_id}  {reason}"
         self._console.say(text.rstrip(), style)
         self._spoke = clock.now()
 

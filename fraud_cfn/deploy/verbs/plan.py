@@ -93,4 +93,5 @@ def _report(
     data = preview.data(found.preview) | {"refused": refused.message if refused else ""}
     if keep:
         data["changeSet"] = found.change_set.arn
-    return Outcome("changes", found.change_set.stack_arn, Exit.CHANGES if exit_code else Exit.DONE, data)
+    arn = found.change_set.stack_arn if stack or keep else ""  # the shell of a new stack goes with its plan
+    return Outcome("changes", arn, Exit.CHANGES if exit_code else Exit.DONE, data)
