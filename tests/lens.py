@@ -1,0 +1,202 @@
+"""Looks at the committed template as CloudFormation would, under given parameter values."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fraud_cfn.config import REGION
+from fraud_cfn.document import Document
+from fraud_cfn.scenarios import ACCOUNT, BASE
+
+GONE = object()  # AWS::NoValue
+PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::NoValue": GONE,
+    "AWS::StackName": "TapStackdev",
+}
+
+# The property that names a resource of a type; None: the type takes no name from us.
+NAME_PROPERTY: dict[str, str | None] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": None,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::EC2::EIP": None,
+    "AWS::EC2::InternetGateway": None,
+    "AWS::EC2::NatGateway": None,
+    "AWS::EC2::Route": None,
+    "AWS::EC2::RouteTable": None,
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::EC2::SecurityGroupEgress": None,
+    "AWS::EC2::SecurityGroupIngress": None,
+    "AWS::EC2::Subnet": None,
+    "AWS::EC2::SubnetRouteTableAssociation": None,
+    "AWS::EC2::VPC": None,
+    "AWS::EC2::VPCEndpoint": None,
+    "AWS::EC2::VPCGatewayAttachment": None,
+    "AWS::ECR::Repository": "RepositoryName",
+    "AWS::ECS::Cluster": "ClusterName",
+    "AWS::ECS::ClusterCapacityProviderAssociations": None,
+    "AWS::ECS::Service": "ServiceName",
+    "AWS::ECS::TaskDefinition": "Family",
+    "AWS::ElasticLoadBalancingV2::Listener": None,
+    "AWS::ElasticLoadBalancingV2::ListenerRule": None,
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": None,
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Logs::MetricFilter": None,
+    "AWS::Logs::QueryDefinition": "Name",
+    "AWS::RDS::DBCluster": "DBClusterIdentifier",
+    "AWS::RDS::DBClusterParameterGroup": "DBClusterParameterGroupName",
+    "AWS::RDS::DBInstance": "DBInstanceIdentifier",
+    "AWS::RDS::DBSubnetGroup": "DBSubnetGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::S3::BucketPolicy": None,
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SQS::QueuePolicy": None,
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": "Name",
+    "AWS::ServiceDiscovery::Service": "Name",
+}
+
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
+
+
+@dataclass(frozen=True)
+class Lens:
+    """The template resolved with `values`; a reference to a resource reads `<LogicalId>`."""
+
+    document: Document
+    values: dict[str, str]
+
+    def under(self, **values: str) -> Lens:
+        """The same template under other parameter values."""
+        return Lens(self.document, self.values | values)
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        declared = self.document.template["Parameters"]
+        defaults = {key: str(value["Default"]) for key, value in declared.items() if "Default" in value}
+        return defaults | self.values
+
+    @cached_property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Logical id → resource, of those whose condition holds; properties resolved."""
+        return {
+            key: resource | {"Properties": self.resolve(resource.get("Properties", {}))}
+            for key, resource in self.document.template["Resources"].items()
+            if "Condition" not in resource or self.condition(resource["Condition"])
+        }
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        return {key: self.resolve(value["Value"]) for key, value in self.document.template["Outputs"].items()}
+
+    def __getitem__(self, logical_id: str) -> dict[str, Any]:
+        return self.resources[logical_id]["Properties"]
+
+    def of(self, *types: str) -> dict[str, dict[str, Any]]:
+        """Logical id → properties of the resources of those types."""
+        return {key: r["Properties"] for key, r in self.resources.items() if r["Type"] in types}
+
+    def names(self) -> list[tuple[str, str, str]]:
+        """(type, logical id, physical name) of everything that is named."""
+        found = []
+        for key, resource in self.resources.items():
+            named_by = NAME_PROPERTY[resource["Type"]]
+            if named_by:
+                found.append((resource["Type"], key, resource["Properties"][named_by]))
+        return found
+
+    def condition(self, name: str) -> bool:
+        return self.resolve(self.document.template["Conditions"][name])
+
+    def resolve(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            if len(value) == 1:
+                ((key, inner),) = value.items()
+                if key == "Ref" or key.startswith("Fn::") or (key == "Condition" and isinstance(inner, str)):
+                    return self._intrinsic(key, inner)
+            resolved = {key: self.resolve(item) for key, item in value.items()}
+            return {key: item for key, item in resolved.items() if item is not GONE}
+        if isinstance(value, list):
+            return [item for item in map(self.resolve, value) if item is not GONE]
+        return value
+
+    def _intrinsic(self, key: str, inner: Any) -> Any:  # noqa: C901 - a case each
+        match key, inner:
+            case "Ref", str():
+                return self._reference(inner)
+            case "Condition", str():
+                return self.condition(inner)
+            case "Fn::GetAtt", [target, attribute]:
+                return f"<{target}.{attribute}>"
+            case "Fn::Sub", str():
+                return _VARIABLE.sub(lambda found: self._variable(found[1]), inner)
+            case "Fn::If", [name, yes, no]:
+                return self.resolve(yes if self.condition(name) else no)
+        arguments = self.resolve(inner)
+        match key, arguments:
+            case "Fn::Join", [separator, parts]:
+                return separator.join(parts)
+            case "Fn::Equals", [one, other]:
+                return one == other
+            case "Fn::Not", [one]:
+                return not one
+            case "Fn::And", list():
+                return all(arguments)
+            case "Fn::GetAZs", _:
+                return [f"{REGION}{zone}" for zone in "abc"]
+            case "Fn::Select", [index, items]:
+                return items[int(index)]
+            case "Fn::Cidr", [block, count, bits]:
+                subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+                return [str(next(subnets)) for _ in range(int(count))]
+            case "Fn::FindInMap", [mapping, top, second]:
+                return self.document.template["Mappings"][mapping][top][second]
+        raise NotImplementedError(f"{key} {inner}")
+
+    def _reference(self, name: str) -> Any:
+        if name in PSEUDO:
+            return PSEUDO[name]
+        return self.parameters.get(name, f"<{name}>")
+
+    def _variable(self, name: str) -> str:
+        return f"<{name}>" if "." in name else str(self._reference(name))
+
+
+def base(document: Document) -> Lens:
+    """Bootstrap: the environment `dev`, everything else at its default."""
+    return Lens(document, BASE)
+
+
+def references(value: Any) -> set[str]:
+    """Every name that a raw value refers to by Ref, GetAtt or Sub."""
+    found: set[str] = set()
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref":
+                found.add(inner)
+            elif key == "Fn::GetAtt":
+                found.add(inner[0])
+            elif key == "Fn::Sub" and isinstance(inner, str):
+                found |= {name.split(".")[0] for name in _VARIABLE.findall(inner)}
+            else:
+                found |= references(inner)
+    elif isinstance(value, list):
+        for item in value:
+            found |= references(item)
+    return found
+
+
+def dashboard(lens: Lens) -> dict[str, Any]:
+    return json.loads(lens["Dashboard"]["DashboardBody"])

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from tests.lens import Lens
+
+
+def test_job_runs_every_six_hours_once_services_are_enabled(base: Lens, live: Lens) -> None:
+    for lens, state in ((base, "DISABLED"), (live, "ENABLED")):
+        schedule = lens["JobSchedule"]
+        assert schedule["ScheduleExpression"] == "rate(6 hours)"
+        assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+        assert schedule["State"] == state
+        assert schedule["GroupName"] == "<ScheduleGroup>"
+
+
+def test_schedule_starts_one_private_task_mostly_on_spot(base: Lens) -> None:
+    target = base["JobSchedule"]["Target"]
+    ecs = target["EcsParameters"]
+    assert (target["Arn"], target["RoleArn"]) == ("<Cluster.Arn>", "<ScheduleRole.Arn>")
+    assert (ecs["TaskDefinitionArn"], ecs["TaskCount"]) == ("<JobTaskDefinition>", 1)
+    assert {item["CapacityProvider"] for item in ecs["CapacityProviderStrategy"]} == {
+        "FARGATE",
+        "FARGATE_SPOT",
+    }
+    assert "LaunchType" not in ecs
+    assert ecs["PropagateTags"] == "TASK_DEFINITION"
+    assert ecs["NetworkConfiguration"]["AwsvpcConfiguration"] == {
+        "AssignPublicIp": "DISABLED",
+        "Subnets": [f"<PrivateSubnet{letter}>" for letter in "ABC"],
+        "SecurityGroups": ["<JobSecurityGroup.GroupId>"],
+    }
+
+
+def test_a_run_that_could_not_start_is_tried_again_and_then_kept(base: Lens) -> None:
+    target = base["JobSchedule"]["Target"]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 5}
+    assert target["DeadLetterConfig"] == {"Arn": "<MissedRunsQueue.Arn>"}
+
+
+def test_job_serves_nothing(base: Lens) -> None:
+    assert "PortMappings" not in base["JobTaskDefinition"]["ContainerDefinitions"][0]

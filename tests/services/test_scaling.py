@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.lens import Lens
+
+BOUNDS = {"Api": (2, 10), "Worker": (1, 5)}
+services = pytest.mark.parametrize("service", BOUNDS)
+
+
+@services
+def test_scaling_keeps_the_number_of_tasks_within_its_bounds(live: Lens, service: str) -> None:
+    target = live[f"{service}ScalableTarget"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == BOUNDS[service]
+    assert target["ResourceId"] == f"service/<Cluster>/<{service}Service.Name>"
+    assert set(target["SuspendedState"].values()) == {False}
+
+
+@services
+def test_before_services_are_enabled_scaling_starts_nothing(base: Lens, service: str) -> None:
+    target = base[f"{service}ScalableTarget"]
+    assert target["MinCapacity"] == 0
+    assert target["SuspendedState"] == {
+        "DynamicScalingInSuspended": True,
+        "DynamicScalingOutSuspended": True,
+        "ScheduledScalingSuspended": True,
+    }
+
+
+@services
+def test_services_scale_at_70_percent_cpu_and_80_percent_memory(live: Lens, service: str) -> None:
+    tracked = {}
+    for part in ("Cpu", "Memory"):
+        policy = live[f"{service}{part}Scaling"]
+        assert policy["PolicyType"] == "TargetTrackingScaling"
+        assert policy["ScalingTargetId"] == f"<{service}ScalableTarget>"
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+        assert (tracking["ScaleOutCooldown"], tracking["ScaleInCooldown"]) == (60, 300)
+        metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        tracked[metric] = tracking["TargetValue"]
+    assert tracked == {"ECSServiceAverageCPUUtilization": 70, "ECSServiceAverageMemoryUtilization": 80}
+
+
+def test_worker_follows_ten_messages_a_running_task(live: Lens) -> None:
+    tracking = live["WorkerQueueScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == 10
+    metrics = {m["Id"]: m for m in tracking["CustomizedMetricSpecification"]["Metrics"]}
+    named = {
+        key: (m["MetricStat"]["Metric"]["Namespace"], m["MetricStat"]["Metric"]["MetricName"])
+        for key, m in metrics.items()
+        if "MetricStat" in m
+    }
+    assert named == {
+        "m1": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        "m2": ("ECS/ContainerInsights", "RunningTaskCount"),
+    }
+    assert [m["Id"] for m in metrics.values() if m["ReturnData"]] == ["backlog"]
+    assert metrics["m1"]["MetricStat"]["Metric"]["Dimensions"] == [
+        {"Name": "QueueName", "Value": "<JobQueue.QueueName>"}
+    ]
+    assert metrics["m2"]["MetricStat"]["Metric"]["Dimensions"] == [
+        {"Name": "ClusterName", "Value": "<Cluster>"},
+        {"Name": "ServiceName", "Value": "<WorkerService.Name>"},
+    ]
+
+
+class Datum(float):
+    """A value in metric math: dividing by zero gives no value instead of an error."""
+
+    def __truediv__(self, other: float) -> Datum | None:
+        return Datum(float(self) / other) if other else None
+
+
+@pytest.mark.parametrize(
+    ("messages", "tasks", "expected"),
+    [(50, 5, 10), (50, 0, 50), (0, 0, 0), (0, 3, 0), (7, None, 7), (None, None, 0), (None, 2, 0)],
+)
+def test_backlog_without_a_running_task_is_the_messages_themselves(
+    live: Lens, messages: int | None, tasks: int | None, expected: int
+) -> None:
+    """None: no datapoint, as of a service that runs nothing, or a queue that was idle for hours."""
+    tracking = live["WorkerQueueScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    (expression,) = (
+        m["Expression"] for m in tracking["CustomizedMetricSpecification"]["Metrics"] if "Expression" in m
+    )
+    functions = {
+        "IF": lambda condition, yes, no: yes if condition else no,
+        "FILL": lambda metric, value: Datum(value if metric is None else metric),
+    }
+    assert eval(expression, {"m1": messages, "m2": tasks, **functions}) == expected  # noqa: S307
+
+
+def test_nothing_else_scales(live: Lens) -> None:
+    assert set(live.of("AWS::ApplicationAutoScaling::ScalableTarget")) == {
+        f"{s}ScalableTarget" for s in BOUNDS
+    }
+    assert len(live.of("AWS::ApplicationAutoScaling::ScalingPolicy")) == 5

@@ -1,0 +1,177 @@
+"""What holds for the task of every workload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lens import Lens
+
+SIZES = {"Api": ("512", "1024"), "Worker": ("1024", "2048"), "Job": ("256", "512")}
+workloads = pytest.mark.parametrize("workload", SIZES)
+
+
+def containers(lens: Lens, workload: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The workload's own container and the tracing sidecar."""
+    app, sidecar = lens[f"{workload}TaskDefinition"]["ContainerDefinitions"]
+    return app, sidecar
+
+
+def environment(container: dict[str, Any]) -> dict[str, str]:
+    return {pair["Name"]: pair["Value"] for pair in container["Environment"]}
+
+
+@workloads
+def test_task_runs_on_fargate_with_its_size(base: Lens, workload: str) -> None:
+    task = base[f"{workload}TaskDefinition"]
+    assert task["RequiresCompatibilities"] == ["FARGATE"]
+    assert task["NetworkMode"] == "awsvpc"
+    assert (task["Cpu"], task["Memory"]) == SIZES[workload]
+    assert task["Family"] == f"fraud-{workload.lower()}-dev"
+    assert task["TaskRoleArn"] == f"<{workload}TaskRole.Arn>"
+
+
+@workloads
+def test_images_may_be_of_either_architecture(base: Lens, workload: str) -> None:
+    task = f"{workload}TaskDefinition"
+    assert base[task]["RuntimePlatform"]["CpuArchitecture"] == "X86_64"
+    assert base.under(CpuArchitecture="ARM64")[task]["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
+
+
+@workloads
+def test_image_is_the_tag_in_its_own_repository(base: Lens, workload: str) -> None:
+    lens = base.under(**{f"{workload}ImageTag": "v1.2"})
+    assert containers(lens, workload)[0]["Image"] == f"<{workload}Repository.RepositoryUri>:v1.2"
+
+
+@workloads
+def test_container_is_locked_down(base: Lens, workload: str) -> None:
+    app, _ = containers(base, workload)
+    linux = app["LinuxParameters"]
+    assert app["User"] == "10001:10001"
+    assert app["ReadonlyRootFilesystem"] is True
+    assert linux["Capabilities"] == {"Drop": ["ALL"]}
+    assert linux["InitProcessEnabled"] is True
+    assert linux["Tmpfs"] == [
+        {"ContainerPath": "/tmp", "Size": 64, "MountOptions": ["rw", "nosuid", "nodev", "noexec"]}  # noqa: S108
+    ]
+    assert "Privileged" not in app
+
+
+@workloads
+def test_container_knows_its_data_and_its_tracing(base: Lens, workload: str) -> None:
+    variables = environment(containers(base, workload)[0])
+    own = {"JOB_QUEUE_URL", "API_URL", "WORKER_URL"}
+    assert {key: value for key, value in variables.items() if key not in own} == {
+        "DATABASE_HOST": "<DatabaseCluster.Endpoint.Address>",
+        "DATABASE_READER_HOST": "<DatabaseCluster.ReadEndpoint.Address>",
+        "DATABASE_PORT": "5432",
+        "DATABASE_NAME": "fraud",
+        "DATA_BUCKET": "<DataBucket>",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
+        "OTEL_PROPAGATORS": "xray,tracecontext",
+    }
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [
+        ("Api", {"JOB_QUEUE_URL": "<JobQueue>", "WORKER_URL": "http://worker.fraud-dev.internal:8080"}),
+        ("Worker", {"JOB_QUEUE_URL": "<JobQueue>", "API_URL": "http://api.fraud-dev.internal:8080"}),
+        (
+            "Job",
+            {
+                "API_URL": "http://api.fraud-dev.internal:8080",
+                "WORKER_URL": "http://worker.fraud-dev.internal:8080",
+            },
+        ),
+    ],
+)
+def test_container_knows_its_queue_and_its_peers(base: Lens, workload: str, expected: dict[str, str]) -> None:
+    variables = environment(containers(base, workload)[0])
+    assert {
+        key: variables[key] for key in ("JOB_QUEUE_URL", "API_URL", "WORKER_URL") if key in variables
+    } == expected
+
+
+@workloads
+def test_container_gets_existing_secrets_by_their_full_arn(base: Lens, workload: str) -> None:
+    database = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:fraud-database-dev-AbCdEf"
+    secrets = {s["Name"]: s["ValueFrom"] for s in containers(base, workload)[0]["Secrets"]}
+    assert secrets == {
+        "DATABASE_USERNAME": f"{database}:username::",
+        "DATABASE_PASSWORD": f"{database}:password::",
+        "API_KEYS": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:fraud-api-keys-dev-AbCdEf",
+    }
+
+
+@pytest.mark.parametrize(("workload", "seconds"), [("Api", 60), ("Worker", 120), ("Job", 120)])
+def test_container_has_time_to_stop(base: Lens, workload: str, seconds: int) -> None:
+    assert containers(base, workload)[0]["StopTimeout"] == seconds
+
+
+@workloads
+def test_both_containers_log_to_the_workloads_group_without_blocking(base: Lens, workload: str) -> None:
+    for container, prefix in zip(containers(base, workload), ("app", "tracing"), strict=True):
+        assert container["LogConfiguration"] == {
+            "LogDriver": "awslogs",
+            "Options": {
+                "awslogs-group": f"<{workload}Logs>",
+                "awslogs-region": "eu-central-1",
+                "awslogs-stream-prefix": prefix,
+                "mode": "non-blocking",
+                "max-buffer-size": "10m",
+            },
+        }
+
+
+@workloads
+def test_errors_in_the_logs_are_counted(base: Lens, workload: str) -> None:
+    errors = base[f"{workload}Errors"]
+    assert (errors["LogGroupName"], errors["FilterPattern"]) == (f"<{workload}Logs>", "ERROR")
+    (metric,) = errors["MetricTransformations"]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == (
+        "Fraud",
+        f"fraud-{workload.lower()}-errors-dev",
+    )
+
+
+@workloads
+def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens, workload: str) -> None:
+    app, sidecar = containers(base, workload)
+    assert sidecar["Image"] == "public.ecr.aws/aws-observability/aws-otel-collector:v0.50.0"
+    assert sidecar["Essential"] is False
+    assert sidecar["RestartPolicy"] == {"Enabled": True}
+    assert (sidecar["Cpu"], sidecar["MemoryReservation"], sidecar["Memory"]) == (32, 64, 128)
+    assert sidecar["HealthCheck"]["Command"] == ["CMD", "/healthcheck"], "the image has no shell"
+    assert sidecar["ReadonlyRootFilesystem"] is True
+    assert sidecar["LinuxParameters"] == {"Capabilities": {"Drop": ["ALL"]}}
+    assert "User" not in sidecar, "the image has its own"
+    assert app["DependsOn"] == [{"ContainerName": "tracing", "Condition": "START"}]
+
+
+@workloads
+def test_collector_listens_where_the_workload_sends_and_sends_to_xray(base: Lens, workload: str) -> None:
+    app, sidecar = containers(base, workload)
+    config = yaml.safe_load(environment(sidecar)["AOT_CONFIG_CONTENT"])
+    sends = environment(app)
+    assert config["receivers"]["awsxray"] == {
+        "endpoint": sends["AWS_XRAY_DAEMON_ADDRESS"],
+        "transport": "udp",
+    }
+    protocols = config["receivers"]["otlp"]["protocols"]
+    assert protocols["http"]["endpoint"].split(":")[1] == sends["OTEL_EXPORTER_OTLP_ENDPOINT"].rsplit(":")[-1]
+    assert protocols["grpc"]["endpoint"].endswith(":4317")
+    traces = config["service"]["pipelines"]["traces"]
+    assert traces == {
+        "receivers": ["awsxray", "otlp"],
+        "processors": ["memory_limiter", "batch"],
+        "exporters": ["awsxray"],
+    }
+    for kind in ("receivers", "processors", "exporters"):
+        assert set(config[kind]) == set(traces[kind])
+    assert config["service"]["extensions"] == list(config["extensions"]) == ["health_check"]
+    assert config["processors"]["memory_limiter"]["limit_mib"] < sidecar["Memory"]
