@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
             console.say(f"next:  {error.next_step}")
         said = {"error": error.message, "next": error.next_step}
         return _last(console, form, error.result, name, error.exit, said)
+    except Exception as error:
+        if "FRAUD_CFN_DEBUG" in os.environ:
+            raise
+        console.say(f"error: this should not happen: {type(error).__name__}: {error}", "bold red")
+        console.say("next:  FRAUD_CFN_DEBUG=1 shows where; please report it")
+        return _last(console, form, "error", name, Exit.FAILED, {"error": str(error)})
     return _last(console, form, outcome.result, outcome.stack or name, outcome.exit, dict(outcome.data))
 
 

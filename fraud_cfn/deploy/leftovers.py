@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.session import Session, code_of
 
+_Ask = Callable[[Session, str], bool]
+
 _GONE = (
     "404",
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -139,9 +141,7 @@ def _query(session: Session, name: str) -> bool:
     return any(one["name"] == name for one in queries["queryDefinitions"])
 
 
-def _asks(
-    service: str, operation: str, argument: str, *, many: bool = False
-) -> Callable[[Session, str], bool]:
+def _asks(service: str, operation: str, argument: str, *, many: bool = False) -> _Ask:
     """A call that fails if there is nothing of that name."""
 
     def ask(session: Session, name: str) -> bool:
@@ -156,7 +156,7 @@ def _schedule_group_gone(session: Session, name: str) -> bool:
 
 
 # Resource type → the property that names it, and how to ask for it.
-_KINDS: dict[str, tuple[str, Callable[[Session, str], bool]]] = {
+_KINDS: dict[str, tuple[str, _Ask]] = {
     "AWS::CloudWatch::Alarm": ("AlarmName", _alarm),
     "AWS::CloudWatch::Dashboard": ("DashboardName", _asks("cloudwatch", "get_dashboard", "DashboardName")),
     "AWS::EC2::SecurityGroup": ("GroupName", _security_group),

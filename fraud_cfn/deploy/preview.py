@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -158,8 +157,15 @@ def _values(detail: Detail) -> str:
         return ""
     shared = 0
     if before and after and max(len(before), len(after)) > _VALUE:
-        shared = max(len(os.path.commonprefix([before, after])) - _CONTEXT, 0)
+        shared = max(_alike(before, after) - _CONTEXT, 0)
     return f"{_value(before, shared)} → {_value(after, shared)}"
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 def _value(value: str | None, skip: int) -> str:

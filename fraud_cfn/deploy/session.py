@@ -106,7 +106,9 @@ def explain(error: Exception) -> DeployError:
         return UnreachableError(f"{where} does not answer ({_short(error)})", _reach(str(where)))
     if "Token" in type(error).__name__ or "SSO" in type(error).__name__:
         return CredentialsError(f"AWS credentials are not usable ({error})", _LOGIN)
-    return CredentialsError(f"AWS cannot be asked ({error})", "check the AWS configuration of this shell")
+    return CredentialsError(
+        f"AWS cannot be asked ({' '.join(str(error).split())})", "check the AWS configuration of this shell"
+    )
 
 
 def code_of(error: Exception) -> str:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fraud_cfn.deploy import clock
 from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.session import Session, code_of
 
 _DRAIN_SECONDS = 300
+_KEPT = ("Description", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")
+_SUSPENDED = {
+    "DynamicScalingInSuspended": True,
+    "DynamicScalingOutSuspended": True,
+    "ScheduledScalingSuspended": True,
+}
 
 
 def prepare(session: Session, outputs: Mapping[str, str], console: Console) -> None:
@@ -33,22 +39,11 @@ def _disable(scheduler: Any, name: str, group: str, console: Console) -> None:
         schedule = scheduler.get_schedule(Name=name, GroupName=group)
         if schedule["State"] == "DISABLED":
             return
-        kept = (
-            "FlexibleTimeWindow",
-            "ScheduleExpression",
-            "ScheduleExpressionTimezone",
-            "Target",
-            "Description",
-        )
-        scheduler.update_schedule(
-            Name=name,
-            GroupName=group,
-            State="DISABLED",
-            **{key: schedule[key] for key in kept if key in schedule},
-        )
-    except ClientError as error:
+        kept = {key: schedule[key] for key in _KEPT if key in schedule}
+        scheduler.update_schedule(Name=name, GroupName=group, State="DISABLED", **kept)
+    except (ClientError, BotoCoreError) as error:
         if code_of(error) != "ResourceNotFoundException":
-            raise
+            console.warn(f"the schedule {name} could not be disabled first ({type(error).__name__})")
         return
     console.say(f"  disabled the schedule {name}")
 
@@ -63,10 +58,7 @@ def _stop_services(session: Session, cluster: str, services: list[str], console:
         }
         asked = {"ServiceNamespace": "ecs", "ResourceIds": [target["ResourceId"]]}
         if scaling.describe_scalable_targets(**asked)["ScalableTargets"]:
-            held = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
-            scaling.register_scalable_target(
-                **target, MinCapacity=0, SuspendedState=dict.fromkeys(held, True)
-            )
+            scaling.register_scalable_target(**target, MinCapacity=0, SuspendedState=_SUSPENDED)
         ecs.update_service(cluster=cluster, service=service, desiredCount=0)
         console.say(f"  stopping {service}")
 
@@ -90,9 +82,8 @@ def _drain(session: Session, cluster: str, services: list[str], namespace: str, 
     pace, deadline, told = clock.Pace(), clock.now() + _DRAIN_SECONDS, False
     while busy := [*_running(session.client("ecs"), cluster, services), *_registered(session, namespace)]:
         if clock.now() > deadline:
-            console.warn(
-                f"{', '.join(busy)} did not stop in {clock.span(_DRAIN_SECONDS)}; deleting all the same"
-            )
+            waited = clock.span(_DRAIN_SECONDS)
+            console.warn(f"{', '.join(busy)} did not stop in {waited}; deleting all the same")
             return
         if not told:
             console.say(f"  waiting for {', '.join(busy)} to drain")
@@ -124,11 +115,8 @@ def _registered(session: Session, namespace: str) -> list[str]:
     chosen = [{"Name": "NAMESPACE_ID", "Values": ids, "Condition": "EQ"}]
     pages = cloud_map.get_paginator("list_services").paginate(Filters=chosen)
     found = [(one["Id"], one["Name"]) for page in pages for one in page["Services"]]
-    return [
-        f"{name}.{namespace}"
-        for service, name in found
-        if cloud_map.list_instances(ServiceId=service)["Instances"]
-    ]
+    busy = [name for service, name in found if cloud_map.list_instances(ServiceId=service)["Instances"]]
+    return [f"{name}.{namespace}" for name in busy]
 
 
 def empty(s3: Any, bucket: str, console: Console) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fraud_cfn.deploy import causes, leftovers, outcome, readiness, stacks, teardown, template
 from fraud_cfn.deploy.carry_out import Place
 from fraud_cfn.deploy.changeset import unique_name
+from fraud_cfn.deploy.clock import span
 from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import DeclinedError, Exit, RefusedError, UsageError
 from fraud_cfn.deploy.outcome import Outcome
@@ -33,12 +34,13 @@ def run(
     confirm: str | None,
     retain: list[str],
     timeout: float,
+    form: str,
 ) -> Outcome:
     place = Place(session, suffix, template.load().document)
     stack = stacks.find(place.cloudformation, place.stack_name)
     if stack is None:
         console.say(f"{place.stack_name} does not exist")
-        return _prove(place, console, "absent", ())
+        return _prove(place, console, "absent", (), form)
     _refuse_protected(stack)
     if in_progress(stack.status) and stack.status != "DELETE_IN_PROGRESS":
         readiness.attach(place, stack, console, timeout * 60)
@@ -50,8 +52,8 @@ def run(
     ended = _delete(place, stack, retain, len(resources), console, timeout * 60)
     if ended.status != "DELETE_COMPLETE":
         return _failed(place, stack, ended, console)
-    console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {_span(ended)}", "bold green")
-    return _prove(place, console, "destroyed", retain)
+    console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {span(ended.seconds)}", "bold green")
+    return _prove(place, console, "destroyed", retain, form)
 
 
 def _exists(status: str) -> bool:
@@ -76,9 +78,7 @@ def _agree(stack: Stack, count: int, console: Console, *, yes: bool, confirm: st
     again = stacks.command("destroy", stack.suffix, f"--yes --confirm {stack.name}")
     if yes:
         raise DeclinedError("--yes alone does not destroy", again)
-    console.say(
-        f"\nThis deletes {stack.name} for good: {count} resources, the database, the bucket and all", "red"
-    )
+    console.say(f"\nThis deletes {stack.name} for good: {count} resources, their data included", "red")
     if console.ask(f"Type {stack.name} to go on:", again) != stack.name:
         raise DeclinedError("declined; nothing was deleted")
 
@@ -109,7 +109,7 @@ def _delete_once(
 
 
 def _failed(place: Place, stack: Stack, ended: Ended, console: Console) -> Outcome:
-    console.say(f"\nFAILED {stack.name} {ended.status} in {_span(ended)}", "bold red")
+    console.say(f"\nFAILED {stack.name} {ended.status} in {span(ended.seconds)}", "bold red")
     found = causes.causes(ended.events)
     outcome.explain(console, found, place.document.defined_in)
     held = dict.fromkeys(one.logical_id for one in (found.first, *found.others) if one)
@@ -120,28 +120,23 @@ def _failed(place: Place, stack: Stack, ended: Ended, console: Console) -> Outco
     return Outcome("delete-failed", stack.arn, Exit.RECOVERY, {"cause": found.first and vars(found.first)})
 
 
-def _span(ended: Ended) -> str:
-    from fraud_cfn.deploy.clock import span
-
-    return span(ended.seconds)
-
-
-def _prove(place: Place, console: Console, result: str, retained: Sequence[str]) -> Outcome:
+def _prove(place: Place, console: Console, result: str, retained: Sequence[str], form: str) -> Outcome:
     """Sweep what AWS wrote anew, then look for every name the template computes."""
     wanted = leftovers.names(place.document.template["Resources"], place.suffix, place.session.account)
     wanted = [one for one in wanted if one.logical_id not in retained]
     for name in leftovers.sweep_log_groups(place.session, wanted):
         console.say(f"  swept the log group {name}, which AWS had written anew")
     verdict = leftovers.look(place.session, wanted)
+    say = console.result if form == "text" else console.say
     for one in verdict.left:
-        console.result(f"still there: {one.name}  {one.type}  ({one.logical_id})", "red")
+        say(f"still there: {one.name}  {one.type}  ({one.logical_id})", "red")
     for one in verdict.unchecked:
         console.warn(f"{one.name} ({one.type}) could not be looked for")
     data = {"lookedFor": verdict.looked_for, "left": [one.name for one in verdict.left]}
     if verdict.left:
         console.say(f"next:  delete these by hand, or deploy and destroy {place.suffix} again")
         return Outcome("left-over", "", Exit.RECOVERY, data)
-    console.result(f"Nothing is left: none of {verdict.looked_for} names of {place.stack_name} exists")
+    say(f"Nothing is left: none of {verdict.looked_for} names of {place.stack_name} exists")
     secrets = " and ".join(f"{one.name}-{place.suffix}" for one in EXPECTED)
     console.say(f"Not touched, as they were there before: the secrets {secrets}")
     return Outcome(result, "", data=data)

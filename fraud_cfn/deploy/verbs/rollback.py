@@ -30,9 +30,7 @@ def run(
     outcome.explain(console, found, place.document.defined_in)
     continues = stack.status == "UPDATE_ROLLBACK_FAILED"
     if skip and not continues:
-        raise UsageError(
-            "--skip is for a rollback that failed", f"leave it out: {stacks.command('rollback', suffix)}"
-        )
+        raise UsageError("--skip is for a rollback that failed before", "leave it out")
     for one in skip:
         console.say(f"  {one} is left as it is: it may not match the template afterwards", "yellow")
     question = "Try the rollback again?" if continues else "Roll it back?"
