@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -89,7 +89,12 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, i
 
 
 class _Loader(_SafeLoader):
-    """PyYAML's safe loader with CloudFormation's short-form tags."""
+    """PyYAML's safe loader with CloudFormation's short-form tags; a date stays text, as JSON has none."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, form) for tag, form in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def _intrinsic(loader: Any, tag: str, node: yaml.Node) -> Template:

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
     output = options.output or COMMITTED.with_suffix(f".{options.format}")
     text = generate(options.format)
     if options.stdout:
-        sys.stdout.write(text)
+        _print(text)
         return 0
     if options.check:
         return _check(output, text)
@@ -87,36 +86,49 @@ def _check(output: Path, text: str) -> int:
         return 0
     import difflib
 
-    sys.stdout.writelines(
-        difflib.unified_diff(
-            committed.splitlines(keepends=True),
-            text.splitlines(keepends=True),
-            f"{_shown(output)} (committed)",
-            f"{_shown(output)} (generated)",
+    _print(
+        "".join(
+            difflib.unified_diff(
+                committed.splitlines(keepends=True),
+                text.splitlines(keepends=True),
+                f"{_shown(output)} (committed)",
+                f"{_shown(output)} (generated)",
+            )
         )
     )
     print(f"{_shown(output)} is stale: run 'make template' and commit it", file=sys.stderr)
     return STALE
 
 
-def _write(output: Path, text: str) -> None:
-    """All of it or nothing: a reader never meets half a template."""
-    temporary = None
+def _print(text: str) -> None:
+    """As UTF-8 whatever the locale; where nobody reads on (`| head`), that is no error."""
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=output.parent, prefix=f".{output.name}.", delete=False
-        ) as file:
-            temporary = file.name
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, output)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
     except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        # What is left in the buffer would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise GenerationError(f"the output cannot be written ({_said(error)})") from error
+
+
+def _write(output: Path, text: str) -> None:
+    """All of it or nothing: a reader never meets half a template, and a device or folder is not replaced."""
+    target = Path(os.path.realpath(output))
+    temporary = target.parent / f".{target.name}.{os.getpid()}"
+    try:
+        if target.exists() and not target.is_file():
+            raise GenerationError(f"{_shown(output)} is not a file: name another with --output")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(target)
+    except OSError as error:
         raise GenerationError(
             f"{_shown(output)} cannot be written ({_said(error)}): name another file with --output"
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _place(error: Exception) -> str:
@@ -142,6 +154,6 @@ def _said(error: Exception) -> str:
 def _shown(path: Path) -> str:
     """From where the user stands, when that is shorter."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return str(Path(os.path.realpath(path)).relative_to(Path.cwd()))
     except ValueError:
         return str(path)

@@ -5,10 +5,12 @@ Reading order, a banner over each section, short-form intrinsics, block style, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from yaml.representer import SafeRepresenter
 
 from fraud_cfn.document import minify
 from fraud_cfn.stack import Stack
@@ -68,86 +70,55 @@ def _ordered(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entries(entries: Mapping[str, Any], *, loose: bool) -> str:
     """Entries one level in; `loose` leaves a blank line between them."""
-    texts = [
-        "".join(f"  {line}\n" if line else "\n" for line in _dump({key: value}).splitlines())
-        for key, value in entries.items()
-    ]
-    return ("\n" if loose else "").join(texts)
+    text = _dump(entries)
+    if loose:
+        text = re.sub(r"\n(?=\S)", "\n\n", text)
+    return re.sub(r"(?m)^(?=.)", "  ", text)
 
 
 def _dump(value: Any) -> str:
-    return yaml.dump(
-        _plain(value),
-        Dumper=_Dumper,
-        sort_keys=False,
-        default_flow_style=False,
-        allow_unicode=True,
-        width=10_000,
-    )
+    return yaml.serialize(_node(value), Dumper=_Dumper, allow_unicode=True, width=10_000)
 
 
-# ── Intrinsics and scalars ─────────────────────────────────────────────────────────────────────────
+# ── Values as YAML nodes: made afresh, so that nothing is written as an anchor ─────────────────────
+
+_TAG = "tag:yaml.org,2002:"
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's, if there is one
+_numbers = SafeRepresenter()
 
 
-class _Tagged:
-    """A short-form intrinsic: its tag and its value."""
-
-    def __init__(self, tag: str, value: Any) -> None:
-        self.tag = tag
-        self.value = value
-
-
-def _plain(value: Any) -> Any:
-    """The value with intrinsics as `_Tagged`; raises on what YAML and JSON do not share."""
+def _node(value: Any) -> yaml.Node:
+    if isinstance(value, str):
+        return yaml.ScalarNode(_TAG + "str", value, style="|" if "\n" in value else None)
     if isinstance(value, Mapping):
-        if len(value) == 1:
-            ((key, inner),) = value.items()
-            if key == "Ref" or (key == "Condition" and isinstance(inner, str)) or key.startswith("Fn::"):
-                return _Tagged(f"!{key.removeprefix('Fn::')}", _short(key, inner))
-        return {str(key): _plain(item) for key, item in value.items()}
+        return _short(value) or yaml.MappingNode(
+            _TAG + "map", [(_node(str(key)), _node(item)) for key, item in value.items()], flow_style=False
+        )
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return yaml.SequenceNode(_TAG + "seq", [_node(item) for item in value], flow_style=False)
+    if isinstance(value, bool | int | float):
+        return _numbers.represent_data(value)
+    raise RenderError(f"{value!r} cannot stand in a template: give text, numbers, lists or mappings")
 
 
-def _short(key: str, value: Any) -> Any:
-    if key == "Fn::GetAtt":
-        return ".".join(value)
-    return _plain(value)
-
-
-_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Dumper(_SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """No anchors: CloudFormation does not support them."""
-        return True
-
-
-def _represent_tagged(dumper: Any, tagged: _Tagged) -> yaml.Node:
-    if isinstance(tagged.value, str):
-        return _text(dumper, tagged.tag, tagged.value)
-    node = dumper.represent_data(tagged.value)
-    node.tag = tagged.tag
+def _short(value: Mapping[str, Any]) -> yaml.Node | None:
+    """The short form (`!Ref Thing`) of an intrinsic, `None` of anything else."""
+    if len(value) != 1:
+        return None
+    ((key, inner),) = value.items()
+    if not (key == "Ref" or key.startswith("Fn::") or (key == "Condition" and isinstance(inner, str))):
+        return None
+    if key == "Fn::GetAtt" and not isinstance(inner, str) and all(isinstance(part, str) for part in inner):
+        inner = ".".join(inner)
+    node = _node(inner)
+    if node.tag.startswith("!"):  # a value takes one tag: the outer function stays in its long form
+        return None
+    node.tag = "!" + key.removeprefix("Fn::")
     # A short list of scalars reads best on one line: !Select [0, …]
     if isinstance(node, yaml.SequenceNode):
-        node.flow_style = _flows(tagged)
+        node.flow_style = all(_flows(item) for item in node.value)
     return node
 
 
-def _flows(tagged: _Tagged) -> bool:
-    return all(not isinstance(item, dict | list) for item in tagged.value)
-
-
-def _text(dumper: Any, tag: str, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar(tag, value, style=style)
-
-
-def _represent_text(dumper: Any, value: str) -> yaml.ScalarNode:
-    return _text(dumper, "tag:yaml.org,2002:str", value)
-
-
-_Dumper.add_representer(_Tagged, _represent_tagged)
-_Dumper.add_representer(str, _represent_text)
+def _flows(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) or node.tag.startswith("!")
