@@ -67,7 +67,7 @@ def test_worker_follows_ten_messages_a_running_task(live: Lens) -> None:
 class Datum(float):
     """A value in metric math: dividing by zero gives no value instead of an error."""
 
-    def __truediv__(self, other: float) -> Datum | None:
+    def __truediv__(self, other: float) -> Datum | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         return Datum(float(self) / other) if other else None
 
 
