@@ -96,14 +96,19 @@ def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
 
 
 def seed(endpoint: Endpoint, suffix: str) -> None:
-    """Put there what a deployment of `suffix` expects: its two secrets, and ECS's role in the account."""
-    secrets = endpoint.client("secretsmanager")
+    """Put there what a deployment of `suffix` expects of an account.
+
+    Its two secrets; ECS's service-linked role; the bucket that a large template goes through.
+    """
+    secrets, iam, s3 = (endpoint.client(service) for service in ("secretsmanager", "iam", "s3"))
     database = json.dumps({"username": "fraud_admin", "password": "local-only"})
     secrets.create_secret(Name=f"fraud-database-{suffix}", SecretString=database)
     secrets.create_secret(Name=f"fraud-api-keys-{suffix}", SecretString="local-only")
-    iam = endpoint.client("iam")
     with suppress(iam.exceptions.ClientError):  # an earlier seed made it
         iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        place = {"LocationConstraint": REGION}
+        s3.create_bucket(Bucket=f"fraud-templates-{ACCOUNT}-{REGION}", CreateBucketConfiguration=place)
 
 
 def _last_line(log: IO[str]) -> str:

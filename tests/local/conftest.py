@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from fraud_cfn.local import Endpoint, seed
-from fraud_cfn.local.pytest_plugin import start_endpoint  # noqa: F401 - the fixture
 
 PLATFORM = Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8")
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.local import Endpoint
-
-from .conftest import NewStack, Stack
+from tests.local.conftest import NewStack, Stack
 
 UNKNOWN_TYPE = """
 Resources:

@@ -8,8 +8,7 @@ import pytest
 
 from fraud_cfn import local
 from fraud_cfn.local import Endpoint
-
-from .conftest import NewStack, Stack
+from tests.local.conftest import NewStack, Stack
 
 CONDITIONAL = """
 Parameters: {Second: {Type: String, Default: "false"}}
