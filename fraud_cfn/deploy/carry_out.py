@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,8 @@ def carry_out(
     consent: Consent,
     run: Execution,
     console: Console,
+    *,
+    beside: Callable[[], str] | None = None,
 ) -> Outcome:
     """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one."""
     with changeset.pending(place.cloudformation, place.stack_name, dict(request)) as one:
@@ -84,7 +86,7 @@ def carry_out(
         with undisturbed():
             execute(place, reviewed.change_set, run, new=stack is None)
             one.settled = True
-    return follow(place, reviewed.change_set, run, console, new=stack is None)
+    return follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
 
 
 def review(place: Place, stack: Stack | None, arn: str) -> Review | None:
@@ -170,7 +172,15 @@ def _again(place: Place) -> str:
     return f"run it again to see where the stack is now: {stacks.command('plan', place.suffix)}"
 
 
-def follow(place: Place, change_set: ChangeSet, run: Execution, console: Console, *, new: bool) -> Outcome:
+def follow(
+    place: Place,
+    change_set: ChangeSet,
+    run: Execution,
+    console: Console,
+    *,
+    new: bool,
+    beside: Callable[[], str] | None = None,
+) -> Outcome:
     """Watch an executed change set to its end and say how it ended."""
     if run.detach:
         console.say(f"{place.stack_name} is on its way; follow it: {stacks.command('deploy', place.suffix)}")
@@ -182,6 +192,7 @@ def follow(place: Place, change_set: ChangeSet, run: Execution, console: Console
         console,
         total=len(change_set.changes),
         timeout=run.timeout,
+        beside=beside,
     )
     outcome = conclude(
         console, ended, place.suffix, "created" if new else "updated", place.document.defined_in

@@ -38,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     from fraud_cfn.deploy.console import Console
 
     interrupts.terminate_as_interrupt()
-    console = Console(color=options.pop("color"))
-    verb, suffix, form = options.pop("verb"), options.pop("environment"), options.get("form", "text")
+    verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
+    console = Console(color=options.pop("color"), results=form == "text")
     name = f"TapStack{suffix}"
     try:
         outcome = _run(verb, suffix, console, options)
@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(f"error: this should not happen: {type(error).__name__}: {error}", "bold red")
         console.say("next:  FRAUD_CFN_DEBUG=1 shows where; please report it")
         return _last(console, form, "error", name, Exit.FAILED, {"error": str(error)})
+    if form == "markdown":
+        console.document(outcome.markdown)
     return _last(console, form, outcome.result, outcome.stack or name, outcome.exit, dict(outcome.data))
 
 
@@ -82,7 +84,7 @@ def _last(
         import json
 
         content = {"result": result, "stack": stack, "exit": int(code), **(data or {})}
-        console.result(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+        console.document(json.dumps(content, indent=2, ensure_ascii=False, default=str))
     if form == "text":
         console.result(line)
     else:
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "fraud-cfn", description=_HEAD, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for build in (_deploy, _plan, _outputs, _rollback, _cancel, _destroy):
+    for build in _VERBS:
         build(verbs)
     return parser
 
@@ -230,6 +232,78 @@ def _destroy(verbs: Any) -> None:
     _many(one, "--retain", "ID", "a resource that stays in the account after a failed deletion")
     _timeout(one)
     _format(one, "text", "json")
+
+
+def _start(verbs: Any) -> None:
+    one = _verb(
+        verbs,
+        "start",
+        "go live: check the images, enable the services, watch them start",
+        "dev",
+        "dev --back",
+    )
+    one.add_argument("--yes", action="store_true", help="do not ask")
+    one.add_argument("--back", action="store_true", help="the way back: no tasks, no schedule")
+    _timeout(one)
+    _format(one, "text", "json")
+
+
+def _release(verbs: Any) -> None:
+    one = _verb(verbs, "release", "release one image; nothing else changes", "dev --service api --tag v1.2")
+    one.add_argument("--service", required=True, choices=("api", "worker", "job"), help="whose image")
+    one.add_argument("--tag", required=True, metavar="TAG", help="the image's tag in its repository")
+    one.add_argument("--yes", action="store_true", help="do not ask")
+    _timeout(one)
+    _format(one, "text", "json")
+
+
+def _status(verbs: Any) -> None:
+    one = _verb(verbs, "status", "show what runs, and whether it is what the stack says", "dev")
+    _format(one, "text", "json")
+
+
+def _logs(verbs: Any) -> None:
+    one = _verb(
+        verbs,
+        "logs",
+        "show the services' logs",
+        "dev --service worker --follow",
+        "dev --since 2h --filter ERROR",
+    )
+    one.add_argument("--service", choices=("api", "worker", "job"), help="only this one's")
+    one.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
+    one.add_argument("--since", default="10m", metavar="SPAN", help="90s, 10m, 2h, 1d; default 10m")
+    one.add_argument("--filter", dest="pattern", default="", metavar="PATTERN", help="of CloudWatch Logs")
+    one.add_argument("--tracing", action="store_true", help="the tracing sidecar's too")
+    _format(one, "text", "json")
+
+
+def _run_job(verbs: Any) -> None:
+    one = _verb(verbs, "run-job", "run the job now", "dev", "dev --detach")
+    one.add_argument("--detach", action="store_true", help="do not wait for the end")
+    _timeout(one)
+    _format(one, "text", "json")
+
+
+def _diagnose(verbs: Any) -> None:
+    one = _verb(verbs, "diagnose", "look for what is wrong, and say what to do", "dev")
+    _format(one, "text", "json")
+
+
+_VERBS = (
+    _plan,
+    _deploy,
+    _start,
+    _release,
+    _status,
+    _outputs,
+    _logs,
+    _run_job,
+    _diagnose,
+    _rollback,
+    _cancel,
+    _destroy,
+)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ Line = tuple[str, str]  # style, text
 class Console:
     """Writes lines; styles are Rich's ("bold red") and vanish where there is no terminal."""
 
-    def __init__(self, *, color: bool = True, stdin: TextIO | None = None) -> None:
+    def __init__(self, *, color: bool = True, results: bool = True, stdin: TextIO | None = None) -> None:
+        self._results = results  # False where stdout is to hold one document, JSON or Markdown
         self._stdin = stdin or sys.stdin
         self.live = sys.stderr.isatty() and not os.environ.get("CI")
         self._color = color and "NO_COLOR" not in os.environ and not os.environ.get("CI")
@@ -35,12 +36,17 @@ class Console:
         self.say(f"warning: {text}", "yellow")
 
     def result(self, text: str, style: str = "") -> None:
-        """What was asked for, to stdout."""
-        self._write(sys.stdout, text, style)
+        """What was asked for, as text, to stdout."""
+        if self._results:
+            self._write(sys.stdout, text, style)
+
+    def document(self, text: str) -> None:
+        """What was asked for, as JSON or Markdown, to stdout."""
+        self._write(sys.stdout, text, "")
 
     def lines(self, lines: list[Line], *, result: bool = False) -> None:
         for style, text in lines:
-            self._write(sys.stdout if result else sys.stderr, text, style)
+            (self.result if result else self.say)(text, style)
 
     @contextmanager
     def live_line(self) -> Iterator[None]:

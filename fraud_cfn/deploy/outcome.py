@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ class Outcome:
     stack: str
     exit: Exit = Exit.DONE
     data: Mapping[str, Any] = field(default_factory=dict)
+    markdown: str = ""
 
 
 def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Mapping[str, str]) -> Outcome:
@@ -77,11 +77,8 @@ def next_step(found: causes.Causes, status: str, suffix: str) -> str:
     return known or f"correct the cause, then {stacks.command('deploy', suffix)}"
 
 
-def outputs(console: Console, values: Mapping[str, str], form: str = "text") -> None:
-    """A stack's outputs to stdout, as aligned text or JSON."""
-    if form == "json":
-        console.result(json.dumps(dict(sorted(values.items())), indent=2, ensure_ascii=False))
-        return
+def outputs(console: Console, values: Mapping[str, str]) -> None:
+    """A stack's outputs to stdout, aligned."""
     widest = max(map(len, values), default=0)
     for key in sorted(values):
         console.result(f"{key:<{widest}}  {values[key]}")

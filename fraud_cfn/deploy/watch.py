@@ -46,15 +46,17 @@ def watch(
     *,
     total: int = 0,
     timeout: float = 5400,
+    beside: Callable[[], str] | None = None,
 ) -> Ended:
     """Follow the operation that `token` began (`None`: the newest) on `stack`, a name and an ARN.
 
     Trouble while watching never changes the verdict: it is said, and watching goes on. `TimedOutError`,
-    `DetachedError` (Ctrl-C) and `CredentialsError` say that the stack goes on without us.
+    `DetachedError` (Ctrl-C) and `CredentialsError` say that the stack goes on without us. `beside` tells
+    what else is going on; it is shown whenever it changes.
     """
     name, arn = stack
     events = Events(cloudformation, arn, token)
-    show = _Show(console, total)
+    show = _Show(console, total, beside)
     try:
         with console.live_line():
             ended = _until_end(cloudformation, arn, events, show, timeout)
@@ -117,8 +119,10 @@ def _resume(name: str) -> str:
 class _Show:
     """What is known so far, drawn."""
 
-    def __init__(self, console: Console, total: int) -> None:
+    def __init__(self, console: Console, total: int, beside: Callable[[], str] | None) -> None:
         self._console = console
+        self._beside = beside
+        self._said_beside = ""
         self._total = total
         self._working: dict[str, tuple[str, datetime]] = {}  # logical id → verb, since when
         self._done: set[str] = set()
@@ -152,6 +156,10 @@ class _Show:
 
     def beat(self) -> None:
         """Keep the live line, or say every 30 s that it goes on."""
+        also = self._beside() if self._beside else ""
+        if also and also != self._said_beside:
+            self._console.say(f"          {also}", "cyan")
+        self._said_beside = also
         progress = f"{len(self._done)}/{self._total}" if self._total else f"{len(self._done)} done"
         spent = clock.span(clock.now() - self.began)
         working = [f"{name} {verb} {self._for(since)}" for name, (verb, since) in self._working.items()]

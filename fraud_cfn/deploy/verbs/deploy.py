@@ -40,7 +40,6 @@ def run(
     rollback: bool,
     timeout: float,
     detach: bool,
-    form: str,
 ) -> Outcome:
     source = template.load(template_file)
     place = Place(session, suffix, source.document)
@@ -57,7 +56,7 @@ def run(
             checks.finish()
         wanted = prepare.request(place, source, stack, asked, given.tags, role_arn=role_arn, bucket=s3_bucket)
         done = carry_out(place, stack, wanted, consent, how, console)
-    if form == "text" and "outputs" in done.data:
+    if "outputs" in done.data:
         console.say()
         outcome.outputs(console, done.data["outputs"])
     return done

@@ -34,13 +34,12 @@ def run(
     confirm: str | None,
     retain: list[str],
     timeout: float,
-    form: str,
 ) -> Outcome:
     place = Place(session, suffix, template.load().document)
     stack = stacks.find(place.cloudformation, place.stack_name)
     if stack is None:
         console.say(f"{place.stack_name} does not exist")
-        return _prove(place, console, "absent", (), form)
+        return _prove(place, console, "absent", ())
     _refuse_protected(stack)
     if in_progress(stack.status) and stack.status != "DELETE_IN_PROGRESS":
         readiness.attach(place, stack, console, timeout * 60)
@@ -53,7 +52,7 @@ def run(
     if ended.status != "DELETE_COMPLETE":
         return _failed(place, stack, ended, console)
     console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {span(ended.seconds)}", "bold green")
-    return _prove(place, console, "destroyed", retain, form)
+    return _prove(place, console, "destroyed", retain)
 
 
 def _exists(status: str) -> bool:
@@ -120,23 +119,22 @@ def _failed(place: Place, stack: Stack, ended: Ended, console: Console) -> Outco
     return Outcome("delete-failed", stack.arn, Exit.RECOVERY, {"cause": found.first and vars(found.first)})
 
 
-def _prove(place: Place, console: Console, result: str, retained: Sequence[str], form: str) -> Outcome:
+def _prove(place: Place, console: Console, result: str, retained: Sequence[str]) -> Outcome:
     """Sweep what AWS wrote anew, then look for every name the template computes."""
     wanted = leftovers.names(place.document.template["Resources"], place.suffix, place.session.account)
     wanted = [one for one in wanted if one.logical_id not in retained]
     for name in leftovers.sweep_log_groups(place.session, wanted):
         console.say(f"  swept the log group {name}, which AWS had written anew")
     verdict = leftovers.look(place.session, wanted)
-    say = console.result if form == "text" else console.say
     for one in verdict.left:
-        say(f"still there: {one.name}  {one.type}  ({one.logical_id})", "red")
+        console.result(f"still there: {one.name}  {one.type}  ({one.logical_id})", "red")
     for one in verdict.unchecked:
         console.warn(f"{one.name} ({one.type}) could not be looked for")
     data = {"lookedFor": verdict.looked_for, "left": [one.name for one in verdict.left]}
     if verdict.left:
         console.say(f"next:  delete these by hand, or deploy and destroy {place.suffix} again")
         return Outcome("left-over", "", Exit.RECOVERY, data)
-    say(f"Nothing is left: none of {verdict.looked_for} names of {place.stack_name} exists")
+    console.result(f"Nothing is left: none of {verdict.looked_for} names of {place.stack_name} exists")
     secrets = " and ".join(f"{one.name}-{place.suffix}" for one in EXPECTED)
     console.say(f"Not touched, as they were there before: the secrets {secrets}")
     return Outcome(result, "", data=data)

@@ -8,8 +8,7 @@ from fraud_cfn.deploy.outcome import Outcome
 from fraud_cfn.deploy.session import Session
 
 
-def run(session: Session, suffix: str, console: Console, *, form: str) -> Outcome:
+def run(session: Session, suffix: str, console: Console) -> Outcome:
     stack = stacks.must_find(session.client("cloudformation"), suffix)
-    if form == "text":
-        outcome.outputs(console, stack.outputs)
+    outcome.outputs(console, stack.outputs)
     return Outcome("outputs", stack.arn, data={"outputs": stack.outputs})

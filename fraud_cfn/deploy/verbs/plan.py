@@ -29,7 +29,6 @@ def run(
     keep: bool,
     exit_code: bool,
     timeout: float,
-    form: str,
 ) -> Outcome:
     source = template.load(template_file)
     place = Place(session, suffix, source.document)
@@ -49,11 +48,12 @@ def run(
         found = review(place, stack, one.arn)
         one.settled = keep and found is not None
         if found is None:
-            if form == "text":
-                console.result("No changes", "bold green")
-            return Outcome("unchanged", stack.arn if stack else "")
+            console.result("No changes", "bold green")
+            return Outcome(
+                "unchanged", stack.arn if stack else "", markdown=f"{place.stack_name}: no changes"
+            )
         consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
-        return _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code, form=form)
+        return _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
 
 
 def _at_rest(place: Place, console: Console, timeout: float) -> Stack | None:
@@ -76,17 +76,13 @@ def _report(
     *,
     keep: bool,
     exit_code: bool,
-    form: str,
 ) -> Outcome:
     refused = refusal(place, stack, found, consent)
-    if form == "markdown":
-        console.result(preview.markdown(found.preview))
-        if refused:
-            console.result(f"\n**Deploy refuses this**: {refused.message}\n\n{refused.next_step}")
-    elif form == "text":
-        show(found, console, result=True)
-        if refused:
-            console.result(f"Refused: {refused.message}\n         {refused.next_step}", "bold red")
+    show(found, console, result=True)
+    markdown = preview.markdown(found.preview)
+    if refused:
+        console.result(f"Refused: {refused.message}\n         {refused.next_step}", "bold red")
+        markdown += f"\n\n**Deploy refuses this**: {refused.message}\n\n{refused.next_step}"
     if keep:
         how = stacks.command("deploy", place.suffix, f"--change-set {found.change_set.arn}")
         console.say(f"\nKept. To execute exactly this: {how}")
@@ -94,4 +90,4 @@ def _report(
     if keep:
         data["changeSet"] = found.change_set.arn
     arn = found.change_set.stack_arn if stack or keep else ""  # the shell of a new stack goes with its plan
-    return Outcome("changes", arn, Exit.CHANGES if exit_code else Exit.DONE, data)
+    return Outcome("changes", arn, Exit.CHANGES if exit_code else Exit.DONE, data, markdown)
