@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install template validate test lint check format bench lock clean
+DEPLOY = $(BIN)/python -m fraud_cfn.deploy
+VERBS := plan deploy start release status logs run-job outputs diagnose rollback cancel destroy
+.PHONY: help install template validate demo local $(VERBS) integration test lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "More options: make deploy ENV=dev ARGS='--param DatabaseReader=false --yes'"
 
 install: .venv/installed ## Create .venv from the committed lock file
 
@@ -24,6 +27,37 @@ template: .venv/installed ## Write templates/fraud-platform.yaml and validate it
 
 validate: .venv/installed ## Validate the committed template with both engines, in every scenario
 	@$(BIN)/python -m fraud_cfn.validation
+
+# ── On AWS, or on the endpoint in AWS_ENDPOINT_URL ──────────────────────────────────────────────────
+
+demo: .venv/installed ## Deploy, go live, release and destroy on a local endpoint: no AWS account, nothing left running
+	@$(BIN)/python -m fraud_cfn.deploy.demo
+
+local: .venv/installed ## Run the local endpoint in the foreground (PORT=4566, SEED=dev)
+	@$(BIN)/python -m fraud_cfn.local $(if $(PORT),--port $(PORT)) $(if $(SEED),--seed $(SEED))
+
+plan: ## Show what a deployment would change (ENV=dev)
+deploy: ## Deploy the committed template (ENV=dev)
+start: ## Go live, once the three images are pushed (ENV=dev)
+release: ## Release an image (ENV=dev SERVICE=api TAG=v1.2)
+status: ## Show what runs (ENV=dev)
+logs: ## Show logs (ENV=dev SERVICE=worker)
+run-job: ## Run the job now (ENV=dev)
+outputs: ## Show the outputs (ENV=dev)
+diagnose: ## Say what is wrong and what to do (ENV=dev)
+rollback: ## Roll a stack back that stopped halfway (ENV=dev)
+cancel: ## Cancel a running update (ENV=dev)
+destroy: ## Delete an environment, and prove that nothing is left (ENV=dev)
+
+$(VERBS): .venv/installed
+	@$(if $(ENV),,echo "Which environment? Say it: make $@ ENV=dev" >&2; exit 2)
+	@$(DEPLOY) $@ $(ENV) $(if $(SERVICE),--service $(SERVICE)) $(if $(TAG),--tag $(TAG)) $(ARGS)
+
+integration: .venv/installed ## Run the integration tests against a deployed stack (ENV=dev); they only read
+	@$(if $(ENV),,echo "Which environment? Say it: make $@ ENV=dev" >&2; exit 2)
+	@$(BIN)/pytest tests/integration --stack-env $(ENV)
+
+# ── For developers ──────────────────────────────────────────────────────────────────────────────────
 
 test: .venv/installed ## Run the whole test suite
 	@$(BIN)/pytest

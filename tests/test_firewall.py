@@ -21,6 +21,7 @@ def edges(lens: Lens, direction: str) -> set[tuple[str, str, int]]:
         peer = rule.get(peer_key) or rule["CidrIp"]
         port = rule.get("FromPort", -1)
         assert port == rule.get("ToPort", -1)
+        assert rule["IpProtocol"] == ("-1" if port == -1 else "tcp")
         client, server = (own, peer) if direction == "Egress" else (peer, own)
         found.add((_short(client), _short(server), port))
     return found

@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 import pytest
 
 from fraud_cfn.document import Document
-from tests.lens import Lens, references
+from tests.lens import PSEUDO, Lens, references
 
 
 @pytest.fixture(scope="module", name="needs")
@@ -28,6 +28,14 @@ def before(needs: dict[str, set[str]], logical_id: str) -> set[str]:
         waiting = {need for key in waiting for need in needs[key]} - found
         found |= waiting
     return found
+
+
+def test_every_reference_names_something_that_exists(document: Document) -> None:
+    known = set(document.template["Parameters"]) | set(document.template["Resources"]) | set(PSEUDO)
+    for part in ("Resources", "Outputs", "Conditions"):
+        for key, value in document.template[part].items():
+            assert references(value) <= known, key
+            assert set(value.get("DependsOn", []) if part == "Resources" else []) <= known, key
 
 
 def test_nothing_waits_for_itself(needs: dict[str, set[str]]) -> None:

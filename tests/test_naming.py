@@ -21,6 +21,31 @@ def test_every_name_ends_in_the_environment_suffix(base: Lens) -> None:
         assert trunk.removesuffix("-111122223333").endswith("-qa7"), (logical_id, name)
 
 
+def test_every_tag_is_a_name_of_this_environment(base: Lens) -> None:
+    lens = base.under(EnvironmentSuffix="qa7")
+    tagged = {
+        key: resource["Properties"]["Tags"]
+        for key, resource in lens.resources.items()
+        if "Tags" in resource["Properties"]
+    }
+    for logical_id, tags in tagged.items():
+        (tag,) = tags
+        assert tag["Key"] == "Name", logical_id
+        assert tag["Value"].startswith("fraud-"), logical_id
+        assert tag["Value"].endswith("-qa7"), logical_id
+    unnamed = (
+        "EC2::VPC",
+        "EC2::Subnet",
+        "EC2::RouteTable",
+        "EC2::NatGateway",
+        "EC2::EIP",
+        "EC2::InternetGateway",
+    )
+    for logical_id, resource in lens.resources.items():
+        if resource["Type"].removeprefix("AWS::") in (*unnamed, "ElasticLoadBalancingV2::TargetGroup"):
+            assert logical_id in tagged
+
+
 def test_every_type_that_can_be_named_is_known_to_these_tests(base: Lens) -> None:
     for scenario, values in SCENARIOS.items():
         types = {resource["Type"] for resource in base.under(**values).resources.values()}

@@ -171,7 +171,7 @@ def test_the_dashboard_is_readable_json_in_a_block(document: Document) -> None:
         document.template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     )
     assert block.count("\n") > 100
-    assert max(map(len, block.splitlines())) <= 160
+    assert max(map(len, block.splitlines())) <= 200
 
 
 # ── Values ─────────────────────────────────────────────────────────────────────────────────────────
