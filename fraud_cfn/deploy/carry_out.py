@@ -28,6 +28,7 @@ class Consent:
     yes: bool = False
     replace: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
+    idle: bool = False  # nothing serves now, so there is no traffic to turn the wrong way
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def agree(place: Place, stack: Stack | None, reviewed: Review, consent: Consent,
 def guard(place: Place, stack: Stack | None, reviewed: Review, consent: Consent) -> None:
     """`RefusedError` for what nobody allowed by name, or what would turn traffic back."""
     guards.refuse(reviewed.preview.dangers, replace=consent.replace, delete=consent.delete)
-    if stack is not None:
+    if stack is not None and not consent.idle:
         traffic.guard(place.session, stack, reviewed.change_set)
 
 

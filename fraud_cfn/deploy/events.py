@@ -51,11 +51,13 @@ class Events:
     def fresh(self) -> list[Event]:
         """Events not returned before, oldest first; reads only as many pages as it needs."""
         unseen: list[Event] = []  # newest first, as AWS lists them
+        begun = min((event.time for event in self._seen.values()), default=None)
         for page in self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._arn):
             events = [_event(raw) for raw in page["StackEvents"]]
-            unseen += [event for event in events if event.id not in self._seen]
-            if any(event.id in self._seen or (not self._seen and self._begins(event)) for event in events):
-                break  # all that is older is known, or somebody else's
+            # An event may come late, below ones that are known: only what is older than all is left out.
+            unseen += [one for one in events if one.id not in self._seen and (not begun or one.time >= begun)]
+            if any(one.id in self._seen or (not self._seen and self._begins(one)) for one in events):
+                break
         return self._take(unseen if self._seen else self._since_beginning(unseen))
 
     def _begins(self, event: Event) -> bool:

@@ -131,27 +131,25 @@ class _Show:
         self.began = self._spoke = clock.now()
 
     def events(self, fresh: list[Event]) -> None:
+        """Take them in; say each that ends something, with how long it took, and each of the stack's."""
         for event in fresh:
             self._latest = max(self._latest or event.time, event.time)
-            again = self._working.get(event.logical_id, ("",))[0] == event.status.split("_")[0]
-            started = in_progress(event.status)
-            if not event.of_stack:
-                self._note(event, started)
-            if not (started and again) and not (started and self._console.live):
-                self._line(event)
+            if event.of_stack:
+                self._line(event, "")
+            elif in_progress(event.status):
+                self._working.setdefault(event.logical_id, (event.status.split("_")[0], event.time))
+            else:
+                _, since = self._working.pop(event.logical_id, ("", event.time))
+                self._done.add(event.logical_id)
+                self._line(event, clock.span((event.time - since).total_seconds()))
 
-    def _note(self, event: Event, started: bool) -> None:
-        if started:
-            self._working.setdefault(event.logical_id, (event.status.split("_")[0], event.time))
-        else:
-            self._working.pop(event.logical_id, None)
-            self._done.add(event.logical_id)
-
-    def _line(self, event: Event) -> None:
-        style = "red" if event.status.endswith("_FAILED") else "yellow" if "ROLLBACK" in event.status else ""
-        reason = said(event.reason) if event.status.endswith("_FAILED") or "ROLLBACK" in event.status else ""
-        text = f"{event.time:%H:%M:%S}  {event.status:<24} {event.logical_id}  {reason}"
-        self._console.say(text.rstrip(), style)
+    def _line(self, event: Event, took: str) -> None:
+        failed = event.status.endswith("_FAILED")
+        style = "red" if failed else "yellow" if "ROLLBACK" in event.status else ""
+        note = said(event.reason) if failed or "ROLLBACK" in event.status else took
+        self._console.say(
+            f"{event.time:%H:%M:%S}  {event.status:<18} {event.logical_id}  {note}".rstrip(), style
+        )
         self._spoke = clock.now()
 
     def beat(self) -> None:
@@ -165,7 +163,7 @@ class _Show:
         working = [f"{name} {verb} {self._for(since)}" for name, (verb, since) in self._working.items()]
         self._console.update(f"[ {progress}  {spent} ] {' · '.join(working)}")
         if not self._console.live and clock.now() - self._spoke >= _HEARTBEAT:
-            waiting = ", ".join(self._working) or "AWS"
+            waiting = ", ".join(working) or "AWS"
             self._console.say(f"          still going after {spent}: {progress}, waiting for {waiting}")
             self._spoke = clock.now()
 

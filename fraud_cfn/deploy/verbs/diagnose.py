@@ -27,6 +27,8 @@ _HINTS = (
     ("exit 137", "the container was killed: out of memory, or it did not stop in time"),
 )
 
+_ORDINARY = ("Scaling activity", "Deployment completed", "no reason given")  # nothing to worry about
+
 
 def run(session: Session, suffix: str, console: Console) -> Outcome:
     place = Place(session, suffix, template.load().document)
@@ -92,7 +94,7 @@ def _tasks(place: Place, stack: Stack) -> Iterator[Finding]:
     told = set()
     for one in services.stopped(place.session, stack.outputs["ClusterName"], most=20):
         reason = why(one)
-        ordinary = reason.startswith(("Scaling activity", "no reason given")) and not one.containers
+        ordinary = reason.startswith(_ORDINARY) and not one.containers
         if ordinary or (one.group, reason) in told:
             continue
         told.add((one.group, reason))

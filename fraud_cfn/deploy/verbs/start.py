@@ -21,7 +21,7 @@ def run(session: Session, suffix: str, console: Console, *, yes: bool, back: boo
     stack = _live_stack(place, console, yes=yes, timeout=timeout * 60)
     how = Execution(timeout=timeout * 60)
     if back:
-        return _switch(place, stack, "false", Consent(yes), how, console)
+        return _switch(place, stack, "false", Consent(yes, idle=_idle(place, stack)), how, console)
     images.must_exist(
         session, stack, [(name, stack.parameters[images.parameter(name)]) for name in images.NAMES]
     )
@@ -43,6 +43,12 @@ def run(session: Session, suffix: str, console: Console, *, yes: bool, back: boo
     )
     _offer_back(place, how, console, yes=yes)
     return Outcome("not-live", stack.arn, Exit.FAILED)
+
+
+def _idle(place: Place, stack: Stack) -> bool:
+    """Whether the load balancer has nobody to send requests to."""
+    found = services.targets(place.session, services.physical_ids(place.session, stack))
+    return not any(one.state == "healthy" for one in found)
 
 
 def _since(began: datetime) -> float:
@@ -116,4 +122,4 @@ def _offer_back(place: Place, how: Execution, console: Console, *, yes: bool) ->
         console.say(f"Later   {back}")
         return
     current = stacks.must_find(place.cloudformation, place.suffix)
-    _switch(place, current, "false", Consent(yes=True), how, console)
+    _switch(place, current, "false", Consent(yes=True, idle=True), how, console)

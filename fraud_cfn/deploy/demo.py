@@ -1,0 +1,96 @@
+"""`make demo`: the platform's whole life on a local endpoint, by the commands that a user types."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from fraud_cfn import local
+from fraud_cfn.config import ROOT
+
+SUFFIX = "demo"
+RELEASE = "v1.1"
+
+
+class _FailedError(Exception):
+    """A command of the demo did not do what it should."""
+
+
+def main() -> int:
+    """Run it; 0 if everything worked and nothing is left."""
+    began = time.monotonic()
+    try:
+        with local.endpoint(pace=0.02) as endpoint:
+            _say(f"A local AWS endpoint runs at {endpoint.url}: no account is needed, nothing costs anything")
+            _whole_life(endpoint)
+    except local.EndpointError as error:
+        return _failed(str(error))
+    except _FailedError as error:
+        return _failed(f"{error}; the local endpoint has ended, so nothing is left of it")
+    except KeyboardInterrupt:
+        print("\ninterrupted; the local endpoint has ended, so nothing is left", file=sys.stderr)
+        return 130
+    _say(f"Done in {time.monotonic() - began:.0f} s; the local endpoint has ended, and nothing runs any more")
+    print(
+        "To do the same on AWS, with your credentials: make deploy ENV=dev (README, 'From nothing to live')"
+    )
+    return 0
+
+
+def _whole_life(endpoint: local.Endpoint) -> None:
+    run = _runner(endpoint)
+    _say("Two secrets must exist before the first deployment; here they are made up")
+    local.seed(endpoint, SUFFIX)
+    _say("Deploy: the template is checked and linted first, then goes out as a change set")
+    run("deploy", "--yes")
+    _say(
+        "That was the bootstrap: repositories exist, no task runs. Push an image into each (here: stand-ins)"
+    )
+    for name, tag in (("api", "latest"), ("worker", "latest"), ("job", "latest"), ("api", RELEASE)):
+        _push(endpoint, name, tag)
+    _say("Go live")
+    run("start", "--yes")
+    _say("Release a new image of the API, blue/green: nothing else changes")
+    run("release", "--service", "api", "--tag", RELEASE, "--yes")
+    _say("What runs now")
+    run("status")
+    _say("Destroy it all; the name must be typed, here as an option")
+    run("destroy", "--yes", "--confirm", f"TapStack{SUFFIX}")
+
+
+def _runner(endpoint: local.Endpoint) -> Callable[..., None]:
+    environment = {**os.environ, **endpoint.environment}
+    environment.pop("AWS_PROFILE", None)
+
+    def run(verb: str, *options: str) -> None:
+        arguments = ["-m", "fraud_cfn.deploy", verb, SUFFIX, *options]
+        print(f"$ {shlex.join(['python', *arguments])}", flush=True)
+        done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=False)
+        if done.returncode:
+            raise _FailedError(f"'{verb}' ended with exit code {done.returncode}")
+
+    return run
+
+
+def _push(endpoint: local.Endpoint, name: str, tag: str) -> None:
+    endpoint.client("ecr").put_image(
+        repositoryName=f"fraud-{name}-{SUFFIX}", imageTag=tag, imageManifest=f'{{"tag":"{tag}"}}'
+    )
+
+
+def _say(text: str) -> None:
+    bold = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(f"\n\033[1m▶ {text}\033[0m" if bold else f"\n▶ {text}", flush=True)
+
+
+def _failed(reason: str) -> int:
+    print(f"error: {reason}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
