@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ministack.services import alb, ec2, ecr, ecs, rds
+from ministack.services import alb, ec2, ecr, ecs, rds, s3, scheduler
 from ministack.services.cloudformation import provisioners
 
 from fraud_cfn.local import services
@@ -21,7 +21,7 @@ from fraud_cfn.local.create_only import CREATE_ONLY
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]  # what Ref gives, and what GetAtt gives
-Call = Callable[[dict[str, Any]], tuple[int, Any, bytes]]
+Call = Callable[[Any], tuple[int, Any, bytes]]
 
 _REGISTRY = provisioners._RESOURCE_HANDLERS
 
@@ -238,6 +238,45 @@ def _delete_query(identifier: str, _props: Properties) -> None:
 # ── Types that ministack has, but keeps incompletely ─────────────────────────
 
 
+def _keep_bucket(name: str, props: Properties) -> dict[str, Any]:
+    encryption = props.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
+    rules = [
+        {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]} for rule in encryption
+    ]
+    kept: tuple[tuple[Callable[..., Any], str, Properties], ...] = (
+        (s3._put_bucket_lifecycle, "LifecycleConfiguration", props.get("LifecycleConfiguration", {})),
+        (s3._put_bucket_encryption, "ServerSideEncryptionConfiguration", {"Rules": rules} if rules else {}),
+        (s3._put_bucket_ownership_controls, "OwnershipControls", props.get("OwnershipControls", {})),
+    )
+    for put, member, value in kept:
+        if value:
+            put(name, _bucket_request(name, member, value))
+    return {}
+
+
+def _delete_bucket(name: str, _props: Properties) -> None:
+    """As S3 does it: not while there are objects, or versions of them."""
+    if name in s3._buckets:
+        _call(s3._delete_bucket, name)
+
+
+def _bucket_request(name: str, member: str, value: Properties) -> bytes:
+    """The XML that S3's API takes for that configuration of a bucket."""
+    from botocore.serialize import create_serializer
+
+    operations = {"ServerSideEncryptionConfiguration": "PutBucketEncryption"}
+    operation = operations.get(member, f"PutBucket{member}")
+    model = _service_model("s3").operation_model(operation)
+    request = _request("s3", operation, {"Bucket": name, member: value})
+    return create_serializer("rest-xml").serialize_to_request(request, model)["body"]
+
+
+def _keep_schedule(name: str, props: Properties) -> dict[str, Any]:
+    shaped = _request("scheduler", "CreateSchedule", {"Target": props["Target"]})
+    scheduler._schedules[f"{props.get('GroupName', 'default')}/{name}"].update(shaped)
+    return {}
+
+
 def _keep_repository(name: str, props: Properties) -> dict[str, Any]:
     prefix = "ImageTagMutabilityExclusionFilter"
     filters = [
@@ -400,7 +439,7 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _call(action: Call, request: dict[str, Any]) -> bytes:
+def _call(action: Call, request: Any) -> bytes:
     """Do an action of a service; an error answer becomes the reason of the resource's failure."""
     queried = action.__module__ == ec2.__name__
     status, _, body = action(_flat(request) if queried else request)
@@ -474,6 +513,7 @@ _OWN: dict[str, dict[str, Callable[..., Any]]] = {
         "update": _REGISTRY["AWS::ECS::TaskDefinition"]["update"],  # tags, all that changes in place
         "delete": _REGISTRY["AWS::ECS::TaskDefinition"]["delete"],
     },
+    "AWS::S3::Bucket": {**_REGISTRY["AWS::S3::Bucket"], "delete": _delete_bucket},
     "AWS::Logs::QueryDefinition": {"create": _create_query, "update": _update_query, "delete": _delete_query},
 }
 
@@ -482,4 +522,6 @@ _KEEP: dict[str, Callable[[str, Properties], dict[str, Any]]] = {
     "AWS::ECR::Repository": _keep_repository,
     "AWS::RDS::DBCluster": _keep_cluster,
     "AWS::RDS::DBInstance": _keep_instance,
+    "AWS::S3::Bucket": _keep_bucket,
+    "AWS::Scheduler::Schedule": _keep_schedule,
 }
