@@ -64,14 +64,15 @@ class _UnfitError(Exception):
 
 def check_all(document: Document) -> list[Finding]:
     """Every finding of both engines that is not accepted."""
-    linter = _start_linter()  # in a process of its own, meanwhile the other engine runs here
-    found = list(check_scenarios(document))
-    return _finish_linter(linter, document) + found
+    with _start_linter() as linter:  # in a process of its own, meanwhile the other engine runs here
+        found = list(check_scenarios(document))
+        return _finish_linter(linter, document) + found
 
 
 def lint(document: Document) -> list[Finding]:
     """The findings of cfn-lint."""
-    return _finish_linter(_start_linter(), document)
+    with _start_linter() as linter:
+        return _finish_linter(linter, document)
 
 
 def check_scenarios(
@@ -151,7 +152,8 @@ def _finish_linter(linter: subprocess.Popen[str], document: Document) -> list[Fi
     try:
         matches: list[dict[str, Any]] = json.loads(output)
     except ValueError as error:
-        raise _UnfitError(f"cfn-lint did not run: {(errors or output).strip()}") from error
+        last = (errors or output).strip().splitlines()[-1:]
+        raise _UnfitError(f"cfn-lint did not run ({''.join(last)}): run 'make install'") from error
     return [_match(match) for match in matches]
 
 
@@ -181,6 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         findings = check_all(document)
     except (DocumentError, _UnfitError) as error:
         print(f"validation: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"validation: {error}: run 'make install'", file=sys.stderr)
         return 2
     for finding in findings:
         print(f"{file.name}: {finding}")
