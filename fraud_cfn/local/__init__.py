@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
 from fraud_cfn.config import REGION
@@ -50,15 +51,7 @@ class Endpoint:
 
     def client(self, service: str) -> Any:
         """A boto3 client of that service, whatever the caller's own AWS settings are."""
-        import boto3
-
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="local",  # noqa: S106 - not a secret: nothing checks it
-        )
+        return _client(self.url, service)
 
     def fail(self, stack: str, logical_id: str, reason: str) -> None:
         """Let that resource's next creation, update or deletion fail, once, for that reason."""
@@ -109,6 +102,19 @@ def seed(endpoint: Endpoint, suffix: str) -> None:
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         place = {"LocationConstraint": REGION}
         s3.create_bucket(Bucket=f"fraud-templates-{ACCOUNT}-{REGION}", CreateBucketConfiguration=place)
+
+
+@cache
+def _client(url: str, service: str) -> Any:
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="local",  # noqa: S106 - not a secret: nothing checks it
+    )
 
 
 def _last_line(log: IO[str]) -> str:

@@ -243,8 +243,9 @@ def _keep_bucket(name: str, props: Properties) -> dict[str, Any]:
     rules = [
         {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]} for rule in encryption
     ]
+    lifecycle = [_lifecycle_rule(rule) for rule in props.get("LifecycleConfiguration", {}).get("Rules", [])]
     kept: tuple[tuple[Callable[..., Any], str, Properties], ...] = (
-        (s3._put_bucket_lifecycle, "LifecycleConfiguration", props.get("LifecycleConfiguration", {})),
+        (s3._put_bucket_lifecycle, "LifecycleConfiguration", {"Rules": lifecycle} if lifecycle else {}),
         (s3._put_bucket_encryption, "ServerSideEncryptionConfiguration", {"Rules": rules} if rules else {}),
         (s3._put_bucket_ownership_controls, "OwnershipControls", props.get("OwnershipControls", {})),
     )
@@ -252,6 +253,15 @@ def _keep_bucket(name: str, props: Properties) -> dict[str, Any]:
         if value:
             put(name, _bucket_request(name, member, value))
     return {}
+
+
+def _lifecycle_rule(rule: Properties) -> Properties:
+    """The API groups what CloudFormation says side by side about an object's end."""
+    grouped = {"ExpirationDate": "Date", "ExpirationInDays": "Days"}
+    grouped["ExpiredObjectDeleteMarker"] = "ExpiredObjectDeleteMarker"
+    end = {member: rule[name] for name, member in grouped.items() if name in rule}
+    others = {name: value for name, value in rule.items() if name not in grouped}
+    return {**others, "Expiration": end} if end else others
 
 
 def _delete_bucket(name: str, _props: Properties) -> None:

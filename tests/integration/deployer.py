@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from fraud_cfn.local import Endpoint, seed
@@ -18,15 +17,15 @@ class Deployer:
 
     @property
     def cloudformation(self) -> Any:
-        return client_of(self.endpoint)("cloudformation")
+        return self.endpoint.client("cloudformation")
 
     def platform(self, suffix: str) -> Platform:
-        return Platform(suffix, client_of(self.endpoint))
+        return Platform(suffix, self.endpoint.client)
 
     def create(self, suffix: str, **parameters: str) -> str:
         """Seed and create that environment; the status that its stack ends in."""
         seed(self.endpoint, suffix)
-        describe = client_of(self.endpoint)("secretsmanager").describe_secret
+        describe = self.endpoint.client("secretsmanager").describe_secret
         known = {
             "EnvironmentSuffix": suffix,
             "DatabaseCredentialsArn": describe(SecretId=f"fraud-database-{suffix}")["ARN"],
@@ -50,14 +49,17 @@ class Deployer:
 
     def failures(self, suffix: str) -> list[tuple[str, str]]:
         """(logical id, reason) of every resource that failed, oldest first."""
-        stack_name = self.platform(suffix).stack_name
-        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_name)
-        events = [event for page in pages for event in page["StackEvents"]]
         return [
             (event["LogicalResourceId"], event["ResourceStatusReason"])
-            for event in reversed(events)
+            for event in reversed(self.events(suffix))
             if event["ResourceStatus"].endswith("_FAILED")
         ]
+
+    def events(self, suffix: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        stack_name = self.platform(suffix).stack_name
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_name)
+        return [event for page in pages for event in page["StackEvents"]]
 
     def _change(self, suffix: str, kind: str, parameters: list[dict[str, Any]]) -> str:
         created = self.cloudformation.create_change_set(
@@ -78,9 +80,3 @@ class Deployer:
         while (now := status()).endswith("IN_PROGRESS"):
             time.sleep(0.01)
         return now
-
-
-@cache
-def client_of(endpoint: Endpoint) -> Any:
-    """Makes each boto3 client of that endpoint once."""
-    return cache(endpoint.client)

@@ -1,4 +1,4 @@
-"""What still exists of all that a stack ever made, asked of each service."""
+"""What exists, asked of each service."""
 
 from __future__ import annotations
 
@@ -33,18 +33,8 @@ LISTS = (
 )
 
 
-def left_of(platform: Platform) -> list[str]:
-    """Physical ids, sorted. The platform's `stack` must have been read before the stack was deleted."""
-    return sorted(_made(platform) & _existing(platform))
-
-
-def _made(platform: Platform) -> set[str]:
-    pages = platform.client("cloudformation").get_paginator("describe_stack_events")
-    events = pages.paginate(StackName=platform.stack["StackId"])
-    return {event.get("PhysicalResourceId", "") for page in events for event in page["StackEvents"]}
-
-
-def _existing(platform: Platform) -> set[str]:
+def existing(platform: Platform) -> set[str]:
+    """Physical ids of everything in the account, of the kinds that a stack makes."""
     found = {
         identifier
         for service, operation, identifiers in LISTS

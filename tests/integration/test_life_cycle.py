@@ -8,7 +8,7 @@ import pytest
 
 from fraud_cfn.config import API, WORKER
 from tests.integration.deployer import Deployer
-from tests.integration.leftovers import left_of
+from tests.integration.leftovers import existing
 from tests.integration.platform import Platform
 
 
@@ -103,7 +103,8 @@ def test_a_creation_that_fails_halfway_rolls_back_and_leaves_nothing(deployer: D
     deployer.endpoint.fail("TapStackhalfway", "WorkerQueueScaling", "Metric math is broken today")
     assert deployer.create("halfway") == "ROLLBACK_COMPLETE"
     assert deployer.failures("halfway") == [("WorkerQueueScaling", "Metric math is broken today")]
-    assert left_of(deployer.platform("halfway")) == []
+    made = {event.get("PhysicalResourceId") for event in deployer.events("halfway")}
+    assert existing(deployer.platform("halfway")) & made == set()
 
 
 def test_an_update_that_fails_halfway_leaves_the_previous_version_running(deployer: Deployer) -> None:
@@ -128,9 +129,9 @@ def test_destruction_leaves_nothing(deployer: Deployer) -> None:
     deployer.create("ends", ServicesEnabled="true", EnableDeploymentAlarms="true")
     deployer.update("ends", ApiImageTag="v1.1")
     platform = deployer.platform("ends")
-    assert left_of(platform) != []
+    made = set(platform.ids.values())
     assert deployer.delete("ends") == "DELETE_COMPLETE"
-    assert left_of(platform) == []
+    assert existing(platform) & made == set()
 
 
 def test_a_bucket_that_is_not_empty_stops_the_deletion(deployer: Deployer) -> None:
@@ -157,10 +158,12 @@ def test_destroying_one_environment_leaves_its_neighbour_whole(
     deployer: Deployer, neighbours: tuple[str, str]
 ) -> None:
     gone, stays = (deployer.platform(suffix) for suffix in neighbours)
-    there = left_of(stays)
-    assert left_of(gone)
-    assert there
+    its, others = set(gone.ids.values()), set(stays.ids.values())
+    before = existing(stays)
+    assert before & its
+
     assert deployer.delete(gone.suffix) == "DELETE_COMPLETE"
-    assert left_of(gone) == []
-    assert left_of(stays) == there
-    assert stays.ids.keys() == deployer.platform(stays.suffix).ids.keys()
+
+    after = existing(stays)
+    assert after & its == set()
+    assert after & others == before & others
