@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from troposphere import Ref, Sub
@@ -20,7 +21,7 @@ from fraud_cfn.load_balancer import Balancing
 from fraud_cfn.messaging import Messaging
 from fraud_cfn.naming import name
 from fraud_cfn.services import _task
-from fraud_cfn.services.api import Api
+from fraud_cfn.services.api import Api, error_rate
 from fraud_cfn.services.job import Job
 from fraud_cfn.services.worker import Worker
 
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 Metric = list[Any]
 
 SLOW_MILLISECONDS = 1000
+_WIDTH = 100  # of a line of the dashboard's JSON
 _LAST_ERRORS = "filter @message like /ERROR/ | sort @timestamp desc | limit 50"
 _REGION = variable(REGION)
 _ELB = "AWS/ApplicationELB"
@@ -124,14 +126,8 @@ def _traffic(balancing: Balancing) -> list[Json]:
         ),
         _graph(
             "API: error rate",
-            [{"expression": "IF(requests>0,100*FILL(c4,0)/requests,0)", "label": "4xx", "id": "r4"}],
-            [
-                {
-                    "expression": "IF(requests>0,100*(FILL(c5,0)+FILL(b5,0))/requests,0)",
-                    "label": "5xx",
-                    "id": "r5",
-                }
-            ],
+            [{"expression": error_rate("FILL(c4,0)"), "label": "4xx", "id": "r4"}],
+            [{"expression": error_rate("FILL(c5,0)+FILL(b5,0)"), "label": "5xx", "id": "r5"}],
             [*requests, {"id": "requests", "visible": False}],
             [*client_errors, {"id": "c4", "visible": False}],
             [*server_errors, {"id": "c5", "visible": False}],
@@ -307,16 +303,24 @@ def _readable(value: Any, indent: str = "") -> str:
     """JSON with what fits on a line on one line, a metric always."""
     flat = json.dumps(value)
     metric = isinstance(value, list) and bool(value) and isinstance(value[0], str)
-    if metric or not isinstance(value, dict | list) or len(indent + flat) <= 100:
+    if metric or not isinstance(value, dict | list) or len(indent + flat) <= _WIDTH:
         return flat
     deeper = indent + "  "
     if isinstance(value, dict):
-        items = [f"{json.dumps(key)}: {_readable(item, deeper)}" for key, item in value.items()]
+        items = list(_pairs(value, deeper))
     else:
         items = [_readable(item, deeper) for item in value]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     lines = ",\n".join(deeper + item for item in items)
     return f"{opening}\n{lines}\n{indent}{closing}"
+
+
+def _pairs(value: Json, indent: str) -> Iterator[str]:
+    """The pairs of an object: neighbours that are plain values share a line."""
+    for plain, pairs in groupby(value.items(), lambda pair: not isinstance(pair[1], dict | list)):
+        texts = [f"{json.dumps(key)}: {_readable(item, indent)}" for key, item in pairs]
+        line = ", ".join(texts)
+        yield from [line] if plain and len(indent + line) <= _WIDTH else texts
 
 
 def _name(thing: str) -> str:

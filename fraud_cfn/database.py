@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from troposphere import Join, Ref
-from troposphere.ec2 import SecurityGroup
+from troposphere.ec2 import SecurityGroup, Subnet
 from troposphere.logs import LogGroup
 from troposphere.rds import (
     DBCluster,
@@ -92,8 +92,9 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
         CopyTagsToSnapshot=True,
         DeletionProtection=False,
     )
-    writer = _instance(cluster, "Writer")
-    reader = _instance(cluster, "Reader")
+    # Zones are said, since AWS would choose each at random.
+    writer = _instance(cluster, "Writer", subnets[0])
+    reader = _instance(cluster, "Reader", subnets[1])
     reader.Condition = READER.title
     reader.DependsOn = [writer.title]  # the first instance of a cluster becomes its writer
     return Database(
@@ -106,7 +107,7 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
     )
 
 
-def _instance(cluster: DBCluster, part: str) -> DBInstance:
+def _instance(cluster: DBCluster, part: str, subnet: Subnet) -> DBInstance:
     identifier = name(f"database-{part.lower()}")
     return DBInstance(
         f"Database{part}Instance",
@@ -114,6 +115,7 @@ def _instance(cluster: DBCluster, part: str) -> DBInstance:
         DBInstanceIdentifier=identifier,
         DBClusterIdentifier=Ref(cluster),
         DBInstanceClass="db.serverless",
+        AvailabilityZone=subnet.get_att("AvailabilityZone"),
         Engine=ENGINE,
         PubliclyAccessible=False,
         EnablePerformanceInsights=True,

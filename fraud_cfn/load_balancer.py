@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import If, Ref, Tags
+from troposphere import Ref, Tags
 from troposphere.ec2 import VPC, SecurityGroup, VPCGatewayAttachment
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -45,11 +45,6 @@ class Balancing:
     http: Listener
     https: Listener
     rule: ListenerRule
-
-    @property
-    def listener(self) -> If:
-        """The ARN of the listener that carries the rule."""
-        return HTTPS.choose(Ref(self.https), Ref(self.http))
 
 
 def build(

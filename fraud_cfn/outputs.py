@@ -82,6 +82,7 @@ def build(
         _output("ScheduleGroupName", "Group of the schedule", Ref(job.schedule_group)),
         _output("JobQueueUrl", "Queue from the API to the worker", Ref(messaging.jobs)),
         _output("DeadLetterQueueUrl", "What the worker gave up on", Ref(messaging.dead_letters)),
+        _output("MissedRunsQueueUrl", "Runs of the job that could not start", Ref(job.missed_runs)),
         _output("DataBucketName", "Bucket of the workloads' data", Ref(storage.data)),
         _output("DatabaseEndpoint", "Aurora, for writing", database.cluster.get_att("Endpoint.Address")),
         _output(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from troposphere import And, Equals, FindInMap, Not, Parameter, Ref
+from troposphere import Condition as ConditionReference
 
 from fraud_cfn.config import POSTGRES_MAJOR, REGION, SUFFIX_FORM, SUFFIX_MOST, SUFFIX_PARAMETER
 from fraud_cfn.intrinsics import Condition
@@ -222,7 +223,8 @@ def _given(parameter: Parameter) -> Not:
 
 LIVE = Condition("IsLive", _true(SERVICES_ENABLED))
 BLUE_GREEN = Condition(
-    "DeploysBlueGreen", And(_true(SERVICES_ENABLED), Equals(Ref(API_DEPLOYMENT_STRATEGY), "BLUE_GREEN"))
+    "DeploysBlueGreen",
+    And(ConditionReference(LIVE.title), Equals(Ref(API_DEPLOYMENT_STRATEGY), "BLUE_GREEN")),
 )
 HTTPS = Condition("ServesHttps", _given(CERTIFICATE_ARN))
 ACCESS_LOGS = Condition("KeepsAccessLogs", _given(ACCESS_LOG_BUCKET))

@@ -13,7 +13,7 @@ from awacs import elasticloadbalancing as elb
 from troposphere import GetAtt, If, Parameter, Ref, Sub
 from troposphere.ecr import Repository
 from troposphere.ecs import Cluster
-from troposphere.elasticloadbalancingv2 import ListenerRule, TargetGroup
+from troposphere.elasticloadbalancingv2 import LoadBalancer, TargetGroup
 from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 from troposphere.rds import DBCluster
@@ -200,12 +200,17 @@ def send_traces() -> Grant:
 # ── What ECS and the scheduler may do ──────────────────────────────────────────────────────────────
 
 
-def shift_traffic(listener: If, rule: ListenerRule, *target_groups: TargetGroup) -> Grant:
-    """Register tasks with those target groups, and move that rule's weights between them.
+def shift_traffic(load_balancer: LoadBalancer, *target_groups: TargetGroup) -> Grant:
+    """Register tasks with those target groups, and move the weights in rules of that load balancer.
 
+    Not of one rule: when HTTPS is switched on the rule is replaced, and ECS leaves the old one last.
     Source: managed policy AmazonECSInfrastructureRolePolicyForLoadBalancers, narrowed to these; the
     Describe actions have no resource-level permission.
     """
+    prefix = "arn:{partition}:elasticloadbalancing:{region}:{account}"
+    name = load_balancer.get_att("LoadBalancerName")
+    listeners = sub(prefix + ":listener/app/{name}/*", name=name)
+    rules = sub(prefix + ":listener-rule/app/{name}/*", name=name)
     describe = [
         elb.DescribeListeners,
         elb.DescribeRules,
@@ -217,8 +222,8 @@ def shift_traffic(listener: If, rule: ListenerRule, *target_groups: TargetGroup)
         _allow(
             "RegisterTasks", [elb.RegisterTargets, elb.DeregisterTargets], [Ref(g) for g in target_groups]
         ),
-        _allow("ModifyListener", [elb.ModifyListener], [listener]),
-        _allow("ModifyRule", [elb.ModifyRule], [Ref(rule)]),
+        _allow("ModifyListener", [elb.ModifyListener], [listeners]),
+        _allow("ModifyRule", [elb.ModifyRule], [rules]),
     ]
 
 

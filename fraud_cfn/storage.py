@@ -33,7 +33,7 @@ from fraud_cfn.intrinsics import DELETED, sub
 from fraud_cfn.naming import name
 from fraud_cfn.permissions import only_over_tls, through_endpoint
 
-IMAGES_KEPT = 30
+IMAGES_KEPT = 200  # many more than are released, so that none that runs is dropped
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
                 LifecycleRule(
                     Id="tidy",
                     Status="Enabled",
+                    ExpiredObjectDeleteMarker=True,
                     NoncurrentVersionExpiration=NoncurrentVersionExpiration(NoncurrentDays=30),
                     AbortIncompleteMultipartUpload=AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
                 )
@@ -130,4 +131,4 @@ def _expiry() -> str:
         "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT},
         "action": {"type": "expire"},
     }
-    return json.dumps({"rules": [rule]}, indent=2)
+    return json.dumps({"rules": [rule]})

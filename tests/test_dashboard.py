@@ -110,6 +110,7 @@ def test_error_rate_is_in_percent_of_the_requests(widgets: dict[str, dict[str, A
     for expression in expressions:
         assert "100*" in expression["expression"]
         used = set(re.findall(r"\b[a-z]\w*\b", expression["expression"]))
+        assert "requests" in used
         assert used <= ids
     assert rate["yAxis"] == {"left": {"min": 0, "max": 100}}
 

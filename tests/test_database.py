@@ -14,6 +14,7 @@ def test_database_is_serverless_aurora_postgresql_pinned_to_the_minor_version(ba
     cluster = base["DatabaseCluster"]
     assert (cluster["Engine"], cluster["EngineVersion"]) == ("aurora-postgresql", "17.9")
     assert cluster["EngineMode"] == "provisioned"
+    assert (cluster["DatabaseName"], cluster["Port"]) == ("fraud", 5432)
     assert cluster["ServerlessV2ScalingConfiguration"] == {"MinCapacity": "0.5", "MaxCapacity": "4"}
     assert cluster["AutoMinorVersionUpgrade"] is False
     for instance in base.of("AWS::RDS::DBInstance").values():
@@ -67,6 +68,11 @@ def test_database_logs_and_performance_insights_are_on(base: Lens) -> None:
 def test_reader_is_there_unless_it_is_not_wanted(base: Lens, wanted: str, instances: set[str]) -> None:
     lens = base.under(DatabaseReader=wanted)
     assert set(lens.of("AWS::RDS::DBInstance")) == {f"Database{part}Instance" for part in instances}
+
+
+def test_reader_stands_in_another_zone_than_the_writer(base: Lens) -> None:
+    zones = [base[f"Database{part}Instance"]["AvailabilityZone"] for part in ("Writer", "Reader")]
+    assert zones == ["<DatabaseSubnetA.AvailabilityZone>", "<DatabaseSubnetB.AvailabilityZone>"]
 
 
 def test_no_secret_is_created_and_no_value_of_one_stands_anywhere(document: Document, base: Lens) -> None:

@@ -71,6 +71,19 @@ def test_created_earlier_and_deleted_later(needs: dict[str, set[str]], later: st
     assert earlier in before(needs, later)
 
 
+def test_prose_that_is_create_only_beside_a_fixed_name_stays_as_it_is(base: Lens) -> None:
+    """Rewording one would replace it under its own name, which CloudFormation refuses."""
+    groups = base.of("AWS::EC2::SecurityGroup")
+    assert {key: group["GroupDescription"] for key, group in groups.items()} == {
+        "ApiSecurityGroup": "Tasks of the REST API",
+        "WorkerSecurityGroup": "Tasks of the queue worker",
+        "JobSecurityGroup": "Tasks of the scheduled job",
+        "LoadBalancerSecurityGroup": "The load balancer, the only thing open to clients",
+        "DatabaseSecurityGroup": "Aurora",
+    }
+    assert base["DatabaseParameterGroup"]["Description"] == "PostgreSQL 17, TLS only"
+
+
 def test_nothing_is_retained(document: Document) -> None:
     for key, resource in document.template["Resources"].items():
         for policy in ("DeletionPolicy", "UpdateReplacePolicy"):

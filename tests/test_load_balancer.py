@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.lens import Lens
@@ -54,7 +56,9 @@ def test_anything_else_is_not_found(base: Lens, tls: Lens) -> None:
     for lens, listener in ((base, "HttpListener"), (tls, "HttpsListener")):
         (action,) = lens[listener]["DefaultActions"]
         assert action["Type"] == "fixed-response"
-        assert action["FixedResponseConfig"]["StatusCode"] == "404"
+        answer = action["FixedResponseConfig"]
+        assert (answer["StatusCode"], answer["ContentType"]) == ("404", "application/json")
+        assert json.loads(answer["MessageBody"]) == {"message": "Not found"}
 
 
 def test_without_a_certificate_http_carries_the_rule(base: Lens) -> None:
@@ -78,7 +82,8 @@ def test_target_groups_check_health_often_and_may_be_replaced(base: Lens, colour
     group = base[f"{colour}TargetGroup"]
     assert (group["TargetType"], group["Port"], group["Protocol"]) == ("ip", 8080, "HTTP")
     assert (group["HealthCheckPath"], group["HealthCheckIntervalSeconds"]) == ("/health", 10)
-    assert group["HealthyThresholdCount"] == 2
+    assert (group["HealthyThresholdCount"], group["UnhealthyThresholdCount"]) == (2, 3)
+    assert group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"] / 1.9
     assert group["Matcher"] == {"HttpCode": "200"}
     assert {a["Key"]: a["Value"] for a in group["TargetGroupAttributes"]} == {
         "deregistration_delay.timeout_seconds": "30",

@@ -28,6 +28,7 @@ EXPECTED = {
     "ScheduleGroupName": "<ScheduleGroup>",
     "JobQueueUrl": "<JobQueue>",
     "DeadLetterQueueUrl": "<DeadLetterQueue>",
+    "MissedRunsQueueUrl": "<MissedRunsQueue>",
     "DataBucketName": "<DataBucket>",
     "DatabaseEndpoint": "<DatabaseCluster.Endpoint.Address>",
     "DatabaseReaderEndpoint": "<DatabaseCluster.ReadEndpoint.Address>",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from fraud_cfn.document import Document
 from fraud_cfn.scenarios import SCENARIOS
 from tests.lens import Lens
 
@@ -105,15 +108,16 @@ def test_a_key_may_be_used_only_when_given_and_only_for_secrets(base: Lens, work
     }
 
 
-def test_ecs_may_shift_traffic_between_the_two_groups_of_the_one_rule(base: Lens) -> None:
+def test_ecs_may_shift_traffic_of_that_one_load_balancer(base: Lens) -> None:
     describe = {(action, "*") for action in ON_EVERYTHING if action.startswith("elasticloadbalancing:")}
+    arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333"
     assert allowed(base, "ApiDeploymentRole") == describe | {
         (f"elasticloadbalancing:{verb}Targets", f"<{colour}TargetGroup>")
         for verb in ("Register", "Deregister")
         for colour in ("Blue", "Green")
     } | {
-        ("elasticloadbalancing:ModifyListener", "<HttpListener>"),
-        ("elasticloadbalancing:ModifyRule", "<RoutingRule>"),
+        (f"elasticloadbalancing:Modify{what}", f"{arn}:{kind}/app/<LoadBalancer.LoadBalancerName>/*")
+        for what, kind in (("Listener", "listener"), ("Rule", "listener-rule"))
     }
 
 
@@ -189,6 +193,26 @@ def test_permissions_boundary_is_put_on_every_role_when_given(base: Lens) -> Non
     assert {r.get("PermissionsBoundary") for r in lens.of("AWS::IAM::Role").values()} == {boundary}
 
 
+def test_every_policy_is_of_the_current_language_and_every_grant_has_a_name(document: Document) -> None:
+    def policies(value: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(value, dict):
+            if "Statement" in value:
+                yield value
+            for inner in value.values():
+                yield from policies(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from policies(inner)
+
+    found = list(policies(document.template["Resources"]))
+    assert len(found) > 20
+    assert {policy["Version"] for policy in found} == {"2012-10-17"}
+    for policy in found:
+        sids = [s["Sid"] for s in policy["Statement"] if s.get("Action") != ["sts:AssumeRole"]]
+        assert all(re.fullmatch("[A-Z][A-Za-z0-9]+", sid) for sid in sids)
+        assert len(sids) == len(set(sids))
+
+
 def test_no_role_reads_a_secret_that_is_not_named_to_it(base: Lens) -> None:
     read = {
         resource
@@ -215,6 +239,7 @@ def test_queues_and_bucket_refuse_requests_without_tls(base: Lens) -> None:
 
 def test_s3_endpoint_lets_only_the_data_and_image_layers_through(base: Lens) -> None:
     document = base["S3Endpoint"]["PolicyDocument"]
+    assert {(s["Effect"], s["Principal"]) for s in document["Statement"]} == {("Allow", "*")}
     through = {(a, r) for s in document["Statement"] for a in s["Action"] for r in s["Resource"]}
     assert ("s3:GetObject", "arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/*") in through
     assert {resource for _, resource in through} == {

@@ -158,7 +158,7 @@ def test_there_are_no_tabs_no_trailing_blanks_and_one_end_of_line(document: Docu
 def test_mappings_and_lists_stand_in_block_style(document: Document) -> None:
     # The dashboard is JSON; a short intrinsic (!Select [0, …]) may stand on one line.
     text = "\n".join(line for line in document.text.splitlines() if not line.startswith(" " * 10))
-    assert not re.search(r"^ *(- )?\w+: [\[{]", text, flags=re.MULTILINE)
+    assert not re.search(r"^ *(- )?\w+: ([{]|\[(?!\]))", text, flags=re.MULTILINE)
     assert not re.search(r"^ *- [\[{]", text, flags=re.MULTILINE)
 
 

@@ -130,6 +130,8 @@ def definition(
         Name=service,
         Image=image,
         Essential=True,
+        # All the sidecar does not reserve; without it the sidecar would outweigh the workload.
+        Cpu=size.cpu - _SIDECAR_CPU,
         User=USER,
         ReadonlyRootFilesystem=True,
         LinuxParameters=LinuxParameters(
@@ -145,7 +147,12 @@ def definition(
             *(Environment(Name=key, Value=value) for key, value in environment.items()),
             Environment(Name="AWS_XRAY_DAEMON_ADDRESS", Value="127.0.0.1:2000"),
             Environment(Name="OTEL_EXPORTER_OTLP_ENDPOINT", Value="http://localhost:4318"),
+            Environment(Name="OTEL_EXPORTER_OTLP_PROTOCOL", Value="http/protobuf"),
             Environment(Name="OTEL_PROPAGATORS", Value="xray,tracecontext"),
+            Environment(Name="OTEL_SERVICE_NAME", Value=name(service)),
+            # The sidecar takes traces only: an SDK that sent more would log errors.
+            Environment(Name="OTEL_METRICS_EXPORTER", Value="none"),
+            Environment(Name="OTEL_LOGS_EXPORTER", Value="none"),
         ],
         Secrets=[
             Secret(Name="DATABASE_USERNAME", ValueFrom=_secret_key("username")),

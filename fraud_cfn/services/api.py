@@ -89,7 +89,7 @@ def build(
     deployment_role = permissions.infrastructure_role(
         "ApiDeploymentRole",
         "api-deployment",
-        permissions.shift_traffic(balancing.listener, balancing.rule, balancing.blue, balancing.green),
+        permissions.shift_traffic(balancing.load_balancer, balancing.blue, balancing.green),
     )
     server_errors, latency = _server_error_alarm(balancing), _latency_alarm(balancing)
     service = Service(
@@ -108,7 +108,9 @@ def build(
             MaximumPercent=200,
             DeploymentCircuitBreaker=_service.circuit_breaker(),
             Alarms=DEPLOYMENT_ALARMS.choose(
-                DeploymentAlarms(AlarmNames=[Ref(server_errors), Ref(latency)], Enable=True, Rollback=True)
+                DeploymentAlarms(AlarmNames=[Ref(server_errors), Ref(latency)], Enable=True, Rollback=True),
+                # Said, not left out: ECS would keep the alarms it had.
+                DeploymentAlarms(AlarmNames=[], Enable=False, Rollback=False),
             ),
         ),
         AvailabilityZoneRebalancing="ENABLED",
@@ -149,7 +151,10 @@ def build(
 
 
 def _server_error_alarm(balancing: Balancing) -> Alarm:
-    """Over 5 % of the requests answered with 5xx, in two of three minutes."""
+    """Over 5 % of the requests answered with 5xx, in two of three minutes.
+
+    The load balancer counts its own 5xx (no healthy host, a host that hangs up) apart from the API's.
+    """
     return Alarm(
         "ApiServerErrorAlarm",
         Condition=DEPLOYMENT_ALARMS.title,
@@ -157,11 +162,12 @@ def _server_error_alarm(balancing: Balancing) -> Alarm:
         AlarmDescription="Rolls a deployment of the API back: share of 5xx answers, in percent",
         Metrics=[
             _load_balancer_metric(balancing, "errors", "HTTPCode_Target_5XX_Count"),
+            _load_balancer_metric(balancing, "refused", "HTTPCode_ELB_5XX_Count"),
             _load_balancer_metric(balancing, "requests", "RequestCount"),
             MetricDataQuery(
                 Id="rate",
                 Label="5xx rate (%)",
-                Expression="IF(requests>0,100*FILL(errors,0)/requests,0)",
+                Expression=error_rate("FILL(errors,0)+FILL(refused,0)"),
                 ReturnData=True,
             ),
         ],
@@ -181,10 +187,17 @@ def _latency_alarm(balancing: Balancing) -> Alarm:
         MetricName="TargetResponseTime",
         Dimensions=_dimensions(balancing),
         ExtendedStatistic="p99",
+        EvaluateLowSampleCountPercentile="ignore",
         Period=60,
         Threshold=2,
         **_IN_TWO_OF_THREE,
     )
+
+
+def error_rate(errors: str) -> str:
+    """Metric math: those errors in percent of `requests`; of no requests at all, 100 if there are any."""
+    requests = "FILL(requests,0)"
+    return f"IF({requests}>0,100*({errors})/{requests},IF(({errors})>0,100,0))"
 
 
 _ELB = "AWS/ApplicationELB"

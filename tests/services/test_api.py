@@ -66,15 +66,19 @@ def test_api_runs_in_private_subnets_over_all_zones(base: Lens) -> None:
 def test_api_is_found_by_name(base: Lens) -> None:
     discovery = base["ApiDiscovery"]
     assert discovery["Name"] == "api"
-    assert discovery["DnsConfig"]["NamespaceId"] == "<Namespace>"
-    assert discovery["DnsConfig"]["DnsRecords"] == [{"Type": "A", "TTL": 10}]
+    assert discovery["DnsConfig"] == {
+        "NamespaceId": "<Namespace>",
+        "RoutingPolicy": "MULTIVALUE",
+        "DnsRecords": [{"Type": "A", "TTL": 10}],
+    }
     assert discovery["HealthCheckCustomConfig"] == {"FailureThreshold": 1}
     assert base["ApiService"]["ServiceRegistries"] == [{"RegistryArn": "<ApiDiscovery.Arn>"}]
 
 
 def test_alarms_exist_only_to_roll_a_deployment_back_and_only_when_wanted(live: Lens) -> None:
     assert not live.of("AWS::CloudWatch::Alarm")
-    assert "Alarms" not in live["ApiService"]["DeploymentConfiguration"]
+    off = {"AlarmNames": [], "Enable": False, "Rollback": False}
+    assert live["ApiService"]["DeploymentConfiguration"]["Alarms"] == off
     lens = live.under(EnableDeploymentAlarms="true")
     assert set(lens.of("AWS::CloudWatch::Alarm")) == {"ApiServerErrorAlarm", "ApiLatencyAlarm"}
     assert lens["ApiService"]["DeploymentConfiguration"]["Alarms"] == {
@@ -85,6 +89,36 @@ def test_alarms_exist_only_to_roll_a_deployment_back_and_only_when_wanted(live: 
     for alarm in lens.of("AWS::CloudWatch::Alarm").values():
         assert "AlarmActions" not in alarm
         assert alarm["TreatMissingData"] == "notBreaching"
-    assert lens["ApiLatencyAlarm"]["ExtendedStatistic"] == "p99"
-    (returned,) = (m for m in lens["ApiServerErrorAlarm"]["Metrics"] if m["ReturnData"])
-    assert "/requests" in returned["Expression"], "a rate, not a count"
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (2, 3)
+
+
+_BALANCER = [{"Name": "LoadBalancer", "Value": "<LoadBalancer.LoadBalancerFullName>"}]
+
+
+def test_latency_alarm_watches_the_slowest_percent(live: Lens) -> None:
+    alarm = live.under(EnableDeploymentAlarms="true")["ApiLatencyAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApplicationELB", "TargetResponseTime")
+    assert alarm["EvaluateLowSampleCountPercentile"] == "ignore"
+    assert (alarm["ExtendedStatistic"], alarm["Period"], alarm["Threshold"]) == ("p99", 60, 2)
+    assert alarm["Dimensions"] == _BALANCER
+
+
+def test_error_alarm_watches_a_rate_not_a_count(live: Lens) -> None:
+    alarm = live.under(EnableDeploymentAlarms="true")["ApiServerErrorAlarm"]
+    *inputs, rate = alarm["Metrics"]
+    assert rate["ReturnData"] is True
+    errors = "(FILL(errors,0)+FILL(refused,0))"
+    share = f"100*{errors}/FILL(requests,0)"
+    assert rate["Expression"] == f"IF(FILL(requests,0)>0,{share},IF({errors}>0,100,0))"
+    assert alarm["Threshold"] == 5, "percent"
+    stats = {m["Id"]: m["MetricStat"] for m in inputs if not m["ReturnData"]}
+    assert {key: stat["Metric"] for key, stat in stats.items()} == {
+        key: {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": _BALANCER}
+        for key, metric in {
+            "errors": "HTTPCode_Target_5XX_Count",
+            "refused": "HTTPCode_ELB_5XX_Count",  # the load balancer's own, when no host answers
+            "requests": "RequestCount",
+        }.items()
+    }
+    assert {(stat["Period"], stat["Stat"]) for stat in stats.values()} == {(60, "Sum")}

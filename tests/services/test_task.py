@@ -49,6 +49,7 @@ def test_image_is_the_tag_in_its_own_repository(base: Lens, workload: str) -> No
 @workloads
 def test_container_is_locked_down(base: Lens, workload: str) -> None:
     app, _ = containers(base, workload)
+    assert app["Name"] == workload.lower()
     linux = app["LinuxParameters"]
     assert app["User"] == "10001:10001"
     assert app["ReadonlyRootFilesystem"] is True
@@ -72,7 +73,11 @@ def test_container_knows_its_data_and_its_tracing(base: Lens, workload: str) -> 
         "DATA_BUCKET": "<DataBucket>",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_PROPAGATORS": "xray,tracecontext",
+        "OTEL_SERVICE_NAME": f"fraud-{workload.lower()}-dev",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
     }
 
 
@@ -133,6 +138,7 @@ def test_errors_in_the_logs_are_counted(base: Lens, workload: str) -> None:
     errors = base[f"{workload}Errors"]
     assert (errors["LogGroupName"], errors["FilterPattern"]) == (f"<{workload}Logs>", "ERROR")
     (metric,) = errors["MetricTransformations"]
+    assert (metric["MetricValue"], metric["DefaultValue"]) == ("1", 0), "0 where a line has no error"
     assert (metric["MetricNamespace"], metric["MetricName"]) == (
         "Fraud",
         f"fraud-{workload.lower()}-errors-dev",
@@ -142,14 +148,23 @@ def test_errors_in_the_logs_are_counted(base: Lens, workload: str) -> None:
 @workloads
 def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens, workload: str) -> None:
     app, sidecar = containers(base, workload)
+    assert sidecar["Name"] == "tracing"
     assert sidecar["Image"] == "public.ecr.aws/aws-observability/aws-otel-collector:v0.50.0"
     assert sidecar["Essential"] is False
     assert sidecar["RestartPolicy"] == {"Enabled": True}
+    assert app["Cpu"] + sidecar["Cpu"] == int(SIZES[workload][0]), "the workload outweighs its sidecar"
     assert (sidecar["Cpu"], sidecar["MemoryReservation"], sidecar["Memory"]) == (32, 64, 128)
-    assert sidecar["HealthCheck"]["Command"] == ["CMD", "/healthcheck"], "the image has no shell"
+    assert sidecar["HealthCheck"] == {
+        "Command": ["CMD", "/healthcheck"],  # the image has no shell
+        "Interval": 10,
+        "Timeout": 5,
+        "Retries": 3,
+        "StartPeriod": 10,
+    }
     assert sidecar["ReadonlyRootFilesystem"] is True
     assert sidecar["LinuxParameters"] == {"Capabilities": {"Drop": ["ALL"]}}
     assert "User" not in sidecar, "the image has its own"
+    assert environment(sidecar)["GOMEMLIMIT"] == "100MiB", "below the hard limit"
     assert app["DependsOn"] == [{"ContainerName": "tracing", "Condition": "START"}]
 
 
