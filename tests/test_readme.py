@@ -1,0 +1,82 @@
+"""Keeps README.md and docs/ true: what they show is run, or looked up, here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from fraud_cfn.config import ROOT
+from fraud_cfn.document import Document
+from tests.lens import Lens
+
+README = (ROOT / "README.md").read_text()
+PAGES = {
+    str(page.relative_to(ROOT)): page.read_text()
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+}
+_MAKE = re.compile(r"(?:^|`)(make [a-z-]+(?: [A-Z]+=(?:'[^'`]*'|[^\s`]+))*)", re.MULTILINE)
+MAKE = sorted({command for page in PAGES.values() for command in _MAKE.findall(page)})
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_knows_every_command_shown(command: str) -> None:
+    ran = subprocess.run(
+        [*shlex.split(command), "--dry-run", "--old-file=.venv/installed"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    needs_environment = "ENV=" not in command and "Which environment?" in ran.stdout
+    assert ran.returncode == 0 or needs_environment, ran.stderr
+
+
+def test_the_two_commands_of_the_quick_start_come_first() -> None:
+    block = README.split("## Quick start")[1].split("```sh")[1].split("```")[0]
+    assert [line.split("#")[0].strip() for line in block.strip().splitlines()] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\(([^)#]+)", PAGES[page]):
+        assert target.startswith("https://") or (folder / target).exists(), target
+
+
+def test_parameter_table_is_the_template(document: Document) -> None:
+    table = README.split("## Parameters")[1].split("## ")[0]
+    shown: dict[str, str] = {}
+    for line in table.splitlines():
+        if line.startswith("| `"):
+            names, defaults = (re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:3])
+            shown |= {name: (defaults or [""])[min(i, len(defaults) - 1)] for i, name in enumerate(names)}
+    declared = document.template["Parameters"]
+    assert set(shown) == set(declared)
+    del shown["TracingImage"]  # said in words
+    assert shown == {key: str(declared[key].get("Default", "")) for key in shown}
+
+
+def test_image_contract_names_what_containers_really_get(base: Lens) -> None:
+    contract = README.split("## What an image must do")[1].split("## ")[0]
+    ours = {
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_PROPAGATORS",
+        "OTEL_SERVICE_NAME",
+        "OTEL_METRICS_EXPORTER",
+        "OTEL_LOGS_EXPORTER",
+    }
+    for task in base.of("AWS::ECS::TaskDefinition").values():
+        app = task["ContainerDefinitions"][0]
+        given = {pair["Name"] for pair in app["Environment"] + app["Secrets"]} - ours
+        assert not [name for name in given if f"`{name}`" not in contract]
+        assert f"{app['StopTimeout']} s" in contract
+        assert f"user {app['User'].split(':')[0]}" in contract
+        assert f"{app['LinuxParameters']['Tmpfs'][0]['Size']} MiB" in contract
+
+
+def test_no_page_names_a_machine_or_a_registry() -> None:
+    for page, text in PAGES.items():
+        assert not re.search(r"/root/|/work/|/tmp/|pypi\.org|pythonhosted", text), page
