@@ -1,0 +1,136 @@
+"""The layers: a module imports only what stands below it, so that it can be read and tested alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.config import ROOT
+
+# Lowest first; modules of one row do not import each other. It is the table of how the code is laid out.
+LAYERS = (
+    ("config",),
+    ("intrinsics", "document", "scenarios"),
+    ("naming", "validation"),
+    ("parameters",),
+    ("permissions",),
+    ("network", "firewall", "storage", "messaging"),
+    ("database", "cluster", "load_balancer"),
+    ("services._task", "services._scaling", "services._service"),
+    ("services.api", "services.worker", "services.job"),
+    ("dashboard",),
+    ("outputs",),
+    ("stack",),
+    ("render",),
+    ("generation",),
+)
+LAYER_OF = {f"fraud_cfn.{module}": level for level, modules in enumerate(LAYERS) for module in modules}
+
+# What works on the rendered file, and so never sees a builder: what was reviewed is what is deployed.
+READERS = ("deploy", "local", "review")
+READABLE = {f"fraud_cfn.{module}" for module in ("config", "document", "scenarios", "validation")}
+BUILDING = {"troposphere", "awacs"}
+SDK = {"boto3", "botocore"}
+VALIDATORS = {"cfnlint", "cloudformation_validate"}
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules(*folders: str) -> list[str]:
+    files = (file for folder in folders for file in sorted((ROOT / folder).rglob("*.py")))
+    return [module_of(file) for file in files]
+
+
+def source(module: str) -> str:
+    path = ROOT.joinpath(*module.split("."))
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+
+
+def imported(module: str, text: str | None = None) -> Iterator[str]:
+    """Full names of the modules it imports, at its top or within a function."""
+    for node in ast.walk(ast.parse(source(module) if text is None else text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports by full names only"
+            assert node.module
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if is_module(full) else node.module
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def packages(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imported(module)}
+
+
+ALL = modules("fraud_cfn")
+READING = modules(*(f"fraud_cfn/{reader}" for reader in READERS))
+BUILDERS = [module for module in ALL if module not in READING]
+
+
+def test_every_module_has_its_layer() -> None:
+    folders = {"fraud_cfn", "fraud_cfn.services"}
+    assert set(BUILDERS) - folders == set(LAYER_OF)
+    assert not any(list(imported(folder)) for folder in folders)
+
+
+@pytest.mark.parametrize("module", LAYER_OF)
+def test_a_module_imports_only_lower_layers(module: str) -> None:
+    for name in imported(module):
+        if name.startswith("fraud_cfn"):
+            assert name in LAYER_OF, f"{module} imports {name}"
+            assert LAYER_OF[name] < LAYER_OF[module], f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", READING)
+def test_what_works_on_the_rendered_file_never_imports_a_builder(module: str) -> None:
+    for name in imported(module):
+        if name.startswith("fraud_cfn"):
+            assert name in READABLE or name in READING, f"{module} imports {name}"
+    assert not packages(module) & BUILDING
+
+
+def test_only_deployment_and_the_local_endpoint_import_the_sdk() -> None:
+    for module in [*BUILDERS, "generate"]:
+        assert not packages(module) & SDK, module
+    # else the check would be blind
+    assert any(packages(module) & SDK for module in modules("fraud_cfn/deploy"))
+
+
+def test_only_validation_imports_the_validators() -> None:
+    assert [module for module in ALL if packages(module) & VALIDATORS] == ["fraud_cfn.validation"]
+
+
+def test_services_know_nothing_of_each_other() -> None:
+    services = ["fraud_cfn.services.api", "fraud_cfn.services.worker", "fraud_cfn.services.job"]
+    for service in services:
+        assert not set(services) & set(imported(service)), service
+
+
+def test_nothing_in_the_package_imports_the_tests_or_the_benchmark() -> None:
+    for module in ALL:
+        assert not packages(module) & {"tests", "bench"}, module
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import boto3.session", ["boto3.session"]),
+        ("from fraud_cfn import config, naming as n", ["fraud_cfn.config", "fraud_cfn.naming"]),
+        ("from fraud_cfn.config import PORT", ["fraud_cfn.config"]),
+        ("def f():\n    from fraud_cfn.services import api", ["fraud_cfn.services.api"]),
+        ("if TYPE_CHECKING:\n    import cloudformation_validate as cfv", ["cloudformation_validate"]),
+    ],
+)
+def test_an_import_is_seen_wherever_it_stands(text: str, names: list[str]) -> None:
+    assert list(imported("x", text)) == names
