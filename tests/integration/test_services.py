@@ -175,8 +175,9 @@ def test_a_container_runs_the_released_image_of_its_repository(platform: Platfor
 
 @WORKLOADS
 def test_a_container_cannot_change_itself(platform: Platform, workload: str) -> None:
+    containers = platform.task_definitions[workload]["containerDefinitions"]
+    assert all(one["readonlyRootFilesystem"] for one in containers)
     main = container(platform, workload)
-    assert main["readonlyRootFilesystem"]
     assert main["user"] == "10001:10001"
     assert main["linuxParameters"]["capabilities"]["drop"] == ["ALL"]
     (tmpfs,) = main["linuxParameters"]["tmpfs"]

@@ -1,0 +1,71 @@
+"""The network's types that ministack lacks: address, NAT gateway, stand-alone security group rules."""
+
+from __future__ import annotations
+
+from ministack.services import ec2
+from ministack.services.cloudformation import provisioners
+
+from fraud_cfn.local.requests import Action, Created, Handler, Properties, element, query, tags
+
+
+def _create_address(_logical_id: str, props: Properties, _stack: str) -> Created:
+    body = query(ec2._allocate_address, {"Domain": "vpc", **tags("elastic-ip", props)})
+    public_ip = element(body, "publicIp")
+    return public_ip, {"AllocationId": element(body, "allocationId"), "PublicIp": public_ip}
+
+
+def _update_address(public_ip: str, _old: Properties, new: Properties, _stack: str) -> Created:
+    allocation = _allocation(public_ip)
+    ec2._tags[allocation] = new.get("Tags", [])
+    return public_ip, {"AllocationId": allocation, "PublicIp": public_ip}
+
+
+def _delete_address(public_ip: str, _props: Properties) -> None:
+    query(ec2._release_address, {"AllocationId": _allocation(public_ip)})
+
+
+def _allocation(public_ip: str) -> str:
+    return next(a["AllocationId"] for a in ec2._addresses.values() if a["PublicIp"] == public_ip)
+
+
+def _create_nat(_logical_id: str, props: Properties, _stack: str) -> Created:
+    gateway = element(query(ec2._create_nat_gateway, {**props, **tags("natgateway", props)}), "natGatewayId")
+    return gateway, {"NatGatewayId": gateway}
+
+
+def _update_nat(gateway: str, _old: Properties, new: Properties, _stack: str) -> Created:
+    ec2._tags[gateway] = new.get("Tags", [])
+    return gateway, {"NatGatewayId": gateway}
+
+
+def _delete_nat(gateway: str, _props: Properties) -> None:
+    query(ec2._delete_nat_gateway, {"NatGatewayId": gateway})
+
+
+def _rule_handlers(authorize: Action, revoke: Action) -> Handler:
+    """The handlers of a stand-alone security group rule; only its description changes in place."""
+
+    def create(_logical_id: str, props: Properties, _stack: str) -> Created:
+        permission = provisioners._ec2_sg_permissions([props])[0]
+        permission["Groups"] = permission.pop("UserIdGroupPairs")  # its name in a request
+        body = query(authorize, {"GroupId": props["GroupId"], "IpPermissions": [permission]})
+        rule = element(body, "securityGroupRuleId")
+        return rule, {"Id": rule}
+
+    def update(rule: str, _old: Properties, new: Properties, stack: str) -> Created:
+        delete(rule, new)
+        return create("", new, stack)
+
+    def delete(rule: str, props: Properties) -> None:
+        if props["GroupId"] in ec2._security_groups:
+            query(revoke, {"GroupId": props["GroupId"], "SecurityGroupRuleId": [rule]})
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+HANDLERS: dict[str, Handler] = {
+    "AWS::EC2::EIP": {"create": _create_address, "update": _update_address, "delete": _delete_address},
+    "AWS::EC2::NatGateway": {"create": _create_nat, "update": _update_nat, "delete": _delete_nat},
+    "AWS::EC2::SecurityGroupEgress": _rule_handlers(ec2._authorize_sg_egress, ec2._revoke_sg_egress),
+    "AWS::EC2::SecurityGroupIngress": _rule_handlers(ec2._authorize_sg_ingress, ec2._revoke_sg_ingress),
+}

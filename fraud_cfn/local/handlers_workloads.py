@@ -1,0 +1,172 @@
+"""ECS, whose nested properties ministack drops; scaling and saved queries, which it lacks."""
+
+from __future__ import annotations
+
+import json
+
+from ministack.services import alb, ecs
+from ministack.services.cloudformation import provisioners
+
+from fraud_cfn.local import services
+from fraud_cfn.local.requests import Created, Handler, Properties, call, input_of
+
+_REGISTRY = provisioners._RESOURCE_HANDLERS
+
+
+def _create_task_definition(_logical_id: str, props: Properties, _stack: str) -> Created:
+    body = call(ecs._register_task_definition, input_of("ecs", "RegisterTaskDefinition", props))
+    arn = json.loads(body)["taskDefinition"]["taskDefinitionArn"]
+    return arn, {"TaskDefinitionArn": arn}
+
+
+def _create_service(_logical_id: str, props: Properties, _stack: str) -> Created:
+    request = input_of("ecs", "CreateService", props)
+    service = json.loads(call(ecs._create_service, request))["service"]
+    return _finish_deployment(service["serviceArn"], props, request, deployed=True)
+
+
+def _update_service(arn: str, old: Properties, new: Properties, _stack: str) -> Created:
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    tags = changed.pop("Tags", None)
+    request = input_of("ecs", "UpdateService", changed)
+    call(ecs._update_service, {"cluster": new["Cluster"], "service": arn, **request})
+    if tags:
+        call(ecs._tag_resource, {"resourceArn": arn, **input_of("ecs", "TagResource", {"Tags": tags})})
+    return _finish_deployment(arn, new, request, deployed="TaskDefinition" in changed)
+
+
+def _finish_deployment(arn: str, props: Properties, request: Properties, *, deployed: bool) -> Created:
+    """Keep what ministack's service drops, and end a blue/green deployment on the other target group."""
+    service = ecs._services[arn.split("service/")[1]]
+    kept = ("availabilityZoneRebalancing", "serviceRegistries", "propagateTags", "enableECSManagedTags")
+    service.update({name: request[name] for name in kept if name in request})
+    if deployed and props.get("DeploymentConfiguration", {}).get("Strategy") == "BLUE_GREEN":
+        for balancer in props.get("LoadBalancers", []):
+            _shift_traffic(balancer["AdvancedConfiguration"]["ProductionListenerRule"])
+    return arn, {"ServiceArn": arn, "Name": service["serviceName"]}
+
+
+def _shift_traffic(rule_arn: str) -> None:
+    for action in alb._rules[rule_arn]["Actions"]:
+        groups = action["ForwardConfig"]["TargetGroups"]
+        weights = [group["Weight"] for group in groups]
+        for group, weight in zip(groups, reversed(weights), strict=True):
+            group["Weight"] = weight
+
+
+def _create_associations(_logical_id: str, props: Properties, _stack: str) -> Created:
+    call(ecs._put_cluster_capacity_providers, input_of("ecs", "PutClusterCapacityProviders", props))
+    return props["Cluster"], {}
+
+
+def _update_associations(_cluster: str, _old: Properties, new: Properties, stack: str) -> Created:
+    return _create_associations("", new, stack)
+
+
+def _delete_associations(cluster: str, _props: Properties) -> None:
+    using = [
+        service["serviceName"]
+        for key, service in ecs._services.items()
+        if key.startswith(f"{cluster}/")
+        and service["status"] == "ACTIVE"
+        and service["capacityProviderStrategy"]
+    ]
+    if using:
+        raise ValueError(
+            f"The specified capacity provider is in use and cannot be removed: {', '.join(using)}"
+        )
+    if cluster in ecs._clusters:
+        empty = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
+        call(ecs._put_cluster_capacity_providers, empty)
+
+
+# ── Application Auto Scaling, saved queries ──
+
+
+def _create_target(_logical_id: str, props: Properties, _stack: str) -> Created:
+    call(
+        services.register_scalable_target,
+        input_of("application-autoscaling", "RegisterScalableTarget", props),
+    )
+    identifier = f"{props['ResourceId']}|{props['ScalableDimension']}|{props['ServiceNamespace']}"
+    return identifier, {"Id": identifier}
+
+
+def _update_target(_identifier: str, _old: Properties, new: Properties, stack: str) -> Created:
+    return _create_target("", new, stack)
+
+
+def _delete_target(identifier: str, _props: Properties) -> None:
+    call(services.deregister_scalable_target, _target(identifier))
+
+
+def _create_policy(_logical_id: str, props: Properties, _stack: str) -> Created:
+    settings = {name: value for name, value in props.items() if name != "ScalingTargetId"} | _policy_target(
+        props
+    )
+    request = input_of("application-autoscaling", "PutScalingPolicy", settings)
+    arn = json.loads(call(services.put_scaling_policy, request))["PolicyARN"]
+    return arn, {"Arn": arn, "PolicyName": props["PolicyName"]}
+
+
+def _update_policy(_arn: str, _old: Properties, new: Properties, stack: str) -> Created:
+    return _create_policy("", new, stack)
+
+
+def _delete_policy(_arn: str, props: Properties) -> None:
+    call(services.delete_scaling_policy, {"PolicyName": props["PolicyName"], **_policy_target(props)})
+
+
+def _policy_target(props: Properties) -> Properties:
+    if "ScalingTargetId" in props:
+        return _target(props["ScalingTargetId"])
+    return {name: props[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+
+
+def _target(identifier: str) -> Properties:
+    resource, dimension, namespace = identifier.split("|")
+    return {"ServiceNamespace": namespace, "ResourceId": resource, "ScalableDimension": dimension}
+
+
+def _create_query(_logical_id: str, props: Properties, _stack: str) -> Created:
+    request = input_of("logs", "PutQueryDefinition", props)
+    identifier = json.loads(call(services.put_query_definition, request))["queryDefinitionId"]
+    return identifier, {"QueryDefinitionId": identifier}
+
+
+def _update_query(identifier: str, _old: Properties, new: Properties, stack: str) -> Created:
+    return _create_query("", {**new, "QueryDefinitionId": identifier}, stack)
+
+
+def _delete_query(identifier: str, _props: Properties) -> None:
+    call(services.delete_query_definition, {"queryDefinitionId": identifier})
+
+
+HANDLERS: dict[str, Handler] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": {
+        "create": _create_target,
+        "update": _update_target,
+        "delete": _delete_target,
+    },
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {
+        "create": _create_policy,
+        "update": _update_policy,
+        "delete": _delete_policy,
+    },
+    "AWS::ECS::ClusterCapacityProviderAssociations": {
+        "create": _create_associations,
+        "update": _update_associations,
+        "delete": _delete_associations,
+    },
+    "AWS::ECS::Service": {
+        "create": _create_service,
+        "update": _update_service,
+        "delete": _REGISTRY["AWS::ECS::Service"]["delete"],
+    },
+    "AWS::ECS::TaskDefinition": {
+        "create": _create_task_definition,
+        "update": _REGISTRY["AWS::ECS::TaskDefinition"]["update"],  # tags, all that changes in place
+        "delete": _REGISTRY["AWS::ECS::TaskDefinition"]["delete"],
+    },
+    "AWS::Logs::QueryDefinition": {"create": _create_query, "update": _update_query, "delete": _delete_query},
+}
