@@ -168,7 +168,7 @@ def test_each_role_is_assumed_by_its_service_for_this_account_only(base: Lens) -
     trusted = {}
     for role, properties in base.of("AWS::IAM::Role").items():
         (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
-        assert trust["Action"] == ["sts:AssumeRole"]
+        assert (trust["Effect"], trust["Action"]) == ("Allow", ["sts:AssumeRole"])
         trusted[role] = (trust["Principal"]["Service"].removesuffix(".amazonaws.com"), trust.get("Condition"))
     assert trusted == expected
 

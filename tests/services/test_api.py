@@ -7,6 +7,7 @@ def test_api_is_deployed_blue_green_with_rollback(live: Lens) -> None:
     deployment = live["ApiService"]["DeploymentConfiguration"]
     assert deployment["Strategy"] == "BLUE_GREEN"
     assert deployment["BakeTimeInMinutes"] == "5"
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
 
 

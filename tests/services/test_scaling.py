@@ -12,6 +12,7 @@ services = pytest.mark.parametrize("service", BOUNDS)
 def test_scaling_keeps_the_number_of_tasks_within_its_bounds(live: Lens, service: str) -> None:
     target = live[f"{service}ScalableTarget"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == BOUNDS[service]
+    assert (target["ServiceNamespace"], target["ScalableDimension"]) == ("ecs", "ecs:service:DesiredCount")
     assert target["ResourceId"] == f"service/<Cluster>/<{service}Service.Name>"
     assert set(target["SuspendedState"].values()) == {False}
 

@@ -138,6 +138,7 @@ def test_errors_in_the_logs_are_counted(base: Lens, workload: str) -> None:
     errors = base[f"{workload}Errors"]
     assert (errors["LogGroupName"], errors["FilterPattern"]) == (f"<{workload}Logs>", "ERROR")
     (metric,) = errors["MetricTransformations"]
+    assert metric["Unit"] == "Count"
     assert (metric["MetricValue"], metric["DefaultValue"]) == ("1", 0), "0 where a line has no error"
     assert (metric["MetricNamespace"], metric["MetricName"]) == (
         "Fraud",
