@@ -16,7 +16,7 @@ from troposphere.logs import LogGroup, QueryDefinition
 from fraud_cfn.cluster import Platform
 from fraud_cfn.config import CPU_TARGET_PERCENT, MEMORY_TARGET_PERCENT
 from fraud_cfn.database import Database
-from fraud_cfn.intrinsics import REGION, variable
+from fraud_cfn.intrinsics import REGION, sub, variable
 from fraud_cfn.load_balancer import Balancing
 from fraud_cfn.messaging import Messaging
 from fraud_cfn.naming import name
@@ -68,7 +68,7 @@ def build(
     }
     return Views(
         dashboard=Dashboard(
-            "Dashboard", DashboardName=Sub("fraud-${EnvironmentSuffix}"), DashboardBody=Sub(_readable(body))
+            "Dashboard", DashboardName=sub("fraud-{suffix}"), DashboardBody=Sub(_readable(body))
         ),
         errors_query=_query(
             "ErrorsQuery", "errors", f"fields @timestamp, @log, @message | {_LAST_ERRORS}", log_groups
