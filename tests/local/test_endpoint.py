@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from fraud_cfn import local
+from fraud_cfn.config import ROOT
 
+DOCUMENTATION = ROOT / "docs" / "local-endpoint.md"
 HOLD = """
 import time
 from fraud_cfn import local
@@ -91,3 +94,11 @@ def test_the_environment_keeps_a_proxy_out_of_the_way(
     monkeypatch.setenv("NO_PROXY", "example.org")
     assert endpoint.environment["NO_PROXY"] == "example.org,127.0.0.1"
     assert endpoint.environment["AWS_ENDPOINT_URL"] == endpoint.url
+
+
+def test_the_documentation_shows_what_is_printed_and_every_option(endpoint: local.Endpoint) -> None:
+    shown = DOCUMENTATION.read_text(encoding="utf-8")
+    assert set(re.findall(r"^export (\w+)=", shown, re.M)) == endpoint.environment.keys()
+    options = set(re.findall(r"--\w+", run("--help").stdout)) - {"--help"}
+    assert set(re.findall(r"^\| `(--\w+)", shown, re.M)) == options
+    assert local.FAILURE.format(stack="<stack>", logical_id="<logical id>") in shown
