@@ -107,14 +107,18 @@ def seed(endpoint: Endpoint, suffix: str) -> None:
 @cache
 def _client(url: str, service: str) -> Any:
     import boto3
+    import botocore.session
 
-    return boto3.client(
-        service,
-        endpoint_url=url,
+    # Neither AWS_PROFILE nor the user's files: what they say is about AWS.
+    own = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    nowhere_else = {name: (None, None, value, None) for name, value in own.items()}
+    session = boto3.Session(
+        botocore_session=botocore.session.Session(nowhere_else),
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="local",  # noqa: S106 - not a secret: nothing checks it
     )
+    return session.client(service, endpoint_url=url)
 
 
 def _last_line(log: IO[str]) -> str:

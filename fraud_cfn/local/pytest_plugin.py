@@ -11,5 +11,6 @@ from fraud_cfn import local
 
 @pytest.fixture(scope="session", name="endpoint")
 def start_endpoint() -> Iterator[local.Endpoint]:
-    with local.endpoint() as endpoint:
+    with local.endpoint() as endpoint, pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWS_PROFILE", raising=False)  # it may name one that only the user's files have
         yield endpoint

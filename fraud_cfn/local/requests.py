@@ -21,9 +21,10 @@ def input_of(service: str, operation: str, props: Properties) -> dict[str, Any]:
 
 @cache
 def service_model(service: str) -> Any:
-    import botocore.session
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
 
-    return botocore.session.get_session().get_service_model(service)
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 def _shaped(value: Any, shape: Any, where: str) -> Any:

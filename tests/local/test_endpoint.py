@@ -96,6 +96,13 @@ def test_the_environment_keeps_a_proxy_out_of_the_way(
     assert endpoint.environment["AWS_ENDPOINT_URL"] == endpoint.url
 
 
+def test_a_client_asks_the_endpoint_whatever_profile_is_set(
+    endpoint: local.Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "unheard-of")
+    assert endpoint.client("sts").get_caller_identity()["Account"] == local.ACCOUNT
+
+
 def test_the_documentation_shows_what_is_printed_and_every_option(endpoint: local.Endpoint) -> None:
     shown = DOCUMENTATION.read_text(encoding="utf-8")
     assert set(re.findall(r"^export (\w+)=", shown, re.M)) == endpoint.environment.keys()
