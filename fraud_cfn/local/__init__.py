@@ -21,8 +21,8 @@ from fraud_cfn.config import REGION
 
 ACCOUNT = "111122223333"
 
-# An SSM parameter of this name fails that resource's next creation, update or deletion,
-# once; its value is the reason.
+# An SSM parameter of this name fails that resource's next creations, updates or deletions:
+# each line of its value is the reason for one; an empty line lets it pass.
 FAILURE = "/fraud-local/fail/{stack}/{logical_id}"
 
 
@@ -53,10 +53,13 @@ class Endpoint:
         """A boto3 client of that service, whatever the caller's own AWS settings are."""
         return _client(self.url, service)
 
-    def fail(self, stack: str, logical_id: str, reason: str) -> None:
-        """Let that resource's next creation, update or deletion fail, once, for that reason."""
+    def fail(self, stack: str, logical_id: str, *reasons: str) -> None:
+        """Let the next creations, updates or deletions of that resource fail, one for each reason.
+
+        An empty reason lets that one pass.
+        """
         name = FAILURE.format(stack=stack, logical_id=logical_id)
-        self.client("ssm").put_parameter(Name=name, Value=reason, Type="String", Overwrite=True)
+        self.client("ssm").put_parameter(Name=name, Value="\n".join(reasons), Type="String", Overwrite=True)
 
 
 @contextmanager

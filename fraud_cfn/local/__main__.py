@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -13,7 +12,6 @@ from fraud_cfn.local import EndpointError, endpoint, seed
 
 def main() -> int:
     arguments = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with suppress(KeyboardInterrupt), endpoint(arguments.port, arguments.pace) as running:
             for suffix in arguments.seed:

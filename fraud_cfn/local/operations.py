@@ -74,6 +74,10 @@ def _begin(pace: float, stack: str, logical_id: str, kind: str, status: str) -> 
         _add_event(stack_id, stack, logical_id, kind, status)
     time.sleep(pace)
     name = FAILURE.format(stack=stack, logical_id=logical_id)
-    if reason := ssm.resolve_parameter_value(name, None, decrypt=True):
+    reason, _, later = (ssm.resolve_parameter_value(name, None, decrypt=True) or "").partition("\n")
+    if later:
+        ssm._put_parameter({"Name": name, "Value": later, "Type": "String", "Overwrite": True})
+    else:
         ssm._delete_parameter({"Name": name})
+    if reason:
         raise ValueError(reason)

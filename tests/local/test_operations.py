@@ -124,6 +124,17 @@ def test_an_update_that_fails_goes_back_to_the_previous_version(
     assert stack.deploy("UPDATE", Enabled="true", Tag="v2") == "UPDATE_COMPLETE"
 
 
+def test_a_rollback_that_fails_can_be_continued(endpoint: Endpoint, new_stack: NewStack) -> None:
+    stack = new_stack()
+    stack.deploy("CREATE")
+    endpoint.fail(stack.name, "Service", "", "cannot go back")
+    endpoint.fail(stack.name, "Target", "throttled")
+    assert stack.deploy("UPDATE", Enabled="true") == "UPDATE_ROLLBACK_FAILED"
+    assert ("Service", "UPDATE_FAILED", "cannot go back") in stack.events()
+    stack.cloudformation.continue_update_rollback(StackName=stack.name)
+    assert stack.settled(stack.name) == "UPDATE_ROLLBACK_COMPLETE"
+
+
 def test_a_deletion_that_fails_can_be_repeated(endpoint: Endpoint, new_stack: NewStack) -> None:
     stack = new_stack(CONDITIONAL)
     stack.deploy("CREATE")
@@ -145,14 +156,17 @@ def test_deleting_one_stack_leaves_its_neighbour_whole(
     assert f"small-{neighbour.fixed['Suffix']}" not in names
 
 
-def test_at_a_pace_operations_can_be_watched() -> None:
+def test_at_a_pace_two_stacks_can_be_watched_side_by_side() -> None:
     with local.endpoint(pace=0.1) as slow:
-        stack = Stack(slow.client("cloudformation"), "Slow", CONDITIONAL, {})
-        described = stack.change("CREATE", Second="true")
-        stack.cloudformation.execute_change_set(ChangeSetName=described["ChangeSetId"])
+        cloudformation = slow.client("cloudformation")
+        stacks = [Stack(cloudformation, name, CONDITIONAL, {}) for name in ("One", "Two")]
+        for stack in stacks:
+            change = stack.change("CREATE", Second="true")
+            cloudformation.execute_change_set(ChangeSetName=change["ChangeSetId"])
         seen = set()
-        while (status := stack.described["StackStatus"]) == "CREATE_IN_PROGRESS":
-            seen.add(stack.events()[-1][:2])
+        while "CREATE_IN_PROGRESS" in (statuses := [stack.described["StackStatus"] for stack in stacks]):
+            seen |= {(stack.name, *stack.events()[-1][:2]) for stack in stacks}
             time.sleep(0.01)
-    assert status == "CREATE_COMPLETE"
-    assert seen >= {("First", "CREATE_IN_PROGRESS"), ("Second", "CREATE_IN_PROGRESS")}
+    assert statuses == ["CREATE_COMPLETE"] * 2
+    for name in ("One", "Two"):
+        assert seen >= {(name, "First", "CREATE_IN_PROGRESS"), (name, "Second", "CREATE_IN_PROGRESS")}
