@@ -53,11 +53,12 @@ def _environment(file: Path) -> Given:
 
     shown = f"environments/{file.name}"
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(
             f"{shown} cannot be read ({str(error).splitlines()[0]})", "correct the file"
         ) from error
+    content = {} if content is None else content
     form = "it holds 'parameters:' and 'tags:', each a mapping of names to values"
     if not isinstance(content, dict) or set(content) - {"parameters", "tags"}:
         raise UsageError(f"{shown} is not an environment file", form)

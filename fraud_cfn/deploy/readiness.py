@@ -37,7 +37,7 @@ def attach(place: Place, stack: Stack, console: Console, timeout: float) -> None
     """Follow what somebody else started."""
     console.say(f"{stack.name} is {stack.status}: another operation is running; following it")
     ended = watch(place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout)
-    console.say(f"it ended: {ended.status}\n")
+    console.say(f"it ended: {ended.status}")
 
 
 def recovery(place: Place, stack: Stack) -> RecoveryError:
@@ -73,7 +73,7 @@ def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, ti
         f"{stack.name} is {stack.status}: it must be deleted before it can be created again", "yellow"
     )
     for one in left:
-        console.say(f"  left over: {one.logical_id}  {one.type}  {one.physical_id}")
+        console.say(f"  left over: {one.logical_id}  {one.type}  {one.physical_id}".rstrip())
     if not left:
         console.say("  nothing of it is left over")
     console.confirm(
@@ -89,7 +89,7 @@ def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, ti
     if not succeeded(ended.status):
         outcome.explain(console, causes.causes(ended.events), place.document.defined_in)
         raise RecoveryError(f"{stack.name} could not be deleted", stacks.command("destroy", place.suffix))
-    console.say(f"{stack.name} is deleted\n")
+    console.say(f"{stack.name} is deleted")
 
 
 def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
@@ -105,7 +105,7 @@ def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool,
     ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout)
     if ended.status != "UPDATE_ROLLBACK_COMPLETE":
         raise RecoveryError(f"{stack.name} is {ended.status}", stacks.command("rollback", place.suffix))
-    console.say(f"{stack.name} is rolled back\n")
+    console.say(f"{stack.name} is rolled back")
 
 
 def blocked(place: Place, stack: Stack) -> DeployError | None:

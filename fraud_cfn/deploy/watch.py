@@ -126,6 +126,7 @@ class _Show:
         self._total = total
         self._working: dict[str, tuple[str, datetime]] = {}  # logical id → verb, since when
         self._done: set[str] = set()
+        self._back = False  # it failed, and goes back
         self._trouble = ""
         self._latest: datetime | None = None
         self.began = self._spoke = clock.now()
@@ -135,13 +136,14 @@ class _Show:
         for event in fresh:
             self._latest = max(self._latest or event.time, event.time)
             if event.of_stack:
+                self._back = self._back or "ROLLBACK" in event.status
                 self._line(event, "")
             elif in_progress(event.status):
                 self._working.setdefault(event.logical_id, (event.status.split("_")[0], event.time))
             else:
-                _, since = self._working.pop(event.logical_id, ("", event.time))
+                _, since = self._working.pop(event.logical_id, ("", None))
                 self._done.add(event.logical_id)
-                self._line(event, clock.span((event.time - since).total_seconds()))
+                self._line(event, clock.span((event.time - since).total_seconds()) if since else "")
 
     def _line(self, event: Event, took: str) -> None:
         failed = event.status.endswith("_FAILED")
@@ -159,6 +161,7 @@ class _Show:
             self._console.say(f"          {also}", "cyan")
         self._said_beside = also
         progress = f"{len(self._done)}/{self._total}" if self._total else f"{len(self._done)} done"
+        progress = "rolling back" if self._back else progress
         spent = clock.span(clock.now() - self.began)
         working = [f"{name} {verb} {self._for(since)}" for name, (verb, since) in self._working.items()]
         self._console.update(f"[ {progress}  {spent} ] {' · '.join(working)}")

@@ -1,0 +1,146 @@
+"""Plays a story: a scripted AWS, a clock that only waiting advances, and the transcript of a command."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from botocore.loaders import create_loader
+
+from fraud_cfn.deploy import clock
+from fraud_cfn.deploy.cli import main
+from tests.deploy.fake_aws import Aws, serve
+
+HERE = Path(__file__).parent
+SMALL = HERE / "small.yaml"
+SECRETS = {"fraud-database-dev": '{"username":"u","password":"p"}', "fraud-api-keys-dev": "key"}
+DEPLOYED = {
+    "EnvironmentSuffix": "dev",
+    "ServicesEnabled": "true",
+    "ApiImageTag": "v1.4",
+    "Note": "",
+    "DatabaseCredentialsArn": "arn:aws:secretsmanager:eu-central-1:1:secret:fraud-database-dev-AbCdEf",
+    "ApiKeysArn": "arn:aws:secretsmanager:eu-central-1:1:secret:fraud-api-keys-dev-AbCdEf",
+    "SecretsKmsKeyArn": "",
+}
+_REWRITE = "FRAUD_REWRITE" in os.environ
+_LOADER = create_loader()
+_ALWAYS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_MAX_ATTEMPTS": "3",
+    "AWS_RETRY_MODE": "standard",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/nonexistent",
+    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    "NO_PROXY": "127.0.0.1",
+    "no_proxy": "127.0.0.1",
+}
+
+
+@dataclass
+class Told:
+    """What a command said, stdout and stderr as they came, and its exit code."""
+
+    text: str
+    code: int
+
+    @property
+    def last(self) -> str:
+        return self.text.splitlines()[-1]
+
+
+def environment(url: str) -> dict[str, str]:
+    """A process's environment in which only the scripted AWS can be reached."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("AWS_", "FRAUD_")) and k not in ("CI", "NO_COLOR")
+    }
+    return {**kept, **_ALWAYS, "AWS_ENDPOINT_URL": url}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An account without a stack, with both secrets; its clock is the command's too."""
+    account = Aws(secrets=dict(SECRETS))
+    server = serve(account)
+    wanted = environment(account.url)
+    for name in set(os.environ) - set(wanted):
+        monkeypatch.delenv(name)
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(clock, "now", account.clock.now)
+    monkeypatch.setattr(clock, "sleep", account.clock.sleep)
+    monkeypatch.setattr(clock, "utc", account.clock.utc)
+    monkeypatch.setattr(clock.random, "uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between retries
+    monkeypatch.setattr("botocore.session.create_loader", lambda _: _LOADER)  # reads each model once
+    yield account
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def deployed(aws: Aws) -> Aws:
+    """As `aws`, with a stack that was deployed before."""
+    aws.status = "UPDATE_COMPLETE"
+    aws.parameters = dict(DEPLOYED)
+    aws.defaults = {"ApiImageTag": "latest", "ServicesEnabled": "false"}
+    return aws
+
+
+@pytest.fixture
+def tell(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Teller:
+    return Teller(aws, monkeypatch)
+
+
+class Teller:
+    """Runs a command line in this process."""
+
+    def __init__(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._aws = aws
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, line: str, *more: str) -> Told:
+        """`line` is split at spaces; deploy and plan get the miniature template."""
+        arguments = [*line.split(), *more]
+        if arguments[0] in ("deploy", "plan") and "--template" not in arguments:
+            arguments += ["--template", str(SMALL)]
+        out = io.StringIO()
+        with self._monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", out)
+            patch.setattr(sys, "stdin", io.StringIO())
+            code = main(arguments)
+        return Told(_settled(out.getvalue(), self._aws.url), code)
+
+
+def _settled(text: str, url: str) -> str:
+    """Without what differs from run to run: the port, and change-set names."""
+    text = text.replace(url, "http://127.0.0.1:PORT").replace(str(HERE), "tests/deploy")
+    return re.sub(r"fraud-cfn-\d{8}-\d{6}-[0-9a-f]{6}", "fraud-cfn-NAME", text)
+
+
+@pytest.fixture
+def transcript(request: pytest.FixtureRequest) -> Transcript:
+    return Transcript(HERE / "transcripts" / f"{request.node.name.removeprefix('test_')}.txt")
+
+
+class Transcript:
+    """The committed transcript of a story; `FRAUD_REWRITE=1` writes it anew, for review."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def check(self, told: Told, line: str) -> None:
+        content = f"$ fraud-cfn {line}\n{told.text}exit code {told.code}\n"
+        if _REWRITE:
+            self._path.write_text(content, encoding="utf-8")
+        assert content == self._path.read_text(encoding="utf-8")

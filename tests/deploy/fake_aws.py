@@ -1,0 +1,445 @@
+"""A scripted AWS on 127.0.0.1 that plays stories no real endpoint plays on request.
+
+It speaks the services' own protocols by botocore's models, so what is tested is the command with
+the real boto3 under it. A story sets the state, the script of the next operation and the faults.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+import botocore.session
+from botocore import xform_name
+
+ACCOUNT = "123456789012"
+BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+_MODELS = botocore.session.get_session()
+
+
+class FaultError(Exception):
+    """Answered as an error of AWS's."""
+
+    def __init__(self, code: str, message: str = "", status: int = 400) -> None:
+        super().__init__(code)
+        self.code, self.message, self.status = code, message, status
+
+
+class LostConnectionError(Exception):
+    """Not answered: the connection closes; `done` tells whether the call arrived all the same."""
+
+
+@dataclass
+class Clock:
+    """Seconds since the story began; only waiting lets them pass."""
+
+    seconds: float = 0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def utc(self) -> datetime:
+        return BEGIN + timedelta(seconds=self.seconds)
+
+
+@dataclass
+class Step:
+    """One event of a scripted operation, `at` seconds after it began; no `id` means the stack's own."""
+
+    at: float
+    status: str
+    id: str = ""
+    type: str = ""
+    reason: str = ""
+
+
+def steps(*lines: str) -> list[Step]:
+    """From `"12 UPDATE_FAILED ApiService AWS::ECS::Service the reason"`, or `"12 UPDATE_COMPLETE"`."""
+    found = []
+    for line in lines:
+        at, status, *rest = line.split(" ", 4)
+        found.append(Step(float(at), status, *rest))
+    return found
+
+
+def change(action: str, logical_id: str, kind: str, *details: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One member of DescribeChangeSet's `Changes`."""
+    resource = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": kind, **more}
+    return {"Type": "Resource", "ResourceChange": {**resource, "Details": list(details)}}
+
+
+def detail(
+    name: str, before: str = "", after: str = "", recreates: str = "Never", cause: str = ""
+) -> dict[str, Any]:
+    """One member of a change's `Details`."""
+    target = {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreates}
+    values = {"BeforeValue": before, "AfterValue": after, "Path": f"/Properties/{name}"} if after else {}
+    return {"Target": target | values} | ({"CausingEntity": cause} if cause else {})
+
+
+@dataclass
+class Aws:
+    """The account: one stack at most, its change sets, its events, two secrets."""
+
+    clock: Clock = field(default_factory=Clock)
+    url: str = ""
+    calls: list[str] = field(default_factory=list)
+    faults: dict[str, list[Exception]] = field(default_factory=dict)  # operation → raised one by one
+    status: str | None = None
+    incarnation: int = 1  # a stack that is created anew has another ARN
+    parameters: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=lambda: {"LoadBalancerUrl": "http://lb.example"})
+    tags: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)  # of the deployed template
+    protected: bool = False
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    unvalued: set[str] = field(default_factory=set)  # left out of the listing with property values
+    reason: str = ""  # of the next change set; with one it has FAILED
+    validation: list[dict[str, Any]] = field(default_factory=list)  # DescribeEvents of the change set
+    preparing: float = 0  # seconds the next change set needs
+    scripts: dict[str, list[Step]] = field(default_factory=dict)  # operation → what it does
+    events: list[dict[str, Any]] = field(default_factory=list)
+    change_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    kms_keys: dict[str, str] = field(default_factory=dict)
+    resources: list[dict[str, Any]] = field(default_factory=list)
+    weights: tuple[int, int] = (100, 0)
+    answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    page: int = 100  # events a page
+
+    # ── State ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/TapStackdev/{self.incarnation}"
+
+    @property
+    def now(self) -> float:
+        return self.clock.now()
+
+    def play(self, operation: str, token: str = "") -> None:
+        """Put the operation's script on the timeline."""
+        for number, step in enumerate(self.scripts.get(operation, [])):
+            self.events.append(
+                {
+                    "at": self.now + step.at,
+                    "EventId": f"{operation}-{self.incarnation}-{len(self.events)}-{number}",
+                    "StackId": self.arn,
+                    "StackName": "TapStackdev",
+                    "LogicalResourceId": step.id or "TapStackdev",
+                    "PhysicalResourceId": f"physical-{step.id}" if step.id else self.arn,
+                    "ResourceType": step.type or "AWS::CloudFormation::Stack",
+                    "ResourceStatus": step.status,
+                    "ResourceStatusReason": step.reason,
+                    "Timestamp": self.clock.utc() + timedelta(seconds=step.at),
+                    "ClientRequestToken": token,
+                }
+            )
+
+    def current(self) -> str | None:
+        """The stack's status at this moment."""
+        own = [e for e in self.happened() if e["PhysicalResourceId"] == self.arn]
+        if own:
+            self.status = own[0]["ResourceStatus"]
+        return self.status
+
+    def happened(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        past = [e for e in self.events if e["at"] <= self.now]
+        return sorted(past, key=lambda e: e["at"])[::-1]
+
+    # ── Answers ──────────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append(operation)
+        late: Exception | None = None
+        if waiting := self.faults.get(operation):
+            fault = waiting.pop(0)
+            if not (isinstance(fault, LostConnectionError) and fault.args == ("done",)):
+                raise fault
+            late = fault
+        if operation in self.answers:
+            answer = self.answers[operation](asked)
+        else:
+            answer = getattr(self, f"_{xform_name(operation)}")(asked)
+        if late:
+            raise late
+        return answer
+
+    def _get_caller_identity(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/dev", "UserId": "U"}
+
+    def _describe_stacks(self, asked: dict[str, Any]) -> dict[str, Any]:
+        status = self.current()
+        gone = status == "DELETE_COMPLETE" and asked["StackName"] == "TapStackdev"
+        if status is None or gone or asked["StackName"] not in ("TapStackdev", self.arn):
+            raise FaultError("ValidationError", f"Stack with id {asked['StackName']} does not exist")
+        stack = {
+            "StackName": "TapStackdev",
+            "StackId": self.arn,
+            "StackStatus": status,
+            "CreationTime": BEGIN,
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in self.parameters.items()],
+            "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in self.outputs.items()],
+            "Tags": [{"Key": k, "Value": v} for k, v in self.tags.items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "EnableTerminationProtection": self.protected,
+        }
+        return {"Stacks": [stack]}
+
+    def _get_template_summary(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"Parameters": [{"ParameterKey": k, "DefaultValue": v} for k, v in self.defaults.items()]}
+
+    def _create_change_set(self, asked: dict[str, Any]) -> dict[str, Any]:
+        name = asked["ChangeSetName"]
+        if asked["ChangeSetType"] == "CREATE":
+            if self.current() not in (None, "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
+                raise FaultError("AlreadyExistsException", "Stack [TapStackdev] already exists")
+            if self.status == "DELETE_COMPLETE":
+                self.incarnation += 1
+            self.status, self.events = "REVIEW_IN_PROGRESS", []
+        if any(one["ChangeSetName"] == name for one in self.change_sets.values()):
+            raise FaultError("AlreadyExistsException", f"ChangeSet [{name}] already exists")
+        arn = f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:changeSet/{name}/1"
+        values = {
+            one["ParameterKey"]: one.get("ParameterValue", self.parameters.get(one["ParameterKey"], ""))
+            for one in asked.get("Parameters", [])
+        }
+        declared = json.loads(asked["TemplateBody"])["Parameters"] if "TemplateBody" in asked else {}
+        defaults = {name: str(one["Default"]) for name, one in declared.items() if "Default" in one}
+        self.change_sets[arn] = {
+            "ChangeSetId": arn,
+            "ChangeSetName": name,
+            "StackId": self.arn,
+            "StackName": "TapStackdev",
+            "ready": self.now + self.preparing,
+            "reason": self.reason,
+            "ExecutionStatus": "UNAVAILABLE" if self.reason else "AVAILABLE",
+            "values": {**defaults, **values},
+            "Tags": asked.get("Tags", []),
+            "type": asked["ChangeSetType"],
+            "changes": self.changes,
+        }
+        return {"Id": arn, "StackId": self.arn}
+
+    def _find(self, asked: dict[str, Any]) -> dict[str, Any]:
+        for arn, one in self.change_sets.items():
+            if asked["ChangeSetName"] in (arn, one["ChangeSetName"]):
+                return one
+        raise FaultError("ChangeSetNotFound", f"ChangeSet [{asked['ChangeSetName']}] does not exist", 404)
+
+    def _describe_change_set(self, asked: dict[str, Any]) -> dict[str, Any]:
+        one = self._find(asked)
+        ready = one["ready"] <= self.now
+        failed = ready and one["reason"]
+        valued = asked.get("IncludePropertyValues") == "true"
+        left_out = self.unvalued if valued else set()
+        changes = [c for c in one["changes"] if c["ResourceChange"]["LogicalResourceId"] not in left_out]
+        return {
+            **{key: one[key] for key in ("ChangeSetId", "ChangeSetName", "StackId", "StackName", "Tags")},
+            "Status": "FAILED" if failed else "CREATE_COMPLETE" if ready else "CREATE_IN_PROGRESS",
+            "StatusReason": one["reason"],
+            "ExecutionStatus": one["ExecutionStatus"],
+            "Changes": changes if ready and not failed else [],
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in one["values"].items()],
+        }
+
+    def _describe_events(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"OperationEvents": self.validation}
+
+    def _delete_change_set(self, asked: dict[str, Any]) -> dict[str, Any]:
+        one = self._find(asked)
+        if one["ready"] > self.now:
+            raise FaultError("InvalidChangeSetStatus", "cannot be deleted in CREATE_IN_PROGRESS")
+        del self.change_sets[one["ChangeSetId"]]
+        return {}
+
+    def _list_change_sets(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"Summaries": [{"ChangeSetName": one["ChangeSetName"]} for one in self.change_sets.values()]}
+
+    def _execute_change_set(self, asked: dict[str, Any]) -> dict[str, Any]:
+        one = self._find(asked)
+        if one["ExecutionStatus"] != "AVAILABLE":
+            raise FaultError("InvalidChangeSetStatus", f"is in {one['ExecutionStatus']} status")
+        one["ExecutionStatus"] = "EXECUTE_IN_PROGRESS"
+        self.parameters = one["values"]
+        self.play("ExecuteChangeSet", asked["ClientRequestToken"])
+        return {}
+
+    def _describe_stack_events(self, asked: dict[str, Any]) -> dict[str, Any]:
+        begin = int(asked.get("NextToken", 0))
+        found = [{k: v for k, v in e.items() if k != "at"} for e in self.happened()]
+        more = {"NextToken": str(begin + self.page)} if begin + self.page < len(found) else {}
+        return {"StackEvents": found[begin : begin + self.page], **more}
+
+    def _list_stack_resources(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"StackResourceSummaries": [{"LastUpdatedTimestamp": BEGIN, **one} for one in self.resources]}
+
+    def _delete_stack(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if self.current() == "REVIEW_IN_PROGRESS":
+            self.status = None
+        self.play("DeleteStack", asked.get("ClientRequestToken", ""))
+        return {}
+
+    def _rollback_stack(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.play("RollbackStack", asked["ClientRequestToken"])
+        return {"StackId": self.arn}
+
+    def _continue_update_rollback(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.play("ContinueUpdateRollback", asked["ClientRequestToken"])
+        return {}
+
+    def _cancel_update_stack(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.play("CancelUpdateStack", asked["ClientRequestToken"])
+        return {}
+
+    def _describe_secret(self, asked: dict[str, Any]) -> dict[str, Any]:
+        name = asked["SecretId"]
+        if name not in self.secrets:
+            raise FaultError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+        arn = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{name}-AbCdEf"
+        key = {"KmsKeyId": self.kms_keys[name]} if name in self.kms_keys else {}
+        return {"ARN": arn, "Name": name, **key}
+
+    def _get_secret_value(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"SecretString": self.secrets[asked["SecretId"]]}
+
+    def _describe_rules(self, _: dict[str, Any]) -> dict[str, Any]:
+        groups = [
+            {"TargetGroupArn": f"{colour}Arn", "Weight": weight}
+            for colour, weight in zip(("Blue", "Green"), self.weights, strict=True)
+        ]
+        return {"Rules": [{"Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]}]}
+
+    def _put_object(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+
+# ── The wire ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request; `aws` is set on a subclass."""
+
+    aws: Aws
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: two would each wait for the other's acknowledgement
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        service = self.headers["Authorization"].split("/")[3].replace("elasticloadbalancing", "elbv2")
+        target = self.headers.get("X-Amz-Target", "")
+        if target:
+            operation, asked = target.split(".")[-1], json.loads(body or b"{}")
+        else:
+            asked = _nested(dict(parse_qsl(body.decode(), keep_blank_values=True)))
+            operation = asked.pop("Action", "PutObject")
+        try:
+            with _LOCK:
+                answer = self.aws.answer(operation, asked)
+        except LostConnectionError:
+            self.close_connection = True
+        except FaultError as fault:
+            self._send(fault.status, _fault(fault, in_json=bool(target)))
+        else:
+            self._send(200, _answer(service, operation, answer, in_json=bool(target)))
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        try:
+            self.aws.answer("PutObject", {})
+        except FaultError as fault:
+            error = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
+            self._send(fault.status, error.encode())
+        else:
+            self._send(200, b"")
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Stay quiet."""
+
+
+_LOCK = threading.Lock()
+
+
+def serve(aws: Aws) -> ThreadingHTTPServer:
+    """Serve it on a free port in a thread; the caller shuts it down."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Served", (Handler,), {"aws": aws}))
+    server.daemon_threads = True
+    aws.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    return server
+
+
+def _nested(flat: dict[str, str]) -> dict[str, Any]:
+    """`Parameters.member.1.ParameterKey=K` → `{"Parameters": [{"ParameterKey": "K"}]}`."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        at = nested
+        *path, last = key.replace(".member.", ".#").split(".")
+        for part in path:
+            at = at.setdefault(part, {})
+        at[last] = value
+    return _listed(nested)
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value and all(key.startswith("#") for key in value):
+        return [_listed(value[key]) for key in sorted(value, key=lambda key: int(key[1:]))]
+    return {key: _listed(one) for key, one in value.items()}
+
+
+def _answer(service: str, operation: str, answer: dict[str, Any], *, in_json: bool) -> bytes:
+    if in_json:
+        return json.dumps(answer, default=datetime.timestamp).encode()
+    model = _MODELS.get_service_model(service)
+    shape = model.operation_model(operation).output_shape
+    inner = _members(shape, answer) if shape else ""
+    if model.protocol == "query":
+        inner = f"<{operation}Result>{inner}</{operation}Result>"
+    return f"<{operation}Response>{inner}</{operation}Response>".encode()
+
+
+def _members(shape: Any, value: dict[str, Any]) -> str:
+    return "".join(
+        _xml(member, value[name], member.serialization.get("name", name))
+        for name, member in shape.members.items()
+        if name in value
+    )
+
+
+def _xml(shape: Any, value: Any, name: str) -> str:
+    if shape.type_name == "structure":
+        return f"<{name}>{_members(shape, value)}</{name}>"
+    if shape.type_name == "list":
+        member = shape.member.serialization.get("name", "member")
+        return f"<{name}>{''.join(_xml(shape.member, one, member) for one in value)}</{name}>"
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"<{name}>{escape(text)}</{name}>"
+
+
+def _fault(fault: FaultError, *, in_json: bool) -> bytes:
+    if in_json:
+        return json.dumps({"__type": fault.code, "message": fault.message}).encode()
+    inner = f"<Code>{fault.code}</Code><Message>{escape(fault.message)}</Message>"
+    return f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error></ErrorResponse>".encode()

@@ -1,0 +1,278 @@
+"""Bad input: one clear line with what to do, exit 2, nothing created."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.deploy import parameters
+from tests.deploy.conftest import Teller
+from tests.deploy.fake_aws import Aws, FaultError, change, steps
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "then"),
+    [
+        ("plan Dev", "'Dev' is not an environment suffix", "use 1 to 12 lower-case letters"),
+        ("plan dev-", "'dev-' is not an environment suffix", "use 1 to 12"),
+        ("plan thirteenchars", "'thirteenchars' is not", "use 1 to 12"),
+        ("plan dev --region us-east-1", "--region asks for us-east-1", "set it to eu-central-1"),
+        (
+            "plan dev --param ApiImageTagg=v1",
+            "the template has no parameter 'ApiImageTagg'",
+            "mean ApiImageTag?",
+        ),
+        ("plan dev --param ApiImageTag", "--param 'ApiImageTag' is not NAME=VALUE", "--param NAME=VALUE"),
+        ("plan dev --param ServicesEnabled=yes", "ServicesEnabled cannot be 'yes'", "one of false, true"),
+        ("plan dev --param ApiKeysArn=arn:x", "ApiKeysArn cannot be 'arn:x': it must match", ""),
+        ("plan dev --param EnvironmentSuffix=qa", "it cannot be 'qa' too", "leave it out"),
+        ("plan dev --template nowhere.yaml", "nowhere.yaml cannot be read", "make template"),
+        ("plan dev --endpoint-url localhost", "the endpoint 'localhost' is not a URL", "http://127.0.0.1"),
+        ("deploy dev --change-set review-1", "'review-1' is not the ARN of a change set", "plan --keep"),
+        ("outputs dev", "TapStackdev does not exist here", "make deploy ENV=dev"),
+        ("rollback dev", "TapStackdev does not exist here", "make deploy ENV=dev"),
+        ("logs dev --since soon", "does not exist here", ""),
+    ],
+)
+def test_bad_input_is_one_clear_line(aws: Aws, tell: Teller, line: str, says: str, then: str) -> None:
+    told = tell(line)
+    assert told.code == 2
+    assert says in told.text
+    assert then in told.text
+    assert "CreateChangeSet" not in aws.calls
+    assert "Traceback" not in told.text
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_another_region_in_the_environment_is_refused(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "us-west-2")
+    told = tell("plan dev")
+    assert (told.code, f"{name} asks for us-west-2" in told.text) == (2, True)
+
+
+def test_missing_credentials_are_told(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    told = tell("plan dev")
+    assert told.code == 2
+    assert "error: AWS credentials were not found\nnext:  set AWS_PROFILE" in told.text
+
+
+def test_an_unknown_profile_is_told(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    told = tell("plan dev")
+    assert told.code == 2
+    assert "nobody" in told.text
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("ExpiredToken", "AWS credentials have expired"),
+        ("InvalidClientTokenId", "AWS does not accept the credentials (InvalidClientTokenId)"),
+        ("AccessDenied", "no permission for GetCallerIdentity: never"),
+    ],
+)
+def test_refused_credentials_are_told(aws: Aws, tell: Teller, code: str, says: str) -> None:
+    aws.faults["GetCallerIdentity"] = [FaultError(code, "never", 403)]
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert says in told.text
+
+
+def test_an_endpoint_that_is_down_is_told(tell: Teller) -> None:
+    told = tell("plan dev --endpoint-url http://127.0.0.1:9")
+    assert told.code == 2
+    assert "error: http://127.0.0.1:9/ does not answer (connection refused" in told.text
+    assert "next:  start it ('make local')" in told.text
+
+
+def test_an_error_is_json_where_json_was_asked_for(tell: Teller) -> None:
+    told = tell("outputs dev --format json")
+    content = json.loads(told.text[told.text.index("{") : told.text.rindex("}") + 1])
+    assert (content["exit"], content["error"]) == (2, "TapStackdev does not exist here")
+
+
+# ── Secrets ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_missing_secret_comes_with_the_command_that_makes_it(aws: Aws, tell: Teller) -> None:
+    del aws.secrets["fraud-database-dev"]
+    told = tell("deploy dev --yes")
+    assert told.code == 2
+    assert "error: the secret fraud-database-dev does not exist" in told.text
+    assert "next:  aws secretsmanager create-secret --name fraud-database-dev --secret-string" in told.text
+
+
+@pytest.mark.parametrize("value", ["plain", "[]", '{"username":"u"}', '{"username":"u","password":""}'])
+def test_a_secret_without_its_keys_is_told(aws: Aws, tell: Teller, value: str) -> None:
+    aws.secrets["fraud-database-dev"] = value
+    told = tell("deploy dev --yes")
+    assert told.code == 2
+    assert "password (it must be JSON)" in told.text
+    assert "put-secret-value --secret-id fraud-database-dev" in told.text
+
+
+def test_a_secret_that_may_not_be_read_is_no_obstacle(aws: Aws, tell: Teller) -> None:
+    aws.faults["GetSecretValue"] = [FaultError("AccessDeniedException", "no")] * 2
+    told = tell("plan dev")
+    assert told.code == 0
+    assert "so its keys are unchecked" in told.text
+
+
+def test_the_secrets_own_key_is_filled_in(aws: Aws, tell: Teller) -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/1"
+    aws.kms_keys = {"fraud-database-dev": key, "fraud-api-keys-dev": "alias/ours"}
+    aws.answers["DescribeKey"] = lambda _: {
+        "KeyMetadata": {"KeyId": "1", "Arn": key, "KeyManager": "CUSTOMER"}
+    }
+    assert f"SecretsKmsKeyArn {key}" in tell("plan dev").text
+
+
+def test_two_secrets_with_two_keys_are_told(aws: Aws, tell: Teller) -> None:
+    aws.kms_keys = {
+        "fraud-database-dev": "arn:aws:kms:x:1:key/1",
+        "fraud-api-keys-dev": "arn:aws:kms:x:1:key/2",
+    }
+    told = tell("plan dev")
+    assert (told.code, "encrypted with different keys" in told.text) == (2, True)
+
+
+def test_an_update_does_not_ask_for_secrets_again(deployed: Aws, tell: Teller) -> None:
+    tell("plan dev")
+    assert "DescribeSecret" not in deployed.calls
+
+
+# ── Values that are kept ──────────────────────────────────────────────────────────────────────────
+
+
+def test_every_parameter_not_given_keeps_its_value(deployed: Aws, tell: Teller) -> None:
+    deployed.changes = [change("Modify", "ApiService", "AWS::ECS::Service", Replacement="False")]
+    deployed.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "0 UPDATE_COMPLETE")
+    tell("deploy dev --yes --param Note=hello")
+    assert deployed.parameters["ApiImageTag"] == "v1.4"
+    assert deployed.parameters["Note"] == "hello"
+
+
+def test_a_changed_default_that_the_stack_does_not_follow_is_told(deployed: Aws, tell: Teller) -> None:
+    deployed.defaults["ApiImageTag"] = "older"
+    deployed.reason = "No updates are to be performed."
+    told = tell("deploy dev --yes")
+    assert (
+        "warning: ApiImageTag: the template's default is now 'latest' (was 'older'), but this stack keeps "
+        "'v1.4'; to follow: --param ApiImageTag=latest" in told.text
+    )
+
+
+def test_values_may_hold_any_letter(deployed: Aws, tell: Teller) -> None:
+    told = tell("plan dev", "--param", "Note=Überprüfung · 詐欺 <&>")
+    assert told.code == 0
+    assert "Note '' → Überprüfung · 詐欺 <&>" in told.text
+    assert "DescribeSecret" not in deployed.calls
+
+
+def test_an_environments_file_is_overridden_by_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "dev.yaml").write_text(
+        "parameters: {ServicesEnabled: true, ApiImageTag: 1.5}\ntags: {team: fraud}\n", encoding="utf-8"
+    )
+    found = parameters.given("dev", ["ApiImageTag=v2"], ["cost=1"], tmp_path)
+    assert found.parameters == {"ServicesEnabled": "true", "ApiImageTag": "v2", "EnvironmentSuffix": "dev"}
+    assert found.tags == {"team": "fraud", "cost": "1"}
+
+
+@pytest.mark.parametrize("content", ["[]", "x: 1", "parameters: 1", "{", "parameters: [a]"])
+def test_an_environments_file_of_another_form_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dev.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(parameters.UsageError, match=r"environments/dev\.yaml"):
+        parameters.given("dev", [], [], tmp_path)
+
+
+# ── Size ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def padded(tmp_path: Path, size: int) -> str:
+    """A template of about that many bytes, as a file."""
+    file = tmp_path / "large.yaml"
+    queue = "{Type: AWS::SQS::Queue, Metadata: '%s'}" % ("ä" * (size // 2))
+    file.write_text(
+        f"Parameters: {{EnvironmentSuffix: {{Type: String}}}}\nResources: {{Jobs: {queue}}}", "utf-8"
+    )
+    return str(file)
+
+
+def test_a_template_over_the_inline_limit_needs_a_bucket(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    file = padded(tmp_path, 52_000)
+    aws.faults["PutObject"] = [FaultError("NoSuchBucket", "", 404)]
+    told = tell("plan dev", "--template", file)
+    assert told.code == 2
+    assert "large.yaml is 52,116 bytes minified, and only 51,200 go without a bucket" in told.text
+    assert "aws s3 mb s3://fraud-templates-123456789012-eu-central-1" in told.text
+    assert tell("plan dev", "--template", file, "--s3-bucket", "ours").code == 0
+    assert aws.calls.count("PutObject") == 2
+
+
+def test_a_bucket_that_may_not_be_written_is_told(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    aws.faults["PutObject"] = [FaultError("AccessDenied", "", 403)]
+    told = tell("plan dev", "--template", padded(tmp_path, 52_000), "--s3-bucket", "theirs")
+    assert (told.code, "bucket theirs (AccessDenied)" in told.text) == (2, True)
+
+
+def test_a_template_over_a_megabyte_is_refused(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    told = tell("plan dev", "--template", padded(tmp_path, 1_100_000), "--s3-bucket", "ours")
+    assert told.code == 2
+    assert "over CloudFormation's limit of 1,048,576" in told.text
+    assert "PutObject" not in aws.calls
+
+
+# ── Preflight ─────────────────────────────────────────────────────────────────────────────────────
+
+NEEDS_ALL = (
+    "Parameters: {EnvironmentSuffix: {Type: String},"
+    " DatabaseEngineVersion: {Type: String, Default: '17.9'}}\n"
+    "Resources: {V: {Type: AWS::EC2::VPC}, E: {Type: AWS::EC2::EIP}, S: {Type: AWS::EC2::Subnet},"
+    " D: {Type: AWS::RDS::DBCluster}, C: {Type: AWS::ECS::Cluster}}"
+)
+
+
+def poor(aws: Aws) -> None:
+    """An account that lacks everything."""
+    aws.answers |= {
+        "DescribeAvailabilityZones": lambda _: {"AvailabilityZones": [{"ZoneName": "a"}] * 2},
+        "DescribeDBEngineVersions": lambda _: {"DBEngineVersions": [{"EngineVersion": "17.7"}]},
+        "DescribeVpcs": lambda _: {"Vpcs": [{"VpcId": str(n)} for n in range(5)]},
+        "DescribeAddresses": lambda _: {"Addresses": [{"PublicIp": str(n)} for n in range(5)]},
+        "GetServiceQuota": lambda _: {"Quota": {"Value": 5.0}},
+        "ListRoles": lambda _: {"Roles": []},
+    }
+
+
+def test_all_that_an_account_lacks_is_told_at_once(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
+    poor(aws)
+    told = tell("deploy dev --yes", "--template", str(tmp_path / "all.yaml"))
+    assert told.code == 2
+    for part in (
+        "2 availability zones",
+        "Aurora PostgreSQL 17.9 is not offered here (there is 17.7)",
+        "5 of 5 VPCs",
+        "5 of 5 elastic IP addresses",
+        "no service-linked role for ECS",
+        "--param DatabaseEngineVersion=17.7",
+        "create-service-linked-role --aws-service-name ecs.amazonaws.com",
+    ):
+        assert part in told.text
+    assert "CreateChangeSet" not in aws.calls
+
+
+def test_what_may_not_be_asked_is_no_obstacle(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
+    poor(aws)
+    for operation in aws.answers:
+        aws.faults[operation] = [FaultError("AccessDenied", "no", 403)]
+    told = tell("plan dev", "--template", str(tmp_path / "all.yaml"))
+    assert told.code == 0
+    assert "not checked beforehand" in told.text
