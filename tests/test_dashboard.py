@@ -149,7 +149,14 @@ def test_widgets_fill_rows_without_overlap(live: Lens) -> None:
 def test_saved_queries_find_errors_and_slow_requests(live: Lens) -> None:
     queries = live.of("AWS::Logs::QueryDefinition")
     assert {q["Name"] for q in queries.values()} == {"fraud-errors-dev", "fraud-slow-requests-dev"}
-    assert "ERROR" in queries["ErrorsQuery"]["QueryString"]
-    assert "duration_ms > 1000" in queries["SlowRequestsQuery"]["QueryString"]
+    assert queries["ErrorsQuery"]["QueryString"].splitlines()[:2] == [
+        "fields @timestamp, @log, @message",
+        "| filter @message like /ERROR/",
+    ]
+    assert queries["SlowRequestsQuery"]["QueryString"].splitlines()[:3] == [
+        "fields @timestamp, @log, duration_ms, @message",
+        "| filter duration_ms > 1000",
+        "| sort duration_ms desc",
+    ]
     for query in queries.values():
         assert query["LogGroupNames"] == ["<ApiLogs>", "<WorkerLogs>", "<JobLogs>"]

@@ -17,9 +17,9 @@ def test_schedule_starts_one_private_task_mostly_on_spot(base: Lens) -> None:
     ecs = target["EcsParameters"]
     assert (target["Arn"], target["RoleArn"]) == ("<Cluster.Arn>", "<ScheduleRole.Arn>")
     assert (ecs["TaskDefinitionArn"], ecs["TaskCount"]) == ("<JobTaskDefinition>", 1)
-    assert {item["CapacityProvider"] for item in ecs["CapacityProviderStrategy"]} == {
-        "FARGATE",
-        "FARGATE_SPOT",
+    assert {i["CapacityProvider"]: i["Weight"] for i in ecs["CapacityProviderStrategy"]} == {
+        "FARGATE_SPOT": 4,
+        "FARGATE": 1,
     }
     assert "LaunchType" not in ecs
     assert ecs["PropagateTags"] == "TASK_DEFINITION"

@@ -44,6 +44,7 @@ def test_services_scale_at_70_percent_cpu_and_80_percent_memory(live: Lens, serv
 
 def test_worker_follows_ten_messages_a_running_task(live: Lens) -> None:
     tracking = live["WorkerQueueScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    assert live["WorkerQueueScaling"]["PolicyType"] == "TargetTrackingScaling"
     assert tracking["TargetValue"] == 10
     metrics = {m["Id"]: m for m in tracking["CustomizedMetricSpecification"]["Metrics"]}
     named = {
@@ -55,6 +56,8 @@ def test_worker_follows_ten_messages_a_running_task(live: Lens) -> None:
         "m1": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         "m2": ("ECS/ContainerInsights", "RunningTaskCount"),
     }
+    stats = {key: m["MetricStat"]["Stat"] for key, m in metrics.items() if "MetricStat" in m}
+    assert stats == {"m1": "Sum", "m2": "Average"}
     assert [m["Id"] for m in metrics.values() if m["ReturnData"]] == ["backlog"]
     assert metrics["m1"]["MetricStat"]["Metric"]["Dimensions"] == [
         {"Name": "QueueName", "Value": "<JobQueue.QueueName>"}

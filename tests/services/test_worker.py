@@ -34,3 +34,5 @@ def test_worker_is_private_and_found_by_name(base: Lens) -> None:
     assert base["WorkerDiscovery"]["Name"] == "worker"
     assert service["ServiceRegistries"] == [{"RegistryArn": "<WorkerDiscovery.Arn>"}]
     assert "LoadBalancers" not in service
+    assert (service["AvailabilityZoneRebalancing"], service["PropagateTags"]) == ("ENABLED", "SERVICE")
+    assert service["EnableECSManagedTags"] is True
