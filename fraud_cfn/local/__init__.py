@@ -109,19 +109,22 @@ def seed(endpoint: Endpoint, suffix: str) -> None:
 
 @cache
 def _client(url: str, service: str) -> Any:
+    return _session().client(service, endpoint_url=url)
+
+
+@cache
+def _session() -> Any:
+    """Knows neither AWS_PROFILE nor the user's files: what they say is about AWS."""
     import boto3
     import botocore.session
 
-    # Neither AWS_PROFILE nor the user's files: what they say is about AWS.
     own = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-    nowhere_else = {name: (None, None, value, None) for name, value in own.items()}
-    session = boto3.Session(
-        botocore_session=botocore.session.Session(nowhere_else),
+    return boto3.Session(
+        botocore_session=botocore.session.Session({name: (None, None, own[name], None) for name in own}),
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="local",  # noqa: S106 - not a secret: nothing checks it
     )
-    return session.client(service, endpoint_url=url)
 
 
 def _last_line(log: IO[str]) -> str:

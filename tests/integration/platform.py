@@ -8,6 +8,11 @@ from functools import cached_property
 from typing import Any
 
 _RESOURCES = "StackResourceSummaries"
+ROLES = (
+    *(f"{workload}-{kind}" for workload in ("api", "worker", "job") for kind in ("task", "execution")),
+    "api-deployment",
+    "job-schedule",
+)
 
 
 @dataclass(frozen=True)
@@ -88,15 +93,21 @@ class Platform:
         (cluster,) = self.client("ecs").describe_clusters(clusters=[self.name("cluster")])["clusters"]
         return cluster["clusterArn"]
 
-    def role(self, thing: str) -> dict[str, Any]:
-        return self.client("iam").get_role(RoleName=self.name(thing))["Role"]
+    @cached_property
+    def roles(self) -> dict[str, dict[str, Any]]:
+        """By the name between `fraud-` and the suffix."""
+        get = self.client("iam").get_role
+        return {role: get(RoleName=self.name(role))["Role"] for role in ROLES}
 
-    def statements(self, role: str) -> dict[str, dict[str, Any]]:
-        """The role's inline policies, by statement id."""
-        iam = self.client("iam")
-        names = iam.list_role_policies(RoleName=self.name(role))["PolicyNames"]
-        policies = [iam.get_role_policy(RoleName=self.name(role), PolicyName=name) for name in names]
-        return {s["Sid"]: s for policy in policies for s in policy["PolicyDocument"]["Statement"]}
+    @cached_property
+    def statements(self) -> dict[str, list[dict[str, Any]]]:
+        """Role → the statements of its inline policies."""
+        iam, found = self.client("iam"), {}
+        for role in ROLES:
+            names = iam.list_role_policies(RoleName=self.name(role))["PolicyNames"]
+            policies = [iam.get_role_policy(RoleName=self.name(role), PolicyName=name) for name in names]
+            found[role] = [statement for p in policies for statement in p["PolicyDocument"]["Statement"]]
+        return found
 
     def queue(self, thing: str) -> dict[str, str]:
         """A queue's attributes."""

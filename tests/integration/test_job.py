@@ -30,7 +30,7 @@ def test_a_run_that_cannot_start_is_kept(platform: Platform) -> None:
 
 
 def test_the_schedule_has_a_role_that_only_its_group_may_assume(platform: Platform) -> None:
-    role = platform.role("job-schedule")
+    role = platform.roles["job-schedule"]
     assert described(platform)["Target"]["RoleArn"] == role["Arn"]
     group = platform.client("scheduler").get_schedule_group(Name=platform.name("schedules"))
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]

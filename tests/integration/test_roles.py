@@ -26,7 +26,7 @@ def resources(platform: Platform, role: str, action: str) -> set[str]:
     """What the role may do that action on."""
     return {
         resource
-        for statement in platform.statements(role).values()
+        for statement in platform.statements[role]
         if action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     }
@@ -34,7 +34,7 @@ def resources(platform: Platform, role: str, action: str) -> set[str]:
 
 @EVERY_ROLE
 def test_a_role_is_assumed_by_its_service_only(platform: Platform, role: str) -> None:
-    (statement,) = platform.role(role)["AssumeRolePolicyDocument"]["Statement"]
+    (statement,) = platform.roles[role]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": TRUSTED[role]}
     assert listed(statement["Action"]) == ["sts:AssumeRole"]
     if role != "api-deployment":
@@ -49,7 +49,7 @@ def test_a_role_has_no_policy_that_outlives_it(platform: Platform, role: str) ->
 
 @EVERY_ROLE
 def test_a_role_is_allowed_named_actions_only(platform: Platform, role: str) -> None:
-    statements = platform.statements(role).values()
+    statements = platform.statements[role]
     assert statements
     for statement in statements:
         assert statement["Effect"] == "Allow"
@@ -58,7 +58,7 @@ def test_a_role_is_allowed_named_actions_only(platform: Platform, role: str) -> 
 
 @EVERY_ROLE
 def test_a_role_has_the_boundary_that_was_asked_for(platform: Platform, role: str) -> None:
-    boundary = platform.role(role).get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+    boundary = platform.roles[role].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
     assert boundary == platform.parameters["PermissionsBoundaryArn"]
 
 
@@ -99,7 +99,7 @@ def test_a_task_role_uses_the_data_bucket_and_its_own_database_user(
 
 
 def test_the_schedule_runs_the_job_and_passes_its_two_roles_only(platform: Platform) -> None:
-    statements = platform.statements("job-schedule").values()
+    statements = platform.statements["job-schedule"]
     (run,) = [s for s in statements if "ecs:RunTask" in listed(s["Action"])]
     assert [resource.rpartition("/")[2] for resource in listed(run["Resource"])] == [
         f"{platform.name('job')}:*"
@@ -107,8 +107,8 @@ def test_the_schedule_runs_the_job_and_passes_its_two_roles_only(platform: Platf
     assert run["Condition"]["ArnEquals"]["ecs:cluster"] == platform.cluster_arn
     (pass_roles,) = [s for s in statements if "iam:PassRole" in listed(s["Action"])]
     assert set(pass_roles["Resource"]) == {
-        platform.role("job-task")["Arn"],
-        platform.role("job-execution")["Arn"],
+        platform.roles["job-task"]["Arn"],
+        platform.roles["job-execution"]["Arn"],
     }
     assert pass_roles["Condition"]["StringEquals"]["iam:PassedToService"] == "ecs-tasks.amazonaws.com"
 

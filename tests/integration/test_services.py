@@ -114,7 +114,7 @@ def test_the_api_deploys_blue_green_once_it_is_live(platform: Platform) -> None:
     assert balancer["containerPort"] == PORT
     assert {balancer["targetGroupArn"], advanced["alternateTargetGroupArn"]} == set(platform.weights())
     assert advanced["productionListenerRule"] == platform.ids["RoutingRule"]
-    assert advanced["roleArn"] == platform.role("api-deployment")["Arn"]
+    assert advanced["roleArn"] == platform.roles["api-deployment"]["Arn"]
 
 
 @pytest.mark.parametrize("workload", SPECS)
