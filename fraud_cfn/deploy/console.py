@@ -95,7 +95,10 @@ class Console:
     def _write(self, stream: TextIO, text: str, style: str) -> None:
         try:
             if stream.isatty():
-                self._terminal(stream).print(text, style=style or None, markup=False, highlight=False)
+                # The terminal wraps, not Rich: what is copied from it stays in one piece.
+                self._terminal(stream).print(
+                    text, style=style or None, markup=False, highlight=False, soft_wrap=True
+                )
             else:
                 stream.write(f"{text}\n")
                 stream.flush()
@@ -112,7 +115,7 @@ class Console:
         if stream not in self._rich:
             from rich.console import Console as Rich
 
-            self._rich[stream] = Rich(file=stream, no_color=not self._color, soft_wrap=False)
+            self._rich[stream] = Rich(file=stream, no_color=not self._color)
         return self._rich[stream]
 
 

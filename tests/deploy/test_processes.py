@@ -1,0 +1,264 @@
+"""Real processes: Ctrl-C at each stage, a closed pipe, a terminal, and what --help costs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.config import ROOT
+from tests.deploy.conftest import DEPLOYED, SECRETS, SMALL, environment
+from tests.deploy.fake_aws import Aws, Clock, change, serve, steps
+from tests.deploy.test_status_table import SERVICE
+
+PATIENCE = 20  # seconds after which a process that hangs fails the test
+
+
+@dataclass
+class RealClock(Clock):
+    """Time passes by itself."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+
+@pytest.fixture
+def real() -> Iterator[Aws]:
+    """A scripted AWS in real time, with a deployed stack and a change in the offing."""
+    account = Aws(
+        clock=RealClock(), secrets=dict(SECRETS), status="UPDATE_COMPLETE", parameters=dict(DEPLOYED)
+    )
+    account.changes = [SERVICE]
+    account.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "0.2 UPDATE_COMPLETE")
+    server = serve(account)
+    yield account
+    server.shutdown()
+    server.server_close()
+
+
+def start(aws: Aws, *options: str, **files: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "fraud_cfn.deploy", "deploy", "dev", "--template", str(SMALL), *options]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **files}
+    return subprocess.Popen(
+        command, env=environment(aws.url), cwd=ROOT, text=True, start_new_session=True, **streams
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[str, int]:
+    """Both streams' text and the exit code."""
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=PATIENCE)
+    return errors + out, process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_while_the_change_set_is_created_leaves_nothing(real: Aws, number: int) -> None:
+    real.status, real.preparing = None, 1.5
+    real.changes = [change("Add", "Database", "AWS::RDS::DBCluster")]
+    process = start(real, "--yes")
+    until(lambda: "DescribeChangeSet" in real.calls)
+    text, code = interrupt(process, number)
+    assert code == 130
+    assert "interrupted; nothing was changed" in text
+    assert not real.change_sets
+    assert real.current() is None
+
+
+def test_ctrl_c_before_anything_was_created(real: Aws) -> None:
+    def slow(asked: dict) -> dict:
+        time.sleep(0.5)
+        return real._get_caller_identity(asked)
+
+    real.answers["GetCallerIdentity"] = slow
+    process = start(real, "--yes")
+    until(lambda: "GetCallerIdentity" in real.calls)
+    text, code = interrupt(process)
+    assert (code, "Traceback" in text) == (130, False)
+    assert "CreateChangeSet" not in real.calls
+
+
+def test_ctrl_c_while_aws_works_detaches_and_cancels_nothing(real: Aws) -> None:
+    real.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "600 UPDATE_COMPLETE")
+    process = start(real, "--yes")
+    until(lambda: real.calls.count("DescribeStackEvents") > 1)
+    text, code = interrupt(process)
+    assert code == 130
+    assert "error: detached; TapStackdev goes on\nnext:  follow it: make deploy ENV=dev" in text
+    assert text.endswith("result=detached stack=TapStackdev\n")
+    assert not {"CancelUpdateStack", "DeleteStack", "DeleteChangeSet"} & set(real.calls)
+
+
+def test_a_reader_that_goes_away_does_not_change_the_verdict(real: Aws) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start(real, "--yes", stdout=writing, stderr=writing)
+    os.close(writing)
+    assert process.wait(timeout=PATIENCE) == 0
+    assert real.current() == "UPDATE_COMPLETE"
+
+
+# ── A terminal ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Terminal:
+    """A process on a terminal of some width."""
+
+    def __init__(self, aws: Aws, columns: int, *options: str) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self.process = start(aws, *options, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.text = ""
+
+    def read(self, wanted: str = "") -> None:
+        """Until `wanted` is seen or, without it, to the end."""
+        deadline = time.monotonic() + PATIENCE
+        while not wanted or wanted not in self.text:
+            assert time.monotonic() < deadline, self.text
+            if not select.select([self._ours], [], [], 0.1)[0]:
+                continue
+            try:
+                self.text += os.read(self._ours, 65536).decode()
+            except OSError:  # the other end is closed
+                return
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def end(self) -> int:
+        self.read()
+        os.close(self._ours)
+        return self.process.wait(timeout=PATIENCE)
+
+
+def plain(text: str) -> list[str]:
+    """Lines without colours; a movement of the cursor ends one."""
+    moved = re.sub(r"\x1b\[[0-9;?]*[A-KS-Zhl]|\r", "\n", text)
+    return re.sub(r"\x1b\[[0-9;]*m", "", moved).splitlines()
+
+
+def test_a_terminal_is_asked_and_a_no_changes_nothing(real: Aws) -> None:
+    terminal = Terminal(real, 100)
+    terminal.read("Deploy this to TapStackdev? [y/N]")
+    terminal.type("n\n")
+    assert terminal.end() == 4
+    assert "error: declined; nothing was changed" in plain(terminal.text)
+    assert not real.change_sets
+
+
+def test_ctrl_c_at_the_question_leaves_nothing(real: Aws) -> None:
+    real.status = None
+    real.changes = [change("Add", "Database", "AWS::RDS::DBCluster")]
+    terminal = Terminal(real, 100)
+    terminal.read("Deploy this to TapStackdev? [y/N]")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    assert not real.change_sets
+    assert real.current() is None
+
+
+def test_a_narrow_terminal_cuts_the_plan_and_the_live_line(real: Aws) -> None:
+    real.scripts["ExecuteChangeSet"] = steps(
+        "0 UPDATE_IN_PROGRESS",
+        "0.1 UPDATE_IN_PROGRESS ApiService AWS::ECS::Service",
+        "0.8 UPDATE_COMPLETE ApiService AWS::ECS::Service",
+        "0.9 UPDATE_COMPLETE",
+    )
+    terminal = Terminal(real, 40)
+    terminal.read("[y/N]")
+    terminal.type("y\n")
+    assert terminal.end() == 0
+    lines = [line.rstrip() for line in plain(terminal.text)]
+    live = [line for line in lines if "[ 0/1" in line or "[ 1/1" in line]
+    planned = [line for line in lines if line.startswith((" ~ ", "     DesiredCount"))]
+    assert any("ApiService UPDATE" in line for line in live)
+    assert len(planned) == 2
+    assert max(map(len, live + planned)) <= 40
+
+
+@pytest.mark.parametrize("variable", ["NO_COLOR", "CI"])
+def test_colour_can_be_turned_off(real: Aws, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    coloured = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
+    terminal = Terminal(real, 100, "--yes")
+    assert terminal.end() == 0
+    assert coloured.search(terminal.text)
+    monkeypatch.setitem(environment.__globals__["_ALWAYS"], variable, "1")
+    real.current()
+    real.events.clear()
+    terminal = Terminal(real, 100, "--yes")
+    assert terminal.end() == 0
+    assert not coloured.search(terminal.text)
+
+
+# ── Help ──────────────────────────────────────────────────────────────────────────────────────────
+
+HELP = """
+import sys
+from fraud_cfn.deploy.cli import main
+try:
+    main({arguments!r})
+except SystemExit:
+    heavy = ("boto3", "botocore", "rich", "yaml", "troposphere")
+    print("imported", [name for name in heavy if name in sys.modules])
+"""
+VERBS = [
+    "plan",
+    "deploy",
+    "start",
+    "release",
+    "status",
+    "outputs",
+    "logs",
+    "run-job",
+    "diagnose",
+    "rollback",
+    "cancel",
+    "destroy",
+]
+
+
+def test_help_imports_nothing_heavy_and_lists_every_verb() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELP.format(arguments=["--help"])], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("imported []\n")
+    assert [verb for verb in VERBS if f"\n    {verb} " not in done.stdout] == []
+
+
+def test_every_verbs_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    from fraud_cfn.deploy.cli import main
+
+    for verb in VERBS:
+        with pytest.raises(SystemExit):
+            main([verb, "--help"])
+        assert f"examples:\n  fraud-cfn {verb} dev" in capsys.readouterr().out
+
+
+def test_nothing_here_imports_the_builders() -> None:
+    allowed = {"fraud_cfn.config", "fraud_cfn.document", "fraud_cfn.local"}
+    for file in (ROOT / "fraud_cfn" / "deploy").rglob("*.py"):
+        found = set(
+            re.findall(r"^\s*from (fraud_cfn(?:\.\w+)*) import", file.read_text("utf-8"), re.MULTILINE)
+        )
+        outside = {name for name in found if not name.startswith("fraud_cfn.deploy") and name != "fraud_cfn"}
+        assert outside <= allowed, Path(file).name
