@@ -1,0 +1,1 @@
+"""What generating, validating and deploying cost; `python -m bench` measures it."""
