@@ -83,8 +83,7 @@ def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
             assert server.stdout  # noqa: S101 - for the type checker: it is a pipe
             url = server.stdout.readline().strip()  # printed once it answers
             if not url:
-                server.wait()
-                raise EndpointError(_last_line(log))
+                raise EndpointError(_why(server.wait(), log))
             yield Endpoint(url)
         finally:
             server.kill()
@@ -127,7 +126,7 @@ def _session() -> Any:
     )
 
 
-def _last_line(log: IO[str]) -> str:
+def _why(code: int, log: IO[str]) -> str:
     log.seek(0)
-    lines = log.read().strip().splitlines()
-    return lines[-1] if lines else "The local endpoint ended without a word; run 'make clean install'"
+    last = log.read().strip().rpartition("\n")[2]
+    return last if code == 2 else f"The local endpoint does not start ({last}): run 'make clean install'"

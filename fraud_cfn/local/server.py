@@ -64,13 +64,17 @@ def _listen(port: int) -> socket.socket:
         listener.bind(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a port"
-        sys.exit(f"Port {port} of 127.0.0.1 cannot be used ({reason.lower()}): name another one")
+        print(
+            f"Port {port} of 127.0.0.1 cannot be used ({reason.lower()}): name another one", file=sys.stderr
+        )
+        sys.exit(2)
     listener.listen()
     return listener
 
 
 def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     os._exit(0)  # nothing to save
 
 

@@ -67,8 +67,8 @@ def deployer(request: pytest.FixtureRequest, document: Document) -> Deployer:
 
 @pytest.fixture(scope="session")
 def bootstrapped(deployer: Deployer) -> Platform:
-    assert deployer.create("pr-dev") == "CREATE_COMPLETE", deployer.failures("pr-dev")
-    return deployer.platform("pr-dev")
+    assert deployer.create("pr-it-dev") == "CREATE_COMPLETE", deployer.failures("pr-it-dev")
+    return deployer.platform("pr-it-dev")
 
 
 @pytest.fixture(scope="session")
@@ -76,15 +76,15 @@ def enabled(deployer: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Pla
     """Deployed and enabled as a user does it, by the command; of a copy, which is not linted again."""
     copy = tmp_path_factory.mktemp("template") / COMMITTED.name
     shutil.copy(COMMITTED, copy)
-    seed(deployer.endpoint, "dev")
-    command = [sys.executable, "-m", "fraud_cfn.deploy", "deploy", "dev", "--yes", f"--template={copy}"]
+    seed(deployer.endpoint, "it-dev")
+    command = [sys.executable, "-m", "fraud_cfn.deploy", "deploy", "it-dev", "--yes", f"--template={copy}"]
     environment = {**os.environ, **deployer.endpoint.environment}
     for change in ((), ("--param", "ServicesEnabled=true")):
         result = subprocess.run(
             [*command, *change], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert result.returncode == 0, result.stderr
-    return deployer.platform("dev")
+    return deployer.platform("it-dev")
 
 
 def _deployed(suffix: str) -> Platform:

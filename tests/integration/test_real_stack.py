@@ -30,7 +30,7 @@ def run(deployer: Deployer, suffix: str, *names: str) -> subprocess.CompletedPro
 def test_a_chosen_stack_is_read_after_saying_so(deployer: Deployer, enabled: Platform) -> None:
     result = run(deployer, enabled.suffix, "test_job.py", "test_life_cycle.py")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.startswith("Reads the stack TapStackdev in eu-central-1 with the caller's")
+    assert result.stdout.startswith(f"Reads the stack {enabled.stack_name} in eu-central-1 with the caller's")
     assert "4 passed, 13 skipped" in result.stdout
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,6 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def listens(url: str, host: str = "127.0.0.1") -> bool:
     with socket.socket() as client:
+        client.settimeout(2)
         return client.connect_ex((host, urlsplit(url).port)) == 0
 
 
@@ -85,6 +87,15 @@ def test_what_is_no_port_is_one_line_and_exit_code_2() -> None:
     result = run("--port", "70000")
     assert result.returncode == 2
     assert result.stderr == "Port 70000 of 127.0.0.1 cannot be used (not a port): name another one\n"
+
+
+def test_a_broken_installation_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ministack.py").write_text("raise ImportError('half of it is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = run()
+    assert result.returncode == 2
+    reason = "ImportError: half of it is missing"
+    assert result.stderr == f"The local endpoint does not start ({reason}): run 'make clean install'\n"
 
 
 def test_the_environment_keeps_a_proxy_out_of_the_way(
