@@ -95,9 +95,11 @@ class Console:
     def _write(self, stream: TextIO, text: str, style: str) -> None:
         try:
             if stream.isatty():
-                # The terminal wraps, not Rich: what is copied from it stays in one piece.
+                # The terminal wraps, not Rich: what is copied from it stays in one piece. Above a live line
+                # only Rich knows where the cursor is.
+                soft = self._status is None
                 self._terminal(stream).print(
-                    text, style=style or None, markup=False, highlight=False, soft_wrap=True
+                    text, style=style or None, markup=False, highlight=False, soft_wrap=soft
                 )
             else:
                 stream.write(f"{text}\n")
