@@ -101,9 +101,8 @@ def _delete_target(identifier: str, _props: Properties) -> None:
 
 
 def _create_policy(_logical_id: str, props: Properties, _stack: str) -> Created:
-    settings = {name: value for name, value in props.items() if name != "ScalingTargetId"} | _policy_target(
-        props
-    )
+    others = {name: value for name, value in props.items() if name != "ScalingTargetId"}
+    settings = {**others, **_policy_target(props)}
     request = input_of("application-autoscaling", "PutScalingPolicy", settings)
     arn = json.loads(call(services.put_scaling_policy, request))["PolicyARN"]
     return arn, {"Arn": arn, "PolicyName": props["PolicyName"]}
