@@ -19,9 +19,9 @@ from tests.integration.platform import Platform
 
 HERE = Path(__file__).parent
 READ_ONLY = """\
-Reads the stack TapStack{0} in {1} with the caller's credentials, in about 130 requests. Those to S3 and
-CloudWatch cost well under a cent, the others nothing. Nothing is created, changed or deleted: tests that would
-are skipped.
+Reads the stack TapStack{0} in {1} with the caller's credentials, in about 130 requests.
+Those to S3 and CloudWatch cost well under a cent, the others nothing. Nothing is created, changed
+or deleted: tests that would are skipped.
 """
 
 
