@@ -22,15 +22,16 @@ class Console:
 
     def __init__(self, *, color: bool = True, results: bool = True, stdin: TextIO | None = None) -> None:
         self._results = results  # False where stdout is to hold one document, JSON or Markdown
+        self._out, self._err = sys.stdout, sys.stderr  # Rich puts others there while a line is live
         self._stdin = stdin or sys.stdin
-        self.live = sys.stderr.isatty() and not os.environ.get("CI")
+        self.live = self._err.isatty() and not os.environ.get("CI")
         self._color = color and "NO_COLOR" not in os.environ and not os.environ.get("CI")
         self._rich: dict[TextIO, Any] = {}
         self._status: Any = None
 
     def say(self, text: str = "", style: str = "") -> None:
         """Progress, for people, to stderr."""
-        self._write(sys.stderr, text, style)
+        self._write(self._err, text, style)
 
     def warn(self, text: str) -> None:
         self.say(f"warning: {text}", "yellow")
@@ -38,11 +39,11 @@ class Console:
     def result(self, text: str, style: str = "") -> None:
         """What was asked for, as text, to stdout."""
         if self._results:
-            self._write(sys.stdout, text, style)
+            self._write(self._out, text, style)
 
     def document(self, text: str) -> None:
         """What was asked for, as JSON or Markdown, to stdout."""
-        self._write(sys.stdout, text, "")
+        self._write(self._out, text, "")
 
     def lines(self, lines: list[Line], *, result: bool = False) -> None:
         for style, text in lines:
@@ -54,7 +55,7 @@ class Console:
         if not self.live:
             yield
             return
-        with self._terminal(sys.stderr).status("", spinner="dots") as self._status:
+        with self._terminal(self._err).status("", spinner="dots") as self._status:
             try:
                 yield
             finally:
@@ -69,20 +70,20 @@ class Console:
 
     @property
     def width(self) -> int:
-        return self._terminal(sys.stderr).width if self.live else 10_000
+        return self._terminal(self._err).width if self.live else 10_000
 
     @property
     def can_ask(self) -> bool:
         """Whether somebody is there to answer."""
-        return self._stdin.isatty() and sys.stderr.isatty()
+        return self._stdin.isatty() and self._err.isatty()
 
     def ask(self, question: str, otherwise: str) -> str:
         """A typed answer; `DeclinedError` with `otherwise` as the next step where nobody can be asked."""
         if not self.can_ask:
             raise DeclinedError("there is no terminal to ask on", otherwise)
-        self._flush(sys.stdout)
-        sys.stderr.write(f"{question} ")
-        self._flush(sys.stderr)
+        self._flush(self._out)
+        self._err.write(f"{question} ")
+        self._flush(self._err)
         return self._stdin.readline().strip()
 
     def confirm(self, question: str, *, yes: bool, otherwise: str) -> None:
@@ -95,11 +96,9 @@ class Console:
     def _write(self, stream: TextIO, text: str, style: str) -> None:
         try:
             if stream.isatty():
-                # The terminal wraps, not Rich: what is copied from it stays in one piece. Above a live line
-                # only Rich knows where the cursor is.
-                soft = self._status is None
+                # The terminal wraps, not Rich: what is copied from it stays in one piece.
                 self._terminal(stream).print(
-                    text, style=style or None, markup=False, highlight=False, soft_wrap=soft
+                    text, style=style or None, markup=False, highlight=False, soft_wrap=True
                 )
             else:
                 stream.write(f"{text}\n")
