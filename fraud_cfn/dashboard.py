@@ -10,7 +10,6 @@ from typing import Any
 
 from troposphere import Ref, Sub
 from troposphere.cloudwatch import Dashboard
-from troposphere.ecs import Service
 from troposphere.logs import LogGroup, QueryDefinition
 
 from fraud_cfn.cluster import Platform
@@ -57,9 +56,9 @@ def build(
         "periodOverride": "inherit",
         "widgets": _laid_out(
             [
-                [*_service_load("API", platform, api.service), _healthy_hosts(balancing)],
+                [*_service_load("API", "api", platform), _healthy_hosts(balancing)],
                 _traffic(balancing),
-                [*_service_load("Worker", platform, worker.service), *_queue(messaging)],
+                [*_service_load("Worker", "worker", platform), *_queue(messaging)],
                 [_job_load(platform), *_schedule(job)],
                 [_errors(), *_aurora(database)],
                 [_last_errors(log_groups)],
@@ -86,12 +85,13 @@ def build(
 # ── Rows ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _service_load(title: str, platform: Platform, service: Service) -> list[Json]:
+def _service_load(title: str, service: str, platform: Platform) -> list[Json]:
+    """By the service's name, not GetAtt: else each release would announce a change here."""
     dimensions = [
         "ClusterName",
         variable(Ref(platform.cluster)),
         "ServiceName",
-        variable(service.get_att("Name")),
+        _name(service),
     ]
     return [
         _graph(

@@ -47,7 +47,7 @@ DIMENSIONS = {
 }
 VALUES = {
     "ClusterName": {"<Cluster>"},
-    "ServiceName": {"<ApiService.Name>", "<WorkerService.Name>"},
+    "ServiceName": {"fraud-api-dev", "fraud-worker-dev"},
     "TaskDefinitionFamily": {"fraud-job-dev"},
     "LoadBalancer": {"<LoadBalancer.LoadBalancerFullName>"},
     "TargetGroup": {"<BlueTargetGroup.TargetGroupFullName>", "<GreenTargetGroup.TargetGroupFullName>"},
@@ -65,6 +65,9 @@ def test_metrics_are_those_of_resources_that_exist(live: Lens, widgets: dict[str
             for key, value in dimensions.items():
                 used[key].add(value)
     assert used == VALUES, "everything is watched, and nothing that is not there"
+    services = {service["ServiceName"] for service in live.of("AWS::ECS::Service").values()}
+    assert used["ServiceName"] == services
+    assert used["TaskDefinitionFamily"] == {live["JobTaskDefinition"]["Family"]}
     for values in used.values():
         for value in values:
             if value.startswith("<"):

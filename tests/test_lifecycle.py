@@ -30,6 +30,21 @@ def before(needs: dict[str, set[str]], logical_id: str) -> set[str]:
     return found
 
 
+def test_a_release_touches_the_task_and_its_service_only(document: Document) -> None:
+    """What refers to a resource that changes is announced as changing, or even as replaced."""
+    resources = document.template["Resources"]
+    for service in ("Api", "Worker"):
+        touched = {f"{service}ImageTag"}
+        while (
+            more := {
+                key for key, resource in resources.items() if references(resource["Properties"]) & touched
+            }
+            - touched
+        ):
+            touched |= more
+        assert touched == {f"{service}ImageTag", f"{service}TaskDefinition", f"{service}Service"}
+
+
 def test_every_reference_names_something_that_exists(document: Document) -> None:
     known = set(document.template["Parameters"]) | set(document.template["Resources"]) | set(PSEUDO)
     for part in ("Resources", "Outputs", "Conditions"):

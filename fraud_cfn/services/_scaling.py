@@ -52,7 +52,9 @@ def scaling(title: str, thing: str, spec: ServiceSpec, cluster: Cluster, service
         f"{title}ScalableTarget",
         ServiceNamespace="ecs",
         ScalableDimension="ecs:service:DesiredCount",
-        ResourceId=sub("service/{cluster}/{service}", cluster=Ref(cluster), service=service.get_att("Name")),
+        # Its name, not GetAtt: else each release would announce that this may be replaced.
+        DependsOn=[service],
+        ResourceId=sub(f"service/{{cluster}}/fraud-{thing}-{{suffix}}", cluster=Ref(cluster)),
         MinCapacity=LIVE.choose(spec.least, 0),
         MaxCapacity=spec.most,
         SuspendedState=SuspendedState(
@@ -81,7 +83,7 @@ def scaling(title: str, thing: str, spec: ServiceSpec, cluster: Cluster, service
 
 
 def backlog_scaling(
-    title: str, thing: str, target: ScalableTarget, cluster: Cluster, service: Service, queue: Queue
+    title: str, thing: str, target: ScalableTarget, cluster: Cluster, queue: Queue
 ) -> ScalingPolicy:
     """Visible messages per running task; with no task running, the messages themselves.
 
@@ -101,7 +103,7 @@ def backlog_scaling(
         "RunningTaskCount",
         "Average",
         TargetTrackingMetricDimension(Name="ClusterName", Value=Ref(cluster)),
-        TargetTrackingMetricDimension(Name="ServiceName", Value=service.get_att("Name")),
+        TargetTrackingMetricDimension(Name="ServiceName", Value=name(thing)),
     )
     backlog = TargetTrackingMetricDataQuery(
         Id="backlog",

@@ -110,6 +110,6 @@ def build(
         service=service,
         scaling=scaling,
         backlog_scaling=_scaling.backlog_scaling(
-            "Worker", CONTAINER, scaling.target, platform.cluster, service, messaging.jobs
+            "Worker", CONTAINER, scaling.target, platform.cluster, messaging.jobs
         ),
     )

@@ -13,7 +13,7 @@ def test_scaling_keeps_the_number_of_tasks_within_its_bounds(live: Lens, service
     target = live[f"{service}ScalableTarget"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == BOUNDS[service]
     assert (target["ServiceNamespace"], target["ScalableDimension"]) == ("ecs", "ecs:service:DesiredCount")
-    assert target["ResourceId"] == f"service/<Cluster>/<{service}Service.Name>"
+    assert target["ResourceId"] == f"service/<Cluster>/fraud-{service.lower()}-dev"
     assert set(target["SuspendedState"].values()) == {False}
 
 
@@ -64,7 +64,7 @@ def test_worker_follows_ten_messages_a_running_task(live: Lens) -> None:
     ]
     assert metrics["m2"]["MetricStat"]["Metric"]["Dimensions"] == [
         {"Name": "ClusterName", "Value": "<Cluster>"},
-        {"Name": "ServiceName", "Value": "<WorkerService.Name>"},
+        {"Name": "ServiceName", "Value": "fraud-worker-dev"},
     ]
 
 
