@@ -85,4 +85,4 @@ lock: .venv/installed ## Pin the newest versions that setup.cfg allows into requ
 	@echo "Wrote requirements.lock; review the diff, then run 'make check'"
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .validated .pytest_cache .ruff_cache *.egg-info

@@ -9,16 +9,19 @@ no warning · 1 findings · 2 the file cannot be read.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fraud_cfn.config import COMMITTED, REGION
+from fraud_cfn.config import COMMITTED, REGION, ROOT
 from fraud_cfn.document import Document, DocumentError, read
 from fraud_cfn.scenarios import ACCOUNT, SCENARIOS
 
@@ -52,6 +55,7 @@ class Accepted:
     reason: str
 
 
+_PROOFS = ROOT / ".validated"  # git ignores it
 ACCEPTED = (
     Accepted("W1030", "Properties.PermissionsBoundary", "the default '' is judged, where If leaves it out"),
     Accepted("W2509", "Parameters/SecretsKmsKeyArn", "a key's ARN is no secret, whatever its name says"),
@@ -169,6 +173,23 @@ def _match(match: dict[str, Any]) -> Finding:
     )
 
 
+def _proof(document: Document) -> Path:
+    """A file that stands for: these very bytes passed, by these rules, with these versions of the engines."""
+    rules = [Path(__file__), Path(__file__).with_name("scenarios.py")]
+    engines = [version("cfn-lint"), version("cloudformation-validate")]
+    parts = [document.text, *(rule.read_text(encoding="utf-8") for rule in rules), *engines]
+    return _PROOFS / hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _keep(proof: Path) -> None:
+    """Forget older proofs; where nothing can be written, the next run proves it again."""
+    with contextlib.suppress(OSError):
+        _PROOFS.mkdir(exist_ok=True)
+        for older in _PROOFS.iterdir():
+            older.unlink(missing_ok=True)
+        proof.touch()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m fraud_cfn.validation",
@@ -177,14 +198,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "file", nargs="?", type=Path, default=COMMITTED, help="default: the committed template"
     )
-    file: Path = parser.parse_args(arguments).file
+    parser.add_argument(
+        "--unless-proven", action="store_true", help="do nothing if these very bytes have passed here before"
+    )
+    options = parser.parse_args(arguments)
+    file: Path = options.file
     try:
         document = read(file)
+        proof = _proof(document)
+        if options.unless_proven and proof.exists():
+            return 0
         findings = check_all(document)
     except (DocumentError, _UnfitError) as error:
         print(f"validation: {error}", file=sys.stderr)
         return 2
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, PackageNotFoundError) as error:
         print(f"validation: {error}: run 'make install'", file=sys.stderr)
         return 2
     for finding in findings:
@@ -194,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{len(findings)} findings: mend them, or accept each in fraud_cfn/validation.py", file=sys.stderr
         )
         return 1
+    _keep(proof)
     print(f"Valid: cfn-lint, and cloudformation-validate in {len(SCENARIOS)} scenarios")
     return 0
 

@@ -29,7 +29,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
         (QUEUE.get_att("Arn"), "${Jobs.Arn}"),
         (GetAtt("Database", "Endpoint.Address"), "${Database.Endpoint.Address}"),
     ],
-    ids=str,
+    ids=["parameter", "pseudo parameter", "attribute", "nested attribute"],
 )
 def test_a_reference_within_a_text(reference: Ref | GetAtt, text: str) -> None:
     assert variable(reference) == text

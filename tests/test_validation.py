@@ -267,3 +267,33 @@ def test_an_unknown_option_is_refused_with_the_usage(capsys: pytest.CaptureFixtu
         main(["--fast"])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith("error: unrecognized arguments: --fast")
+
+
+def test_what_has_passed_is_not_proven_again_until_a_byte_changes(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, proven = tmp_path / "template.yaml", []
+    file.write_text(document.text)
+    monkeypatch.setattr(validation, "_PROOFS", tmp_path / "proofs")
+    monkeypatch.setattr(validation, "check_all", lambda document: proven.append(document) or [])
+    for expected in (1, 1):
+        assert validation.main([str(file), "--unless-proven"]) == 0
+        assert len(proven) == expected
+    file.write_text(document.text + "# a byte more\n")
+    assert validation.main([str(file), "--unless-proven"]) == 0
+    assert len(proven) == 2
+    assert validation.main([str(file)]) == 0, "asked for plainly, it always runs"
+    assert len(proven) == 3
+    assert capsys.readouterr().out.count("Valid: ") == 3
+
+
+def test_a_template_with_findings_is_not_taken_as_proven(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(document.text)
+    monkeypatch.setattr(validation, "_PROOFS", tmp_path / "proofs")
+    found = validation.Finding("cfn-lint", "E0001", "Vpc", "wrong")
+    monkeypatch.setattr(validation, "check_all", lambda _: [found])
+    assert validation.main([str(file), "--unless-proven"]) == 1
+    assert validation.main([str(file), "--unless-proven"]) == 1
