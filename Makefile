@@ -60,7 +60,7 @@ integration: .venv/installed ## Run the integration tests against a deployed sta
 # ── For developers ──────────────────────────────────────────────────────────────────────────────────
 
 test: .venv/installed ## Run the whole test suite
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 lint: .venv/installed ## Check format, style and types
 	@$(BIN)/ruff format --check --quiet . || { echo "Format differs: run 'make format'"; exit 1; }
@@ -74,10 +74,13 @@ format: .venv/installed ## Format the code and fix what ruff can fix
 check: lint ## Everything a pull request must pass: lint, stale template, both validators, tests
 	@$(BIN)/python generate.py --check
 	@$(BIN)/python -m fraud_cfn.validation
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 bench: .venv/installed ## Measure generation, validation and growth
 	@$(BIN)/python -m bench
+
+pictures: .venv/installed ## Draw the README's terminals anew, from real transcripts
+	@$(BIN)/python docs/pictures/draw.py
 
 lock: .venv/installed ## Pin the newest versions that setup.cfg allows into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
