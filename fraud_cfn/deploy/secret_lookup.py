@@ -117,7 +117,7 @@ def _one_key(keys: dict[str, str]) -> str:
 def _create(expected: Expected, at: str) -> str:
     if at.startswith("arn:"):
         return "correct the ARN"
-    return f"aws secretsmanager create-secret --name {at} --secret-string '{expected.example}'"
+    return f"aws secretsmanager create-secret --region {REGION} --name {at} --secret-string '{expected.example}'"
 
 
 def _put(expected: Expected, at: str) -> str:

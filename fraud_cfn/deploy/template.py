@@ -120,6 +120,7 @@ class _Checks:
         for process, _, _ in self._running:
             if process.poll() is None:
                 process.kill()
+            if process.stdout and not process.stdout.closed:
                 process.communicate()
 
 

@@ -105,7 +105,7 @@ def test_a_missing_secret_comes_with_the_command_that_makes_it(aws: Aws, tell: T
     told = tell("deploy dev --yes")
     assert told.code == 2
     assert "error: the secret fraud-database-dev does not exist" in told.text
-    assert "next:  aws secretsmanager create-secret --name fraud-database-dev --secret-string" in told.text
+    assert "next:  aws secretsmanager create-secret --region eu-central-1 --name fraud-database-dev --secret-string" in told.text
 
 
 @pytest.mark.parametrize("value", ["plain", "[]", '{"username":"u"}', '{"username":"u","password":""}'])

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +53,12 @@ def real() -> Iterator[Aws]:
 
 def start(aws: Aws, *options: str, **files: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "fraud_cfn.deploy", "deploy", "dev", "--template", str(SMALL), *options]
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **files}
+    streams: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        **files,
+    }
     return subprocess.Popen(
         command, env=environment(aws.url), cwd=ROOT, text=True, start_new_session=True, **streams
     )
@@ -181,8 +188,8 @@ def test_a_narrow_terminal_cuts_the_plan_and_the_live_line(real: Aws) -> None:
     real.scripts["ExecuteChangeSet"] = steps(
         "0 UPDATE_IN_PROGRESS",
         "0.1 UPDATE_IN_PROGRESS ApiService AWS::ECS::Service",
-        "0.8 UPDATE_COMPLETE ApiService AWS::ECS::Service",
-        "0.9 UPDATE_COMPLETE",
+        "2.5 UPDATE_COMPLETE ApiService AWS::ECS::Service",
+        "2.6 UPDATE_COMPLETE",
     )
     terminal = Terminal(real, 40)
     terminal.read("[y/N]")
@@ -262,3 +269,23 @@ def test_nothing_here_imports_the_builders() -> None:
         )
         outside = {name for name in found if not name.startswith("fraud_cfn.deploy") and name != "fraud_cfn"}
         assert outside <= allowed, Path(file).name
+
+
+def test_a_stale_template_is_not_deployed(real: Aws, tmp_path: Path) -> None:
+    for name in ("fraud_cfn", "templates"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "generate.py", tmp_path)
+    template = tmp_path / "templates" / "fraud-platform.yaml"
+    template.write_text(template.read_text("utf-8").replace("Dashboard:", "Screen:", 1), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "fraud_cfn.deploy", "plan", "dev"],
+        env=environment(real.url) | {"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "error: templates/fraud-platform.yaml is not what the code generates" in done.stderr
+    assert "next:  run 'make template'" in done.stderr
+    assert "CreateChangeSet" not in real.calls

@@ -74,7 +74,11 @@ def read(logs: Any, groups: dict[str, str], begin: int, pattern: str, prefix: st
     for service, group in groups.items():
         try:
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, **options):
-                found += [_line(event, service) for event in page["events"]]
+                found += [
+                    _line(event, service)
+                    for event in page["events"]
+                    if event.get("logStreamName", prefix).startswith(prefix)
+                ]
         except ClientError as error:
             if code_of(error) != "ResourceNotFoundException":
                 raise

@@ -32,7 +32,7 @@ def run(session: Session, suffix: str, console: Console, *, yes: bool, back: boo
         return done
     console.say("\nWaiting for the tasks; they start by scaling, so nothing rolls back by itself")
     try:
-        settled = _until_stable(place, stack, console, timeout * 60)
+        settled = _until_stable(place, stack, began, console, timeout * 60)
     except KeyboardInterrupt:
         raise DetachedError("detached; the tasks go on starting", stacks.command("status", suffix)) from None
     if settled:
@@ -74,8 +74,8 @@ def _switch(
     return carry_out(place, stack, wanted, consent, how, console)
 
 
-def _until_stable(place: Place, stack: Stack, console: Console, timeout: float) -> bool:
-    """Whether all services came to run; says each stopped task once."""
+def _until_stable(place: Place, stack: Stack, began: datetime, console: Console, timeout: float) -> bool:
+    """Whether all services came to run; says each task that stopped since `began` once."""
     pace, deadline = clock.Pace(), clock.now() + timeout
     physical = services.physical_ids(place.session, stack)
     told: set[str] = set()
@@ -88,19 +88,23 @@ def _until_stable(place: Place, stack: Stack, console: Console, timeout: float) 
             shown = now
         if found and all(one.stable and one.desired for one in found):
             return True
-        if any(_hopeless(place, stack, one, told, console) for one in found):
+        hopeless = [one for one in found if _hopeless(place, stack, one, began, told, console)]
+        if hopeless:
             return False
         pace.wait()
     return False
 
 
-def _hopeless(place: Place, stack: Stack, service: Service, told: set[str], console: Console) -> bool:
+def _hopeless(
+    place: Place, stack: Stack, service: Service, began: datetime, told: set[str], console: Console
+) -> bool:
     group = stack.outputs[f"{service.name.title()}ServiceName"]
     dead = services.stopped(place.session, stack.outputs["ClusterName"], group)
+    dead = [one for one in dead if one.at is None or one.at >= began]
     for one in dead:
         text = f"  {service.name} task stopped: {why(one)}"
-        if f"{one.at}{text}" not in told:
-            told.add(f"{one.at}{text}")
+        if text not in told:
+            told.add(text)
             console.say(text, "red")
     return not service.running and len(dead) >= _FAILURES
 

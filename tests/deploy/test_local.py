@@ -1,0 +1,190 @@
+"""The verbs on the local endpoint: the whole platform, from nothing to live to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.config import COMMITTED
+from fraud_cfn.deploy.cli import main
+from fraud_cfn.local import Endpoint, seed
+from tests.deploy.conftest import Told
+
+BUCKET = "fraud-data-{}-111122223333"
+
+
+class Place:
+    """Command lines against the local endpoint."""
+
+    def __init__(self, endpoint: Endpoint, template: Path) -> None:
+        self.endpoint = endpoint
+        self.template = template  # a copy: the committed one is checked and linted each time
+        self.client = endpoint.client
+
+    def __call__(self, line: str) -> Told:
+        arguments = line.split()
+        if arguments[0] in ("deploy", "plan"):
+            arguments += ["--template", str(self.template)]
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            code = main(arguments)
+        return Told(out.getvalue(), code)
+
+    def data(self, line: str) -> dict:
+        """What `--format json` says."""
+        text = self(f"{line} --format json").text
+        return json.loads(text[text.index("{\n") : text.rindex("\n}") + 2])
+
+    def deploy(self, suffix: str) -> None:
+        seed(self.endpoint, suffix)
+        told = self(f"deploy {suffix} --yes")
+        assert told.code == 0, told.text
+
+    def push(self, suffix: str, name: str, tag: str) -> None:
+        manifest = json.dumps({"tag": tag})
+        self.client("ecr").put_image(
+            repositoryName=f"fraud-{name}-{suffix}", imageTag=tag, imageManifest=manifest
+        )
+
+
+@pytest.fixture(scope="module")
+def place(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    template = tmp_path_factory.mktemp("template") / "fraud-platform.yaml"
+    shutil.copy(COMMITTED, template)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [one for one in os.environ if one.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in endpoint.environment.items():
+            patch.setenv(name, value)
+        yield Place(endpoint, template)
+
+
+@pytest.fixture(scope="module")
+def live(place: Place) -> Place:
+    """The environment `ops`, live."""
+    place.deploy("ops")
+    for name in ("api", "worker", "job"):
+        place.push("ops", name, "latest")
+    told = place("start ops --yes")
+    assert told.code == 0, told.text
+    assert "LIVE http://" in told.text
+    return place
+
+
+def test_outputs_come_as_json(live: Place) -> None:
+    outputs = live.data("outputs ops")["outputs"]
+    assert outputs["ClusterName"] == "fraud-cluster-ops"
+    assert outputs["LoadBalancerUrl"].startswith("http://")
+
+
+def test_a_release_changes_one_image_and_says_what_serves(live: Place) -> None:
+    live.push("ops", "api", "v2")
+    told = live("release ops --service api --tag v2 --yes")
+    assert told.code == 0
+    assert "Params ApiImageTag latest → v2" in told.text
+    assert "Serving fraud-api-ops:" in told.text
+    assert "2/2 tasks, load balancer blue" in told.text
+
+
+def test_status_tells_what_runs(live: Place) -> None:
+    told = live("status ops")
+    assert told.code == 0
+    assert "TapStackops  UPDATE_COMPLETE  live" in told.text
+    for part in ("api      2/2 running", "worker   1/1 running", "(the stack's)", "scaling 2–10"):
+        assert part in told.text
+    for part in ("queues   jobs 0, dead letters 0", "schedule rate(6 hours) ENABLED, next about 20"):
+        assert part in told.text
+    services = live.data("status ops")["services"]
+    assert [(one["name"], one["running"]) for one in services] == [("api", 2), ("worker", 1)]
+
+
+def test_logs_show_the_service_and_leave_the_sidecar_out(live: Place) -> None:
+    logs, group = live.client("logs"), "/ecs/fraud-worker-ops"
+    for stream, text in (("app/worker/1", "took a message"), ("tracing/tracing/1", "exported")):
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": text}
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+    told = live("logs ops --service worker")
+    assert "worker took a message" in told.text
+    assert "exported" not in told.text
+    assert "exported" in live("logs ops --service worker --tracing").text
+    assert "took" not in live("logs ops --filter exported --tracing").text
+
+
+def test_a_span_that_is_none_is_told(live: Place) -> None:
+    told = live("logs ops --since soon")
+    assert (told.code, "--since 'soon' is not a time span" in told.text) == (2, True)
+
+
+def test_the_job_runs_now(live: Place) -> None:
+    told = live("run-job ops --detach")
+    assert told.code == 0
+    assert live.client("ecs").list_tasks(cluster="fraud-cluster-ops", family="fraud-job-ops")["taskArns"]
+    told = live("run-job ops --timeout 0.001")
+    assert told.code == 124
+    assert "the job still runs" in told.text
+
+
+def test_diagnosis_finds_dead_letters_and_errors(live: Place) -> None:
+    url = live.data("outputs ops")["outputs"]["DeadLetterQueueUrl"]
+    live.client("sqs").send_message(QueueUrl=url, MessageBody="x")
+    told = live("diagnose ops")
+    assert told.code == 0
+    assert "1 messages are dead letters" in told.text
+
+
+def test_a_failed_update_is_rolled_back_and_points_at_our_file(live: Place) -> None:
+    live.endpoint.fail("TapStackops", "ApiService", "ECS Deployment Circuit Breaker was triggered")
+    told = live("deploy ops --yes --param ApiBakeTimeMinutes=7")
+    assert told.code == 1
+    assert "FAILED TapStackops UPDATE_ROLLBACK_COMPLETE" in told.text
+    assert "defined in fraud_cfn/services/api.py" in told.text
+    assert "Next    make diagnose ENV=ops" in told.text
+
+
+def test_destroying_empties_the_bucket_and_leaves_the_neighbour_whole(place: Place) -> None:
+    """`x` also ends `pr-x`."""
+    place.deploy("x")
+    place.deploy("pr-x")
+    s3, bucket = place.client("s3"), BUCKET.format("x")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=bucket, Key="a", Body=body)
+    s3.delete_object(Bucket=bucket, Key="a")
+    s3.create_multipart_upload(Bucket=bucket, Key="unfinished")
+    before = place.data("outputs pr-x")
+    told = place("destroy x --yes --confirm TapStackx")
+    assert told.code == 0, told.text
+    assert f"emptied {bucket}: 3 objects and versions, 1 unfinished uploads" in told.text
+    assert "Nothing is left: none of" in told.text
+    assert place.data("outputs pr-x") == before
+    assert place("status pr-x").code == 0
+    assert place("destroy x --yes --confirm TapStackx").last == "result=absent stack=TapStackx"
+
+
+def test_a_deletion_that_fails_says_what_holds_it_and_how_to_leave_it(place: Place) -> None:
+    place.deploy("held")
+    place.endpoint.fail("TapStackheld", "Vpc", "somebody's lock")
+    told = place("destroy held --yes --confirm TapStackheld")
+    assert told.code == 6, told.text
+    assert "Cause   Vpc  AWS::EC2::VPC" in told.text
+    assert "python -m fraud_cfn.deploy destroy held --retain Vpc" in told.text
+    again = place("deploy held --yes")
+    assert again.code == 6
+    assert place("destroy held --yes --confirm TapStackheld").code == 0
+
+
+def test_a_deletion_is_tried_again_where_that_is_known_to_help(place: Place) -> None:
+    place.deploy("again")
+    place.endpoint.fail("TapStackagain", "Vpc", "has dependencies (DependencyViolation)")
+    told = place("destroy again --yes --confirm TapStackagain")
+    assert told.code == 0, told.text
+    assert "Vpc held on; trying once more" in told.text
