@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from fraud_cfn.config import REGION
 from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.session import Session, code_of, denied
@@ -117,7 +118,9 @@ def _one_key(keys: dict[str, str]) -> str:
 def _create(expected: Expected, at: str) -> str:
     if at.startswith("arn:"):
         return "correct the ARN"
-    return f"aws secretsmanager create-secret --region {REGION} --name {at} --secret-string '{expected.example}'"
+    return (
+        f"aws secretsmanager create-secret --region {REGION} --name {at} --secret-string '{expected.example}'"
+    )
 
 
 def _put(expected: Expected, at: str) -> str:
