@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fraud_cfn.config import REGION
 from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.session import Session, code_of
@@ -106,7 +107,7 @@ def _room(session: Session, kind: str, name: str, used: int) -> tuple[str, str] 
     increase = f"--service-code {service} --quota-code {quota} --desired-value {limit + 5:.0f}"
     return (
         f"the account has {used} of {limit:.0f} {name}, and one more is needed",
-        f"aws service-quotas request-service-quota-increase {increase}",
+        f"aws service-quotas request-service-quota-increase --region {REGION} {increase}",
     )
 
 

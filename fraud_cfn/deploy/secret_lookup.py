@@ -65,7 +65,7 @@ def _secret(session: Session, expected: Expected, at: str, console: Console) -> 
     if "DeletedDate" in described:
         raise UsageError(
             f"the secret {at} is marked for deletion",
-            f"aws secretsmanager restore-secret --secret-id {at}",
+            f"aws secretsmanager restore-secret --region {REGION} --secret-id {at}",
         )
     _check_keys(client, expected, at, console)
     return described["ARN"], _key_arn(session, described.get("KmsKeyId", ""))
@@ -124,4 +124,5 @@ def _create(expected: Expected, at: str) -> str:
 
 
 def _put(expected: Expected, at: str) -> str:
-    return f"aws secretsmanager put-secret-value --secret-id {at} --secret-string '{expected.example}'"
+    said = f"--secret-id {at} --secret-string '{expected.example}'"
+    return f"aws secretsmanager put-secret-value --region {REGION} {said}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fraud_cfn.config import REGION
 from fraud_cfn.deploy import stacks
 from fraud_cfn.deploy.changeset import Change, ChangeSet
 from fraud_cfn.deploy.errors import RefusedError
@@ -49,7 +50,7 @@ def guard(session: Session, stack: Stack, change_set: ChangeSet) -> None:
     raise RefusedError(
         f"the load balancer now serves from green ({weights}), and this change set would send traffic to "
         f"idle blue: it changes {', '.join(touched)}",
-        f"put blue in front first: aws ecs update-service --cluster fraud-cluster-{suffix} "
+        f"put blue in front first: aws ecs update-service --region {REGION} --cluster fraud-cluster-{suffix} "
         f"--service fraud-api-{suffix} --force-new-deployment; wait for it "
         f"({stacks.command('status', suffix)}); then run this again",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from fraud_cfn.config import REGION
 from fraud_cfn.deploy import causes, leftovers, outcome, readiness, stacks, teardown, template
 from fraud_cfn.deploy.carry_out import Place
 from fraud_cfn.deploy.changeset import unique_name
@@ -63,7 +64,7 @@ def _refuse_protected(stack: Stack) -> None:
     if stack.protected:
         raise RefusedError(
             f"{stack.name} is protected against deletion",
-            "if that is meant: aws cloudformation update-termination-protection "
+            f"if that is meant: aws cloudformation update-termination-protection --region {REGION} "
             f"--no-enable-termination-protection --stack-name {stack.name}",
         )
 
