@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 # A section is a module of this folder with `tables()`, which measures and yields its tables.
-SECTIONS = ("generation", "size", "validation", "growth")
+SECTIONS = ("generation", "size", "validation", "growth", "deployments")
 
 
 def main() -> int:

@@ -32,9 +32,9 @@ class Cost:
     output: str
 
 
-def measure(arguments: Sequence[str], runs: int, given: str = "") -> Cost:
+def measure(arguments: Sequence[str], runs: int, given: str = "", *, warm: bool = True) -> Cost:
     """Run `python ARGUMENTS` once to warm the caches, then `runs` times with `given` on its stdin."""
-    costs = [_run(arguments, given) for _ in range(runs + 1)][1:]
+    costs = [_run(arguments, given) for _ in range(runs + warm)][-runs:]
     return Cost(
         wall=statistics.median(cost.wall for cost in costs),
         cpu=statistics.median(cost.cpu for cost in costs),
