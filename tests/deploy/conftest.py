@@ -61,7 +61,7 @@ def environment(url: str) -> dict[str, str]:
     kept = {
         k: v
         for k, v in os.environ.items()
-        if not k.startswith(("AWS_", "FRAUD_")) and k not in ("CI", "NO_COLOR")
+        if not k.startswith(("AWS_", "FRAUD_")) and k not in ("CI", "NO_COLOR", "COLUMNS", "LINES")
     }
     return {**kept, **_ALWAYS, "AWS_ENDPOINT_URL": url}
 
