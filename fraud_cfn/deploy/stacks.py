@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
 from fraud_cfn.deploy.errors import UsageError
-
-SUFFIX = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-SUFFIX_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Resource:
 
 def name_of(suffix: str) -> str:
     """The stack's name; `UsageError` for a suffix that the template would reject."""
-    if not SUFFIX.fullmatch(suffix) or len(suffix) > SUFFIX_MOST:
+    if not re.fullmatch(SUFFIX_FORM, suffix) or len(suffix) > SUFFIX_MOST:
         raise UsageError(
             f"{suffix!r} is not an environment suffix",
             f"use 1 to {SUFFIX_MOST} lower-case letters, digits and single hyphens between them: pr-12",

@@ -43,12 +43,12 @@ def guard(session: Session, stack: Stack, change_set: ChangeSet) -> None:
     touched = touches(change_set, stack.parameters, stack.tags)
     if not touched:
         return
-    weights = live(session, stack)
-    if weights is None or weights.as_in_template:
+    now = live(session, stack)
+    if now is None or now.as_in_template:
         return
     suffix = stack.suffix
     raise RefusedError(
-        f"the load balancer now serves from green ({weights}), and this change set would send traffic to "
+        f"the load balancer now serves from green ({now}), and this change set would send traffic to "
         f"idle blue: it changes {', '.join(touched)}",
         f"put blue in front first: aws ecs update-service --region {REGION} --cluster fraud-cluster-{suffix} "
         f"--service fraud-api-{suffix} --force-new-deployment; wait for it "
@@ -79,18 +79,27 @@ def _routes(change: Change) -> bool:
 
 def live(session: Session, stack: Stack) -> Weights | None:
     """The weights now; `None` where the stack has no such rule."""
-    ids = {
+    found = addresses(session, stack)
+    return weights(session, found) if found else None
+
+
+def addresses(session: Session, stack: Stack) -> dict[str, str]:
+    """Logical id → ARN of the rule and its two groups; empty where the stack lacks one."""
+    found = {
         one.logical_id: one.physical_id
         for one in stacks.resources(session.client("cloudformation"), stack.arn)
         if one.logical_id in (RULE, BLUE, GREEN) and not one.status.startswith("DELETE")
     }
-    if len(ids) < 3:
-        return None
-    rules = session.client("elbv2").describe_rules(RuleArns=[ids[RULE]])["Rules"]
-    weights = {
+    return found if len(found) == 3 else {}
+
+
+def weights(session: Session, at: Mapping[str, str]) -> Weights | None:
+    """The weights now of the rule at those `addresses`."""
+    rules = session.client("elbv2").describe_rules(RuleArns=[at[RULE]])["Rules"]
+    shares = {
         group["TargetGroupArn"]: group.get("Weight", 0)
         for rule in rules
         for action in rule["Actions"]
         for group in action.get("ForwardConfig", {}).get("TargetGroups", ())
     }
-    return Weights(weights.get(ids[BLUE], 0), weights.get(ids[GREEN], 0)) if weights else None
+    return Weights(shares.get(at[BLUE], 0), shares.get(at[GREEN], 0)) if shares else None

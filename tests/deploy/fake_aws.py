@@ -36,6 +36,21 @@ class LostConnectionError(Exception):
     """Not answered: the connection closes; `done` tells whether the call arrived all the same."""
 
 
+# The load balancer's rule and both colours, as the stack lists them.
+ROUTED = [
+    {"LogicalResourceId": name, "PhysicalResourceId": f"{name[:-11]}Arn", "ResourceStatus": "CREATE_COMPLETE"}
+    | {"ResourceType": "AWS::ElasticLoadBalancingV2::TargetGroup"}
+    for name in ("BlueTargetGroup", "GreenTargetGroup")
+] + [
+    {
+        "LogicalResourceId": "RoutingRule",
+        "PhysicalResourceId": "arn:aws:elasticloadbalancing:rule",
+        "ResourceStatus": "CREATE_COMPLETE",
+        "ResourceType": "AWS::ElasticLoadBalancingV2::ListenerRule",
+    }
+]
+
+
 @dataclass
 class Clock:
     """Seconds since the story began; only waiting lets them pass."""

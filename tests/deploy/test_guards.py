@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.deploy.conftest import Teller, Transcript
-from tests.deploy.fake_aws import Aws, change, detail
+from tests.deploy.fake_aws import ROUTED, Aws, change, detail
 from tests.deploy.test_status_table import SERVICE, UPDATED
 
 NAME = detail("DatabaseName", "fraud", "app", "Always")
@@ -13,18 +13,6 @@ REPLACED = change(
     "Modify", "Database", "AWS::RDS::DBCluster", NAME, Replacement="True", PolicyAction="ReplaceAndDelete"
 )
 DELETED = change("Remove", "OldQueue", "AWS::SQS::Queue", PolicyAction="Delete")
-ROUTED = [
-    {"LogicalResourceId": name, "PhysicalResourceId": f"{name[:-11]}Arn", "ResourceStatus": "CREATE_COMPLETE"}
-    | {"ResourceType": "AWS::ElasticLoadBalancingV2::TargetGroup"}
-    for name in ("BlueTargetGroup", "GreenTargetGroup")
-] + [
-    {
-        "LogicalResourceId": "RoutingRule",
-        "PhysicalResourceId": "arn:aws:elasticloadbalancing:rule",
-        "ResourceStatus": "CREATE_COMPLETE",
-        "ResourceType": "AWS::ElasticLoadBalancingV2::ListenerRule",
-    }
-]
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,16 @@ import io
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fraud_cfn.config import COMMITTED
+from fraud_cfn.config import COMMITTED, ROOT
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
@@ -117,6 +120,31 @@ def test_logs_show_the_service_and_leave_the_sidecar_out(live: Place) -> None:
     assert "exported" not in told.text
     assert "exported" in live("logs ops --service worker --tracing").text
     assert "took" not in live("logs ops --filter exported --tracing").text
+
+
+def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
+    logs, group = live.client("logs"), "/ecs/fraud-api-ops"
+    logs.create_log_stream(logGroupName=group, logStreamName="app/api/1")
+    command = [sys.executable, "-u", "-m", "fraud_cfn.deploy", "logs", "ops", "--service", "api", "--follow"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert process.stderr
+        assert process.stdout
+        assert "TapStackops" in process.stderr.readline()
+        for text in ("first", "zweite Zeile, größer"):
+            event = {"timestamp": int(time.time() * 1000), "message": text}
+            logs.put_log_events(logGroupName=group, logStreamName="app/api/1", logEvents=[event])
+            assert process.stdout.readline().rstrip().endswith(f"api    {text}")
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert rest.startswith("result=logs "), "and no line twice"
+    assert "Traceback" not in errors
 
 
 def test_a_span_that_is_none_is_told(live: Place) -> None:

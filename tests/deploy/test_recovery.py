@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.deploy.conftest import Teller, Transcript
-from tests.deploy.fake_aws import Aws, steps
+from tests.deploy.fake_aws import ROUTED, Aws, steps
 
 HALFWAY = steps(
     "0 UPDATE_IN_PROGRESS",
@@ -196,6 +196,54 @@ def test_a_service_that_ecs_rolled_back_is_told(images: Aws, tell: Teller) -> No
     )
     assert images.parameters["ApiImageTag"] == "v1.5"
     assert images.parameters["WorkerImageTag"] == "v1"
+
+
+def test_a_release_follows_the_colours_and_the_bake_time(images: Aws, tell: Teller) -> None:
+    """As ECS goes through its stages, CloudFormation still at work."""
+    stages = iter(
+        [
+            ("PENDING", "RECONCILE_SERVICE", (100, 0)),
+            ("IN_PROGRESS", "SCALE_UP", (100, 0)),
+            ("IN_PROGRESS", "PRODUCTION_TRAFFIC_SHIFT", (0, 100)),
+            ("IN_PROGRESS", "BAKE_TIME", (0, 100)),
+        ]
+    )
+    now = {"status": "SUCCESSFUL"}
+
+    def deployment(_: dict) -> dict:
+        if stage := next(stages, None):
+            status, name, images.weights = stage
+            now.update(status=status, lifecycleStage=name)
+        else:
+            now.update(status="SUCCESSFUL", lifecycleStage="CLEAN_UP")
+        return {"serviceDeployments": [now]}
+
+    running = {"serviceName": "fraud-api-dev", "desiredCount": 2, "runningCount": 2, "pendingCount": 0}
+    images.parameters["ApiBakeTimeMinutes"] = "5"
+    images.resources = ROUTED
+    images.scripts["ExecuteChangeSet"] = steps(
+        "0 UPDATE_IN_PROGRESS",
+        "1 UPDATE_IN_PROGRESS ApiService AWS::ECS::Service",
+        "90 UPDATE_COMPLETE ApiService AWS::ECS::Service",
+        "91 UPDATE_COMPLETE",
+    )
+    images.answers |= {
+        "DescribeServices": lambda _: {"services": [{**running, "taskDefinition": "arn:x/fraud-api-dev:8"}]},
+        "ListServiceDeployments": lambda _: {
+            "serviceDeployments": [{"serviceDeploymentArn": "d", "createdAt": 1}]
+        },
+        "DescribeServiceDeployments": deployment,
+    }
+    told = tell("release dev --service api --tag v1.5 --yes")
+    assert told.code == 0, told.text
+    followed = [line.strip() for line in told.text.splitlines() if line.strip().startswith("api 2/2")]
+    assert followed == [
+        "api 2/2 RECONCILE_SERVICE, traffic blue 100, green 0",
+        "api 2/2 SCALE_UP, traffic blue 100, green 0",
+        "api 2/2 PRODUCTION_TRAFFIC_SHIFT, traffic blue 0, green 100",
+        "api 2/2 BAKE_TIME of 5 min, traffic blue 0, green 100",
+    ]
+    assert images.calls.count("ListStackResources") <= 4, "the rule's address is asked once"
 
 
 def test_a_release_uses_the_deployed_template(images: Aws, tell: Teller) -> None:

@@ -9,6 +9,7 @@ from fraud_cfn.deploy.carry_out import Consent, Execution, Place, carry_out
 from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.outcome import Outcome
+from fraud_cfn.deploy.services import Deployment
 from fraud_cfn.deploy.session import Session
 from fraud_cfn.deploy.stacks import Stack
 
@@ -57,16 +58,31 @@ class _Following:
     def __init__(self, place: Place, stack: Stack) -> None:
         self._place = place
         self._stack = stack
+        self._routing: dict[str, str] | None = None  # asked once, and only for a blue/green deployment
 
     def __call__(self) -> str:
         try:
             found = services.look(self._place.session, self._stack, {})
+            return "; ".join(
+                f"{one.name} {one.running}/{one.desired} {self._stage(one.deployment)}"
+                for one in found
+                if one.deployment and one.deployment.going
+            )
         except (ClientError, BotoCoreError):
             return ""
-        return "; ".join(
-            f"{one.name} {one.running}/{one.desired} {one.deployment.stage or one.deployment.status}"
-            for one in found
-            if one.deployment and one.deployment.going
+
+    def _stage(self, deployment: Deployment) -> str:
+        """Of a blue/green deployment the stage, how long it bakes, and who gets the traffic."""
+        if not deployment.stage:
+            return deployment.status
+        if self._routing is None:
+            self._routing = traffic.addresses(self._place.session, self._stack)
+        weights = traffic.weights(self._place.session, self._routing) if self._routing else None
+        baking = deployment.stage == "BAKE_TIME" and self._stack.parameters.get("ApiBakeTimeMinutes")
+        return (
+            deployment.stage
+            + (f" of {baking} min" if baking else "")
+            + (f", traffic {weights}" if weights else "")
         )
 
 
