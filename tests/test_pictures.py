@@ -12,7 +12,7 @@ from fraud_cfn.config import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
 SHOWN = {
-    "architecture": ["Application Load Balancer", "Aurora writer", "EventBridge Scheduler", "NAT gateway"],
+    "architecture": ["Application Load Balancer", "Aurora PostgreSQL", "EventBridge Scheduler", "NAT gateway"],
     "deployment": ["make release", "ApiImageTag latest → v1.2", "DONE TapStackdev", "result=updated"],
     "refused": ["REPLACE", "DATA LOSS", "--allow-replace DatabaseCluster", "result=refused"],
     "failed": ["FAILED TapStackdev", "Cause", "defined in fraud_cfn/services/worker.py", "make diagnose"],
