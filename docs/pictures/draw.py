@@ -1,177 +1,194 @@
-"""Draws the README's terminals: real commands on a real pseudo-terminal, against the local endpoint.
+"""`make pictures`: what the deploy command shows on a terminal, as SVG.
 
-make pictures
+Real commands run on a real pseudo-terminal against a local endpoint. What differs from one run to the
+next is made the same, so that drawing again changes nothing: the clock ticks once a line, whatever takes
+time takes a second, ids and ports are fixed. Takes about two minutes, nearly all of it for the first
+deployment, at a pace at which a release can be watched.
 """
 
 from __future__ import annotations
 
+import fcntl
+import io
+import itertools
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import termios
 from pathlib import Path
 
 from rich.console import Console
-from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from fraud_cfn import local
-from fraud_cfn.config import COMMITTED, ROOT
+from fraud_cfn.config import COMMITTED
 
 HERE = Path(__file__).parent
-COLUMNS, MOST_LINES = 100, 34
-SUFFIX = "dev"
+COLUMNS = 100
+PACE = 1.0  # seconds a resource: longer than between two looks at the stack, so each is seen at work
+_STACK_ID = "5e8a0c7e-fd3c-4c1e-9a55-0d6f2b1c7a90"
+AT_WORK = "ApiService UPDATE"  # on the live line that is drawn
 
-# Rich's own frame asks a host for fonts; this one takes the reader's.
-_FRAME = """\
-<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
-  <style>
-    .{unique_id}-matrix {{
-      font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre;
-      font-size: {char_height}px; line-height: {line_height}px; }}
-    {styles}
-  </style>
-  <defs>
-    <clipPath id="{unique_id}-clip-terminal">
-      <rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
-    </clipPath>
-    {lines}
-  </defs>
-  {chrome}
-  <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
-    {backgrounds}
-    <g class="{unique_id}-matrix" xml:space="preserve">
-    {matrix}
-    </g>
-  </g>
+_SVG = """\
+<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font: 19.9px ui-monospace, SFMono-Regular, Menlo, Consolas,
+  "DejaVu Sans Mono", monospace }}
+.{unique_id}-title {{ font: bold 17px system-ui, sans-serif }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/>
+</clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix" xml:space="preserve">
+{matrix}
+</g>
+</g>
 </svg>
 """
 
-# What differs from run to run.
-_VOLATILE = (
-    (r"\d\d:\d\d:\d\d(?=\s)", "14:02:11"),
-    (r"127\.0\.0\.1:\d+", "127.0.0.1:4566"),
-    (r"(stack/\w+/)[0-9a-f-]{36}", r"\g<1>0f3a…"),
-    (r"\bin \d+s\b", "in 4s"),
-    (r"(?<=  )\d+s\b", "1s"),
-)
 
-
-def main() -> int:
-    with local.endpoint(pace=0.01) as endpoint, tempfile.TemporaryDirectory() as folder:
-        local.seed(endpoint, SUFFIX)
-        run = _runner(endpoint)
-        run("deploy", "--yes")
-        for name, tag in (("api", "latest"), ("worker", "latest"), ("job", "latest"), ("api", "v1.2")):
+def main() -> None:
+    text = COMMITTED.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name, local.endpoint(pace=PACE) as endpoint:
+        folder = Path(name)
+        (folder / "now.yaml").write_text(text, encoding="utf-8")
+        other = text.replace("DatabaseName: fraud\n", "DatabaseName: scoring\n")
+        (folder / "changed.yaml").write_text(other, encoding="utf-8")
+        local.seed(endpoint, "dev")
+        _run(endpoint, folder, "deploy dev --yes --template now.yaml --param ServicesEnabled=true", 0)
+        for tag in ("v1.2", "v1.3"):
             endpoint.client("ecr").put_image(
-                repositoryName=f"fraud-{name}-{SUFFIX}", imageTag=tag, imageManifest=f'{{"tag": "{tag}"}}'
+                repositoryName="fraud-api-dev", imageTag=tag, imageManifest=f'{{"tag":"{tag}"}}'
             )
-        run("start", "--yes")
-        _draw(
-            "deployment",
-            f"make release ENV={SUFFIX} SERVICE=api TAG=v1.2",
-            run("release", "--service", "api", "--tag", "v1.2", "--yes"),
-        )
-        changed = Path(folder) / "changed.yaml"
-        changed.write_text(
-            COMMITTED.read_text().replace("DatabaseName: fraud\n", "DatabaseName: scoring\n"),
-            encoding="utf-8",
-        )
-        _draw(
-            "refused",
-            f"make deploy ENV={SUFFIX} ARGS=--yes",
-            run("deploy", "--yes", "--template", str(changed)),
-        )
-        endpoint.fail(
-            f"TapStack{SUFFIX}",
-            "WorkerService",
-            "ECS Deployment Circuit Breaker was triggered",
-        )
-        endpoint.client("ecr").put_image(
-            repositoryName=f"fraud-worker-{SUFFIX}", imageTag="v2", imageManifest='{"tag": "v2"}'
-        )
-        _draw(
-            "failed",
-            f"make release ENV={SUFFIX} SERVICE=worker TAG=v2",
-            run("release", "--service", "worker", "--tag", "v2", "--yes"),
-        )
-    return 0
+        released = _run(endpoint, folder, "release dev --service api --tag v1.2", 0)
+        _draw("deployment", "A release", _with_live_line(released))
+        refused = _run(endpoint, folder, "deploy dev --yes --template changed.yaml", 7)
+        _draw("refused", "A change that would lose the database", _screen(refused))
+        endpoint.fail("TapStackdev", "ApiService", "ECS Deployment Circuit Breaker was triggered.")
+        failed = _run(endpoint, folder, "release dev --service api --tag v1.3", 1)
+        _draw("failed", "A release that fails", _screen(failed))
 
 
-def _runner(endpoint: local.Endpoint) -> Callable[..., str]:
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR", "TERM", "COLUMNS")
-    }
-    environment |= endpoint.environment | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+# ── A terminal ──
 
-    def run(verb: str, *options: str) -> str:
-        """All that the terminal got."""
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fraud_cfn.deploy", verb, SUFFIX, *options],
-            cwd=ROOT,
-            env=environment,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        received = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                received += chunk
-        except OSError:  # how a terminal whose last user has gone tells its end
-            pass
+
+def _run(endpoint: local.Endpoint, folder: Path, command: str, expected: int) -> str:
+    """Type the command into a terminal, answer what it asks with yes; what comes out, made repeatable."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fraud_cfn.deploy", *command.split()],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        cwd=folder,
+        env={"PATH": os.defpath, "PYTHONUTF8": "1", "TERM": "xterm-256color", **endpoint.environment},
+    )
+    os.close(its)
+    shown = b""
+    try:
+        while chunk := _read(ours):
+            shown += chunk
+            if chunk.endswith(b"[y/N] "):
+                os.write(ours, b"y\n")
+    finally:
         os.close(ours)
-        process.wait()
-        return received.decode()
+        code = process.wait()
+    text = shown.decode()
+    if code != expected:
+        sys.exit(f"{text}\n'{command}' ended with {code}, not {expected}: nothing is drawn of it")
+    typed = f"\x1b[1;32m$\x1b[0m \x1b[1mfraud-cfn {command}\x1b[0m\r\n"
+    status = f"\x1b[1;32m$\x1b[0m \x1b[1mecho $?\x1b[0m\r\n{code}\r\n"
+    return typed + _repeatable(text) + status
 
-    return run
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other side is closed
+        return b""
 
 
-def screen(received: str) -> list[str]:
-    """The lines that stay on the screen, with their colours: enough of a terminal for one live line."""
-    lines, row = [""], 0
-    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", received):
-        if part == "\n":
+def _repeatable(text: str) -> str:
+    ticks = itertools.count()
+    text = re.sub(r"\d\d:\d\d:\d\d", lambda _: f"14:05:{next(ticks):02}", text)
+    took = next(ticks) - 1  # from the first line to the last
+    text = re.sub(r"( in )?\b(\d+m)?\d+s\b", lambda span: f" in {took}s" if span[1] else "1s", text)
+    text = re.sub(r"[\u2800-\u28ff]", "⠹", text)  # the spinner
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:4566", text)
+    return re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", _STACK_ID, text)
+
+
+def _with_live_line(stream: str) -> list[str]:
+    """The screen while `AT_WORK` was on the live line, and below it what the end added."""
+    for erase in re.finditer(r"\x1b\[2K", stream):
+        rows = _screen(stream[: erase.start()])
+        if AT_WORK in rows[-1]:
+            end = _screen(stream)
+            return [*rows, "\x1b[2m …\x1b[0m", *end[len(rows) - 1 :]]
+    sys.exit(f"'{AT_WORK}' was not on the live line this time: draw again")
+
+
+def _screen(stream: str) -> list[str]:
+    """Rows of text, with their colours, after a terminal has taken in all of `stream`."""
+    rows: list[list[tuple[str, str]]] = [[]]  # of (style, character)
+    row = column = 0
+    style = ""
+    for control, letter, character in re.findall(r"\x1b\[([?\d;]*)([A-Za-z])|([^\x1b])", stream):
+        if letter == "m":
+            style = "" if control in ("", "0") else f"{style}\x1b[{control}m"
+        elif letter == "A":
+            row = max(row - int(control or 1), 0)
+        elif letter == "K":
+            rows[row] = []
+        elif character == "\r":
+            column = 0
+        elif character == "\n":
             row += 1
-            lines += [""] * (row + 1 - len(lines))
-        elif part == "\r":
-            continue
-        elif part.endswith("A") and part.startswith("\x1b"):
-            row = max(0, row - int(part[2:-1] or 1))
-        elif part.endswith("K") and part.startswith("\x1b"):
-            lines[row] = ""
-        elif not part.startswith("\x1b") or part.endswith("m"):
-            lines[row] += part
-    return [line for line in lines if line != "\x1b[0m"]
+        elif character:
+            if column == COLUMNS:
+                row, column = row + 1, 0
+            rows += [[] for _ in range(row + 1 - len(rows))]
+            cells = rows[row]
+            cells += [("", " ")] * (column + 1 - len(cells))
+            cells[column] = style, character
+            column += 1
+        rows += [[] for _ in range(row + 1 - len(rows))]
+    return [_row(cells) for cells in rows[: None if rows[-1] else -1]]
 
 
-def _draw(name: str, command: str, received: str) -> None:
-    lines = screen(received)
-    while lines and not _plain(lines[-1]).strip():
-        lines.pop()
-    if len(lines) > MOST_LINES:
-        half = MOST_LINES // 2
-        lines = [*lines[:half], "…", *lines[-half:]]
-    text = "\n".join(lines)
-    for pattern, fixed in _VOLATILE:
-        text = re.sub(pattern, fixed, text)
-    console = Console(record=True, width=COLUMNS, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(Text.from_ansi(f"\x1b[1m$ {command}\x1b[0m\n{text}"), soft_wrap=False)
-    svg = console.export_svg(title=command, theme=MONOKAI, code_format=_FRAME, unique_id=f"terminal-{name}")
-    console.file.close()
-    file = HERE / f"{name}.svg"
-    file.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
-    print(f"Drew {file.relative_to(ROOT)}")
+def _row(cells: list[tuple[str, str]]) -> str:
+    runs = itertools.groupby(cells, key=lambda cell: cell[0])
+    return "".join(f"{style}{''.join(character for _, character in run)}\x1b[0m" for style, run in runs)
 
 
-def _plain(line: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
+# ── A picture ──
+
+
+def _draw(name: str, title: str, rows: list[str]) -> None:
+    """Write `name`.svg; it names no web font, and none is needed: every run of text is given its length."""
+    console = Console(
+        record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    for row in rows:
+        console.print(Text.from_ansi(row), soft_wrap=True)
+    svg = console.export_svg(title=title, code_format=_SVG, font_aspect_ratio=0.6, unique_id=name)
+    svg = re.sub(r"<text[^>]*>\n</text>", "\n", svg)  # Rich draws the line ends too
+    tidy = "\n".join(line.strip() for line in svg.splitlines() if line.strip())
+    (HERE / f"{name}.svg").write_text(f"{tidy}\n", encoding="utf-8")
+    print(f"Wrote docs/pictures/{name}.svg")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
