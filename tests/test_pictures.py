@@ -10,6 +10,7 @@ import pytest
 from fraud_cfn.config import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
+EXIT_CODES = {"deployment": "0", "refused": "7", "failed": "1"}
 SHOWN = {
     "deployment": (
         "release dev",
@@ -25,7 +26,6 @@ SHOWN = {
         "always recreates",
         "--allow-replace DatabaseCluster",
         "result=refused",
-        "7",
     ),
     "failed": (
         "UPDATE_FAILED",
@@ -43,6 +43,7 @@ def test_a_picture_shows_its_story_in_at_most_forty_lines(name: str) -> None:
     lines = _lines(name)
     text = "\n".join(lines)
     assert [words for words in SHOWN[name] if words not in text] == []
+    assert lines[-1] == EXIT_CODES[name]
     assert len(lines) <= 40
 
 
