@@ -91,7 +91,7 @@ def _service_load(title: str, service: str, platform: Platform) -> list[Json]:
         "ClusterName",
         variable(Ref(platform.cluster)),
         "ServiceName",
-        _name(service),
+        _text(name(service)),
     ]
     return [
         _graph(
@@ -180,7 +180,7 @@ def _queue(messaging: Messaging) -> list[Json]:
 
 def _job_load(platform: Platform) -> Json:
     """A task that no service runs has no ServiceName, and no metric counts it."""
-    dimensions = ["ClusterName", variable(Ref(platform.cluster)), "TaskDefinitionFamily", _name("job")]
+    dimensions = ["ClusterName", variable(Ref(platform.cluster)), "TaskDefinitionFamily", _text(name("job"))]
     return _graph(
         "Job: CPU and memory",
         ["ECS/ContainerInsights", "TaskCpuUtilization", *dimensions, {"label": "CPU"}],
@@ -212,7 +212,7 @@ def _errors() -> Json:
     return _graph(
         "Errors in the logs",
         *(
-            [_task.METRICS_NAMESPACE, _name(f"{service}-errors"), {"label": service}]
+            [_task.METRICS_NAMESPACE, _text(_task.error_metric(service)), {"label": service}]
             for service in ("api", "worker", "job")
         ),
         stat="Sum",
@@ -323,8 +323,9 @@ def _pairs(value: Json, indent: str) -> Iterator[str]:
         yield from [line] if plain and len(indent + line) <= _WIDTH else texts
 
 
-def _name(thing: str) -> str:
-    return str(name(thing).data["Fn::Sub"])
+def _text(value: Sub) -> str:
+    """What is substituted, to stand within the text of another substitution."""
+    return str(value.data["Fn::Sub"])
 
 
 def _query(title: str, thing: str, query: str, log_groups: Sequence[LogGroup]) -> QueryDefinition:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from troposphere import Sub
 
+from fraud_cfn.config import PORT
 from fraud_cfn.intrinsics import sub
+
+_NAMESPACE = "fraud-{suffix}.internal"
 
 
 def name(thing: str) -> Sub:
@@ -14,12 +17,17 @@ def name(thing: str) -> Sub:
 
 def namespace() -> Sub:
     """The private DNS namespace of the environment."""
-    return sub("fraud-{suffix}.internal")
+    return sub(_NAMESPACE)
 
 
 def dns_name(service: str) -> Sub:
     """The name by which other tasks find that service."""
-    return sub(f"{service}.fraud-{{suffix}}.internal")
+    return sub(f"{service}.{_NAMESPACE}")
+
+
+def url(service: str) -> Sub:
+    """Where other tasks reach that service."""
+    return sub(f"http://{service}.{_NAMESPACE}:{PORT}")
 
 
 # Longest physical name that AWS takes, in characters, by resource type.

@@ -11,7 +11,7 @@ from fraud_cfn.firewall import Firewall
 from fraud_cfn.intrinsics import sub
 from fraud_cfn.load_balancer import Balancing
 from fraud_cfn.messaging import Messaging
-from fraud_cfn.naming import dns_name, name
+from fraud_cfn.naming import dns_name, name, namespace
 from fraud_cfn.network import Network
 from fraud_cfn.parameters import HTTPS
 from fraud_cfn.services.api import Api
@@ -41,7 +41,7 @@ def build(
             "The API, under /api/",
             HTTPS.choose(sub("https://{dns}", dns=dns), sub("http://{dns}", dns=dns)),
         ),
-        _output("NamespaceName", "Cloud Map namespace", sub("fraud-{suffix}.internal")),
+        _output("NamespaceName", "Cloud Map namespace", namespace()),
         _output("ApiDnsName", "The API inside the VPC, on port 8080", dns_name("api")),
         _output("WorkerDnsName", "The worker inside the VPC, on port 8080", dns_name("worker")),
         _output(

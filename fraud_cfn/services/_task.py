@@ -107,11 +107,6 @@ def data_environment(database: Database, data: Bucket) -> dict[str, str | GetAtt
     }
 
 
-def url(service: str) -> Sub:
-    """Where other tasks reach that service."""
-    return sub(f"http://{service}.fraud-{{suffix}}.internal:{PORT}")
-
-
 def definition(
     title: str,
     service: str,

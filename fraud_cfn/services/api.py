@@ -26,7 +26,7 @@ from fraud_cfn.database import Database
 from fraud_cfn.firewall import Firewall
 from fraud_cfn.load_balancer import Balancing
 from fraud_cfn.messaging import Messaging
-from fraud_cfn.naming import name
+from fraud_cfn.naming import name, url
 from fraud_cfn.network import Network
 from fraud_cfn.parameters import (
     API_BAKE_TIME_MINUTES,
@@ -79,7 +79,7 @@ def build(
         environment={
             **_task.data_environment(database, storage.data),
             "JOB_QUEUE_URL": Ref(messaging.jobs),
-            "WORKER_URL": _task.url("worker"),
+            "WORKER_URL": url("worker"),
         },
         logs=logs,
         task_role=task_role,

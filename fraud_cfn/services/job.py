@@ -27,7 +27,7 @@ from fraud_cfn.config import JOB, JOB_RATE, JOB_STOP_TIMEOUT
 from fraud_cfn.database import Database
 from fraud_cfn.firewall import Firewall
 from fraud_cfn.messaging import dead_letter_queue, tls_only
-from fraud_cfn.naming import name
+from fraud_cfn.naming import name, url
 from fraud_cfn.network import Network
 from fraud_cfn.parameters import JOB_IMAGE_TAG, LIVE
 from fraud_cfn.services import _task
@@ -67,8 +67,8 @@ def build(
         stop_timeout=JOB_STOP_TIMEOUT,
         environment={
             **_task.data_environment(database, storage.data),
-            "API_URL": _task.url("api"),
-            "WORKER_URL": _task.url("worker"),
+            "API_URL": url("api"),
+            "WORKER_URL": url("worker"),
         },
         logs=logs,
         task_role=task_role,

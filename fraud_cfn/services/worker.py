@@ -22,7 +22,7 @@ from fraud_cfn.config import WORKER
 from fraud_cfn.database import Database
 from fraud_cfn.firewall import Firewall
 from fraud_cfn.messaging import Messaging
-from fraud_cfn.naming import name
+from fraud_cfn.naming import name, url
 from fraud_cfn.network import Network
 from fraud_cfn.parameters import LIVE, WORKER_IMAGE_TAG
 from fraud_cfn.services import _scaling, _service, _task
@@ -68,7 +68,7 @@ def build(
         environment={
             **_task.data_environment(database, storage.data),
             "JOB_QUEUE_URL": Ref(messaging.jobs),
-            "API_URL": _task.url("api"),
+            "API_URL": url("api"),
         },
         logs=logs,
         task_role=task_role,
