@@ -23,10 +23,10 @@ install: .venv/installed ## Create .venv from the committed lock file
 
 template: .venv/installed ## Write templates/fraud-platform.yaml and validate it with both engines
 	@$(BIN)/python generate.py
-	@$(BIN)/python -m fraud_cfn.validation
+	@$(BIN)/python -m fraud_cfn.template.validation
 
 validate: .venv/installed ## Validate the committed template with both engines, in every scenario
-	@$(BIN)/python -m fraud_cfn.validation
+	@$(BIN)/python -m fraud_cfn.template.validation
 
 # ── On AWS, or on the endpoint in AWS_ENDPOINT_URL ──────────────────────────────────────────────────
 
@@ -73,7 +73,7 @@ format: .venv/installed ## Format the code and fix what ruff can fix
 
 check: lint ## Everything a pull request must pass: lint, stale template, both validators, tests
 	@$(BIN)/python generate.py --check
-	@$(BIN)/python -m fraud_cfn.validation
+	@$(BIN)/python -m fraud_cfn.template.validation
 	@$(BIN)/pytest -n auto --dist loadfile
 
 bench: .venv/installed ## Measure generation, validation and growth

@@ -9,7 +9,7 @@ from unittest import mock
 from bench.process import Cost, measure
 from bench.table import Table, seconds
 from fraud_cfn import local
-from fraud_cfn.document import read
+from fraud_cfn.template.document import read
 
 SUFFIX = "bench"
 _COMMAND = """

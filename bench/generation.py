@@ -12,7 +12,7 @@ RUNS = 7
 AIM = 0.2  # seconds of CPU
 
 _BARE, _TROPOSPHERE = "pass", "import troposphere"
-_GENERATE = "from fraud_cfn.generation import main; main(['--stdout'])"
+_GENERATE = "from fraud_cfn.template.generation import main; main(['--stdout'])"
 
 _LAPS = """
 import json, time
@@ -23,13 +23,13 @@ def lap(name):
 lap("start Python")
 import troposphere
 lap("import troposphere")
-import fraud_cfn.generation, fraud_cfn.stack, fraud_cfn.render
+import fraud_cfn.template.generation, fraud_cfn.platform.stack, fraud_cfn.template.render
 lap("import the builders and their troposphere modules")
-stack = fraud_cfn.stack.build()
+stack = fraud_cfn.platform.stack.build()
 lap("build")
 stack.template.to_dict()
 lap("convert to a dictionary")
-fraud_cfn.render.render(stack, "yaml")
+fraud_cfn.template.render.render(stack, "yaml")
 lap("render (converts again)")
 print(json.dumps(laps))
 """

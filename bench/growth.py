@@ -61,9 +61,9 @@ def tables() -> Iterator[Table]:
 
 def generate(services: int) -> dict[str, int]:
     """Numbers of the platform with that many services, two of which are its own."""
-    from fraud_cfn import services as services_package
-    from fraud_cfn import stack
-    from fraud_cfn.render import render
+    from fraud_cfn.platform import services as services_package
+    from fraud_cfn.platform import stack
+    from fraud_cfn.template.render import render
 
     given: list[tuple[Any, ...]] = []
     build_worker, assemble = stack.worker.build, stack.assemble

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bench.table import Table, share
 from fraud_cfn.config import INLINE_LIMIT
-from fraud_cfn.document import read
+from fraud_cfn.template.document import read
 
 BUCKET_LIMIT = 1_000_000  # bytes of a template that is read from S3
 RESOURCES, PARAMETERS, OUTPUTS = 500, 200, 200

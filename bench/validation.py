@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from bench.process import measure
 from bench.table import Table, seconds
 from fraud_cfn.config import COMMITTED, REGION
-from fraud_cfn.scenarios import SCENARIOS
+from fraud_cfn.template.scenarios import SCENARIOS
 
 RUNS, LINT_RUNS = 3, 1
 AIM = 1.0  # seconds, all scenarios
 
 _ENGINE = """
 import json, time
-from fraud_cfn.document import read
-from fraud_cfn.scenarios import BASE
-from fraud_cfn.validation import check_scenarios
+from fraud_cfn.template.document import read
+from fraud_cfn.template.scenarios import BASE
+from fraud_cfn.template.validation import check_scenarios
 document = read()
 laps, start = {}, time.perf_counter()
 def lap(name):
@@ -44,7 +44,7 @@ def tables() -> Iterator[Table]:
         LINT_RUNS,
         COMMITTED.read_text(encoding="utf-8"),
     )
-    whole = measure(["-m", "fraud_cfn.validation"], 1)
+    whole = measure(["-m", "fraud_cfn.template.validation"], 1)
     engine = measure(["-c", _ENGINE], RUNS)
     laps = json.loads(engine.output)
     yield Table(
@@ -55,6 +55,6 @@ def tables() -> Iterator[Table]:
             ("cloudformation-validate: one scenario", seconds(laps["one"]), ""),
             (f"cloudformation-validate: all {len(SCENARIOS)} scenarios", seconds(laps["all"]), ""),
             ("cfn-lint, whole process", seconds(lint.wall), seconds(lint.cpu)),
-            ("python -m fraud_cfn.validation, both", seconds(whole.wall), seconds(whole.cpu)),
+            ("python -m fraud_cfn.template.validation, both", seconds(whole.wall), seconds(whole.cpu)),
         ],
     )

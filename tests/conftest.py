@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fraud_cfn.document import Document, read
+from fraud_cfn.template.document import Document, read
 from tests.lens import Lens
 from tests.lens import base as base_of
 

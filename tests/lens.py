@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from fraud_cfn.config import REGION
-from fraud_cfn.document import Document
-from fraud_cfn.scenarios import ACCOUNT, BASE
+from fraud_cfn.template.document import Document
+from fraud_cfn.template.scenarios import ACCOUNT, BASE
 
 GONE = object()  # AWS::NoValue
 PSEUDO = {

@@ -9,7 +9,7 @@ import sys
 from bench.__main__ import SECTIONS
 from bench.table import Table, share
 from fraud_cfn.config import ROOT
-from fraud_cfn.document import Document
+from fraud_cfn.template.document import Document
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -13,25 +13,31 @@ from fraud_cfn.config import ROOT
 # Lowest first; modules of one row do not import each other. It is the table of how the code is laid out.
 LAYERS = (
     ("config",),
-    ("intrinsics", "document", "scenarios"),
-    ("naming", "validation"),
-    ("parameters",),
-    ("permissions",),
-    ("network", "firewall", "storage", "messaging"),
-    ("database", "cluster", "load_balancer"),
-    ("services._task", "services._scaling", "services._service"),
-    ("services.api", "services.worker", "services.job"),
-    ("dashboard",),
-    ("outputs",),
-    ("stack",),
-    ("render",),
-    ("generation",),
+    ("platform.intrinsics", "template.document", "template.scenarios"),
+    ("platform.naming", "template.validation"),
+    ("platform.parameters",),
+    ("platform.permissions",),
+    ("platform.network", "platform.firewall", "platform.storage", "platform.messaging"),
+    ("platform.database", "platform.cluster", "platform.load_balancer"),
+    ("platform.services._task", "platform.services._scaling", "platform.services._service"),
+    ("platform.services.api", "platform.services.worker", "platform.services.job"),
+    ("platform.dashboard",),
+    ("platform.outputs",),
+    ("platform.stack",),
+    ("template.render",),
+    ("template.generation",),
 )
 LAYER_OF = {f"fraud_cfn.{module}": level for level, modules in enumerate(LAYERS) for module in modules}
 
+# The rooms of `deploy/`, lowest first: a module imports its own room and lower ones only.
+ROOMS = ("terminal", "account", "stack", "change", "running", "verbs")
+
 # What works on the rendered file, and so never sees a builder: what was reviewed is what is deployed.
 READERS = ("deploy", "local", "review")
-READABLE = {f"fraud_cfn.{module}" for module in ("config", "document", "scenarios", "validation")}
+READABLE = {
+    f"fraud_cfn.{module}"
+    for module in ("config", "template.document", "template.scenarios", "template.validation")
+}
 BUILDING = {"troposphere", "awacs"}
 SDK = {"boto3", "botocore"}
 VALIDATORS = {"cfnlint", "cloudformation_validate"}
@@ -79,7 +85,7 @@ BUILDERS = [module for module in ALL if module not in READING]
 
 
 def test_every_module_has_its_layer() -> None:
-    folders = {"fraud_cfn", "fraud_cfn.services"}
+    folders = {"fraud_cfn", "fraud_cfn.platform", "fraud_cfn.platform.services", "fraud_cfn.template"}
     assert set(BUILDERS) - folders == set(LAYER_OF)
     assert not any(list(imported(folder)) for folder in folders)
 
@@ -100,6 +106,19 @@ def test_what_works_on_the_rendered_file_never_imports_a_builder(module: str) ->
     assert not packages(module) & BUILDING
 
 
+@pytest.mark.parametrize("module", modules(*(f"fraud_cfn/deploy/{room}" for room in ROOMS)))
+def test_a_room_of_the_command_imports_itself_and_lower_rooms(module: str) -> None:
+    room = ROOMS.index(module.split(".")[2])
+    for name in imported(module):
+        if name.startswith("fraud_cfn.deploy.") and name != "fraud_cfn.deploy.errors":
+            assert name.split(".")[2] in ROOMS[: room + 1], f"{module} imports {name}"
+
+
+def test_every_module_of_the_command_is_in_a_room() -> None:
+    outside = [module.split(".")[2] for module in modules("fraud_cfn/deploy") if module.count(".") > 1]
+    assert set(outside) - set(ROOMS) == {"__main__", "cli", "demo", "errors"}
+
+
 def test_only_deployment_and_the_local_endpoint_import_the_sdk() -> None:
     for module in [*BUILDERS, "generate"]:
         assert not packages(module) & SDK, module
@@ -108,11 +127,15 @@ def test_only_deployment_and_the_local_endpoint_import_the_sdk() -> None:
 
 
 def test_only_validation_imports_the_validators() -> None:
-    assert [module for module in ALL if packages(module) & VALIDATORS] == ["fraud_cfn.validation"]
+    assert [module for module in ALL if packages(module) & VALIDATORS] == ["fraud_cfn.template.validation"]
 
 
 def test_services_know_nothing_of_each_other() -> None:
-    services = ["fraud_cfn.services.api", "fraud_cfn.services.worker", "fraud_cfn.services.job"]
+    services = [
+        "fraud_cfn.platform.services.api",
+        "fraud_cfn.platform.services.worker",
+        "fraud_cfn.platform.services.job",
+    ]
     for service in services:
         assert not set(services) & set(imported(service)), service
 
@@ -126,9 +149,9 @@ def test_nothing_in_the_package_imports_the_tests_or_the_benchmark() -> None:
     ("text", "names"),
     [
         ("import boto3.session", ["boto3.session"]),
-        ("from fraud_cfn import config, naming as n", ["fraud_cfn.config", "fraud_cfn.naming"]),
+        ("from fraud_cfn import config, local as n", ["fraud_cfn.config", "fraud_cfn.local"]),
         ("from fraud_cfn.config import PORT", ["fraud_cfn.config"]),
-        ("def f():\n    from fraud_cfn.services import api", ["fraud_cfn.services.api"]),
+        ("def f():\n    from fraud_cfn.platform.services import api", ["fraud_cfn.platform.services.api"]),
         ("if TYPE_CHECKING:\n    import cloudformation_validate as cfv", ["cloudformation_validate"]),
     ],
 )

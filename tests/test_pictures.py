@@ -31,7 +31,7 @@ SHOWN = {
         "UPDATE_FAILED",
         "FAILED",
         "Cause",
-        "defined in fraud_cfn/services/api.py",
+        "defined in fraud_cfn/platform/services/api.py",
         "Next",
         "result=rolled-back",
     ),

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from fraud_cfn.config import ROOT
-from fraud_cfn.document import Document
+from fraud_cfn.template.document import Document
 from tests.lens import Lens
 
 README = (ROOT / "README.md").read_text()

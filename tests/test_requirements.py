@@ -8,7 +8,7 @@ import re
 import pytest
 
 from fraud_cfn.config import ROOT
-from fraud_cfn.document import Document
+from fraud_cfn.template.document import Document
 
 _ROW = re.compile(r"^\| (?P<requirement>[^|]+) \| (?P<yaml>[^|]+) \| `(?P<test>[^|`]+)` \|$", re.MULTILINE)
 ROWS = [match.groupdict() for match in _ROW.finditer((ROOT / "docs" / "requirements.md").read_text())]

@@ -18,7 +18,7 @@ from fraud_cfn.deploy.preview import Preview
 from fraud_cfn.deploy.session import Session, code_of
 from fraud_cfn.deploy.stacks import Stack
 from fraud_cfn.deploy.watch import watch
-from fraud_cfn.document import Document
+from fraud_cfn.template.document import Document
 
 
 @dataclass(frozen=True)

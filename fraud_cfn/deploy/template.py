@@ -15,10 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fraud_cfn import document
 from fraud_cfn.config import COMMITTED, INLINE_LIMIT, REGION, ROOT
 from fraud_cfn.deploy.errors import TemplateError, UsageError
 from fraud_cfn.deploy.session import Session, code_of
+from fraud_cfn.template import document
 
 S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3
 _NAMED = ("RoleName", "ManagedPolicyName", "PolicyName", "UserName", "GroupName", "InstanceProfileName")
@@ -78,7 +78,7 @@ def checking(template: Template) -> Iterator[_Checks]:
 _CHECKS = (
     (("generate.py", "--check"), "is not what the code generates", "run 'make template' and review the diff"),
     (
-        ("-m", "fraud_cfn.validation", "--unless-proven"),
+        ("-m", "fraud_cfn.template.validation", "--unless-proven"),
         "does not validate",
         "run 'make validate' to see it whole",
     ),

@@ -174,7 +174,7 @@ def test_a_failed_update_is_rolled_back_and_points_at_our_file(live: Place) -> N
     told = live("deploy ops --yes --param ApiBakeTimeMinutes=7")
     assert told.code == 1
     assert "FAILED TapStackops UPDATE_ROLLBACK_COMPLETE" in told.text
-    assert "defined in fraud_cfn/services/api.py" in told.text
+    assert "defined in fraud_cfn/platform/services/api.py" in told.text
     assert "Next    make diagnose ENV=ops" in told.text
 
 

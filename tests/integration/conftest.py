@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import COMMITTED, REGION
-from fraud_cfn.document import Document
 from fraud_cfn.local import Endpoint, seed
+from fraud_cfn.template.document import Document
 from tests.integration.deployer import Deployer
 from tests.integration.platform import Platform
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from fraud_cfn.document import Document
+from fraud_cfn.template.document import Document
 from tests.integration.platform import Platform
 
 

@@ -1,0 +1,1 @@
+"""The platform: a module a section of the template, and `stack`, which puts them in order. Builders only."""

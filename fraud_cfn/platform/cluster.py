@@ -1,0 +1,61 @@
+"""Cluster: ECS on Fargate and Fargate Spot, and the namespace in which services find each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import Ref
+from troposphere.ec2 import VPC
+from troposphere.ecs import (
+    CapacityProviderStrategy,
+    Cluster,
+    ClusterCapacityProviderAssociations,
+    ClusterSetting,
+)
+from troposphere.logs import LogGroup
+from troposphere.servicediscovery import PrivateDnsNamespace
+
+from fraud_cfn.config import LOG_RETENTION_DAYS
+from fraud_cfn.platform import naming
+from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.naming import name
+
+
+@dataclass(frozen=True)
+class Platform:
+    insights_logs: LogGroup
+    cluster: Cluster
+    capacity_providers: ClusterCapacityProviderAssociations
+    namespace: PrivateDnsNamespace
+
+
+def build(vpc: VPC) -> Platform:
+    insights_logs = LogGroup(
+        "ContainerInsightsLogs",
+        **DELETED,
+        LogGroupName=sub("/aws/ecs/containerinsights/fraud-cluster-{suffix}/performance"),
+        RetentionInDays=LOG_RETENTION_DAYS,
+    )
+    cluster = Cluster(
+        "Cluster",
+        # Before the cluster: what Container Insights creates by itself is kept longer.
+        DependsOn=[insights_logs],
+        ClusterName=name("cluster"),
+        ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enhanced")],
+    )
+    return Platform(
+        insights_logs=insights_logs,
+        cluster=cluster,
+        capacity_providers=ClusterCapacityProviderAssociations(
+            "ClusterCapacityProviders",
+            Cluster=Ref(cluster),
+            CapacityProviders=["FARGATE", "FARGATE_SPOT"],
+            DefaultCapacityProviderStrategy=[CapacityProviderStrategy(CapacityProvider="FARGATE", Weight=1)],
+        ),
+        namespace=PrivateDnsNamespace(
+            "Namespace",
+            Name=naming.namespace(),
+            Description="DNS names of the services, inside the VPC",
+            Vpc=Ref(vpc),
+        ),
+    )

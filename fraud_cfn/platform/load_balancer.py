@@ -1,0 +1,145 @@
+"""Load balancer: public entry of the API, with two target groups for blue/green deployments.
+
+ECS rewrites the rule's weights at every deployment. CloudFormation sends the rule again, and so resets
+them, only when a property of the rule changes: nothing that varies may stand in it or in the groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import Ref, Tags
+from troposphere.ec2 import VPC, SecurityGroup, VPCGatewayAttachment
+from troposphere.elasticloadbalancingv2 import (
+    Action,
+    Certificate,
+    Condition,
+    FixedResponseConfig,
+    ForwardConfig,
+    Listener,
+    ListenerRule,
+    ListenerRuleAction,
+    LoadBalancer,
+    LoadBalancerAttributes,
+    Matcher,
+    PathPatternConfig,
+    RedirectConfig,
+    TargetGroup,
+    TargetGroupAttribute,
+    TargetGroupTuple,
+)
+
+from fraud_cfn.config import HEALTH_PATH, PORT, ROUTED_PATHS
+from fraud_cfn.platform.naming import name
+from fraud_cfn.platform.network import Subnets
+from fraud_cfn.platform.parameters import ACCESS_LOG_BUCKET, ACCESS_LOGS, CERTIFICATE_ARN, HTTPS
+
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
+
+@dataclass(frozen=True)
+class Balancing:
+    load_balancer: LoadBalancer
+    blue: TargetGroup
+    green: TargetGroup
+    http: Listener
+    https: Listener
+    rule: ListenerRule
+
+
+def build(
+    vpc: VPC, subnets: Subnets, attachment: VPCGatewayAttachment, security_group: SecurityGroup
+) -> Balancing:
+    load_balancer = LoadBalancer(
+        "LoadBalancer",
+        DependsOn=[attachment],
+        Name=name("alb"),
+        Scheme="internet-facing",
+        Type="application",
+        IpAddressType="ipv4",
+        Subnets=[Ref(subnet) for subnet in subnets],
+        SecurityGroups=[security_group.get_att("GroupId")],
+        LoadBalancerAttributes=[
+            _attribute("deletion_protection.enabled", "false"),
+            _attribute("routing.http.drop_invalid_header_fields.enabled", "true"),
+            _attribute("routing.http.desync_mitigation_mode", "defensive"),
+            _attribute("access_logs.s3.enabled", ACCESS_LOGS.choose("true", "false")),
+            ACCESS_LOGS.choose(_attribute("access_logs.s3.bucket", Ref(ACCESS_LOG_BUCKET))),
+            ACCESS_LOGS.choose(_attribute("access_logs.s3.prefix", name("alb"))),
+        ],
+    )
+    blue = _target_group(vpc, "Blue")
+    green = _target_group(vpc, "Green")
+    not_found = Action(
+        Type="fixed-response",
+        FixedResponseConfig=FixedResponseConfig(
+            StatusCode="404", ContentType="application/json", MessageBody='{"message": "Not found"}'
+        ),
+    )
+    to_https = Action(
+        Type="redirect", RedirectConfig=RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
+    )
+    http = Listener(
+        "HttpListener",
+        LoadBalancerArn=Ref(load_balancer),
+        Port=80,
+        Protocol="HTTP",
+        DefaultActions=[HTTPS.choose(to_https, not_found)],
+    )
+    https = Listener(
+        "HttpsListener",
+        Condition=HTTPS.title,
+        LoadBalancerArn=Ref(load_balancer),
+        Port=443,
+        Protocol="HTTPS",
+        SslPolicy=TLS_POLICY,
+        Certificates=[Certificate(CertificateArn=Ref(CERTIFICATE_ARN))],
+        DefaultActions=[not_found],
+    )
+    rule = ListenerRule(
+        "RoutingRule",
+        ListenerArn=HTTPS.choose(Ref(https), Ref(http)),
+        Priority=1,
+        # Both in one rule, so that the health check a client sees shifts with the API.
+        Conditions=[
+            Condition(Field="path-pattern", PathPatternConfig=PathPatternConfig(Values=list(ROUTED_PATHS)))
+        ],
+        Actions=[
+            ListenerRuleAction(
+                Type="forward",
+                ForwardConfig=ForwardConfig(
+                    TargetGroups=[
+                        TargetGroupTuple(TargetGroupArn=Ref(blue), Weight=100),
+                        TargetGroupTuple(TargetGroupArn=Ref(green), Weight=0),
+                    ]
+                ),
+            )
+        ],
+    )
+    return Balancing(load_balancer=load_balancer, blue=blue, green=green, http=http, https=https, rule=rule)
+
+
+def _target_group(vpc: VPC, colour: str) -> TargetGroup:
+    """Unnamed, so that a change of a create-only property can replace it."""
+    return TargetGroup(
+        f"{colour}TargetGroup",
+        VpcId=Ref(vpc),
+        TargetType="ip",
+        Protocol="HTTP",
+        Port=PORT,
+        HealthCheckPath=HEALTH_PATH,
+        HealthCheckIntervalSeconds=10,
+        HealthCheckTimeoutSeconds=5,
+        HealthyThresholdCount=2,
+        UnhealthyThresholdCount=3,
+        Matcher=Matcher(HttpCode="200"),
+        TargetGroupAttributes=[
+            TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value="30"),
+            TargetGroupAttribute(Key="load_balancing.algorithm.type", Value="least_outstanding_requests"),
+        ],
+        Tags=Tags(Name=name(f"api-{colour.lower()}")),
+    )
+
+
+def _attribute(key: str, value: object) -> LoadBalancerAttributes:
+    return LoadBalancerAttributes(Key=key, Value=value)

@@ -1,0 +1,152 @@
+"""How a service's number of tasks follows its load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Ref
+from troposphere.applicationautoscaling import (
+    CustomizedMetricSpecification,
+    PredefinedMetricSpecification,
+    ScalableTarget,
+    ScalingPolicy,
+    SuspendedState,
+    TargetTrackingMetric,
+    TargetTrackingMetricDataQuery,
+    TargetTrackingMetricDimension,
+    TargetTrackingMetricStat,
+    TargetTrackingScalingPolicyConfiguration,
+)
+from troposphere.ecs import Cluster, Service
+from troposphere.sqs import Queue
+
+from fraud_cfn.config import (
+    BACKLOG_PER_TASK,
+    CPU_TARGET_PERCENT,
+    MEMORY_TARGET_PERCENT,
+    SCALE_IN_COOLDOWN_SECONDS,
+    SCALE_OUT_COOLDOWN_SECONDS,
+    ServiceSpec,
+)
+from fraud_cfn.platform.intrinsics import sub
+from fraud_cfn.platform.naming import name
+from fraud_cfn.platform.parameters import LIVE
+
+
+@dataclass(frozen=True)
+class Scaling:
+    target: ScalableTarget
+    cpu: ScalingPolicy
+    memory: ScalingPolicy
+
+
+def scaling(title: str, thing: str, spec: ServiceSpec, cluster: Cluster, service: Service) -> Scaling:
+    """Bounds, and target tracking of CPU and memory.
+
+    While services are not enabled the minimum is 0 and scaling is suspended: else a message in the
+    queue would start a task that has no image.
+    """
+    suspended = LIVE.choose(False, True)
+    target = ScalableTarget(
+        f"{title}ScalableTarget",
+        ServiceNamespace="ecs",
+        ScalableDimension="ecs:service:DesiredCount",
+        # Its name, not GetAtt: else each release would announce that this may be replaced.
+        DependsOn=[service],
+        ResourceId=sub(f"service/{{cluster}}/fraud-{thing}-{{suffix}}", cluster=Ref(cluster)),
+        MinCapacity=LIVE.choose(spec.least, 0),
+        MaxCapacity=spec.most,
+        SuspendedState=SuspendedState(
+            DynamicScalingInSuspended=suspended,
+            DynamicScalingOutSuspended=suspended,
+            ScheduledScalingSuspended=suspended,
+        ),
+    )
+    return Scaling(
+        target=target,
+        cpu=_policy(
+            f"{title}CpuScaling",
+            f"{thing}-cpu",
+            target,
+            CPU_TARGET_PERCENT,
+            PredefinedMetricSpecification=_predefined("ECSServiceAverageCPUUtilization"),
+        ),
+        memory=_policy(
+            f"{title}MemoryScaling",
+            f"{thing}-memory",
+            target,
+            MEMORY_TARGET_PERCENT,
+            PredefinedMetricSpecification=_predefined("ECSServiceAverageMemoryUtilization"),
+        ),
+    )
+
+
+def backlog_scaling(
+    title: str, thing: str, target: ScalableTarget, cluster: Cluster, queue: Queue
+) -> ScalingPolicy:
+    """Visible messages per running task; with no task running, the messages themselves.
+
+    Source: Amazon SQS as a scaling signal, Application Auto Scaling User Guide, "Create a target
+    tracking scaling policy using metric math".
+    """
+    visible = _metric(
+        "m1",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "Sum",
+        TargetTrackingMetricDimension(Name="QueueName", Value=queue.get_att("QueueName")),
+    )
+    running = _metric(
+        "m2",
+        "ECS/ContainerInsights",
+        "RunningTaskCount",
+        "Average",
+        TargetTrackingMetricDimension(Name="ClusterName", Value=Ref(cluster)),
+        TargetTrackingMetricDimension(Name="ServiceName", Value=name(thing)),
+    )
+    backlog = TargetTrackingMetricDataQuery(
+        Id="backlog",
+        Label="Messages per running task",
+        Expression="IF(FILL(m2,0)>0,FILL(m1,0)/FILL(m2,0),FILL(m1,0))",
+        ReturnData=True,
+    )
+    return _policy(
+        f"{title}QueueScaling",
+        f"{thing}-queue",
+        target,
+        BACKLOG_PER_TASK,
+        CustomizedMetricSpecification=CustomizedMetricSpecification(Metrics=[visible, running, backlog]),
+    )
+
+
+def _predefined(metric: str) -> PredefinedMetricSpecification:
+    return PredefinedMetricSpecification(PredefinedMetricType=metric)
+
+
+def _policy(title: str, thing: str, target: ScalableTarget, value: int, **metric: Any) -> ScalingPolicy:
+    return ScalingPolicy(
+        title,
+        PolicyName=name(thing),
+        PolicyType="TargetTrackingScaling",
+        ScalingTargetId=Ref(target),
+        TargetTrackingScalingPolicyConfiguration=TargetTrackingScalingPolicyConfiguration(
+            **metric,
+            TargetValue=value,
+            ScaleOutCooldown=SCALE_OUT_COOLDOWN_SECONDS,
+            ScaleInCooldown=SCALE_IN_COOLDOWN_SECONDS,
+        ),
+    )
+
+
+def _metric(
+    identity: str, namespace: str, metric: str, stat: str, *dimensions: TargetTrackingMetricDimension
+) -> TargetTrackingMetricDataQuery:
+    return TargetTrackingMetricDataQuery(
+        Id=identity,
+        MetricStat=TargetTrackingMetricStat(
+            Metric=TargetTrackingMetric(Namespace=namespace, MetricName=metric, Dimensions=list(dimensions)),
+            Stat=stat,
+        ),
+        ReturnData=False,
+    )

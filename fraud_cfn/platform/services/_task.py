@@ -1,0 +1,221 @@
+"""What every workload's task has: container, tracing sidecar, logs, roles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from troposphere import GetAtt, If, Ref, Sub
+from troposphere.ecr import Repository
+from troposphere.ecs import (
+    ContainerDefinition,
+    ContainerDependency,
+    Environment,
+    HealthCheck,
+    KernelCapabilities,
+    LinuxParameters,
+    LogConfiguration,
+    PortMapping,
+    RestartPolicy,
+    RuntimePlatform,
+    Secret,
+    TaskDefinition,
+    Tmpfs,
+)
+from troposphere.iam import Role
+from troposphere.logs import LogGroup, MetricFilter, MetricTransformation
+from troposphere.s3 import Bucket
+
+from fraud_cfn.config import DATABASE_NAME, LOG_RETENTION_DAYS, PORT, POSTGRES_PORT, TaskSize
+from fraud_cfn.platform import permissions
+from fraud_cfn.platform.database import Database
+from fraud_cfn.platform.intrinsics import DELETED, REGION, sub
+from fraud_cfn.platform.naming import name
+from fraud_cfn.platform.parameters import (
+    API_KEYS_ARN,
+    COLLECTOR,
+    CPU_ARCHITECTURE,
+    DATABASE_CREDENTIALS_ARN,
+    TRACING_IMAGE,
+)
+
+METRICS_NAMESPACE = "Fraud"
+USER = "10001:10001"
+TMP_MIB = 64
+SIDECAR = "tracing"
+_SIDECAR_CPU = 32
+_SIDECAR_RESERVED_MIB, _SIDECAR_MOST_MIB = 64, 128
+
+
+@dataclass(frozen=True)
+class TaskLogs:
+    group: LogGroup
+    errors: MetricFilter
+
+
+def logs(title: str, service: str) -> TaskLogs:
+    """The log group, and a metric that counts its lines with ERROR."""
+    group = LogGroup(
+        f"{title}Logs",
+        **DELETED,
+        LogGroupName=sub(f"/ecs/fraud-{service}-{{suffix}}"),
+        RetentionInDays=LOG_RETENTION_DAYS,
+    )
+    errors = MetricFilter(
+        f"{title}Errors",
+        LogGroupName=Ref(group),
+        FilterPattern="ERROR",
+        MetricTransformations=[
+            MetricTransformation(
+                MetricNamespace=METRICS_NAMESPACE,
+                MetricName=error_metric(service),
+                MetricValue="1",
+                DefaultValue=0,
+                Unit="Count",
+            )
+        ],
+    )
+    return TaskLogs(group, errors)
+
+
+def error_metric(service: str) -> Sub:
+    """The metric's name ends in the suffix: a filter with a default value takes no dimension."""
+    return name(f"{service}-errors")
+
+
+def task_role(title: str, service: str, database: Database, data: Bucket, *own: permissions.Grant) -> Role:
+    """What the running containers may do: `own`, and what all workloads share."""
+    return permissions.task_role(
+        f"{title}TaskRole",
+        f"{service}-task",
+        *own,
+        permissions.use_data(data),
+        permissions.connect(database.cluster, f"fraud_{service}"),
+        permissions.send_traces(),
+    )
+
+
+def data_environment(database: Database, data: Bucket) -> dict[str, str | GetAtt | Ref | If]:
+    """Where the database and the bucket are. Without a reader, Aurora's reader endpoint is the writer."""
+    cluster = database.cluster
+    return {
+        "DATABASE_HOST": cluster.get_att("Endpoint.Address"),
+        "DATABASE_READER_HOST": cluster.get_att("ReadEndpoint.Address"),
+        "DATABASE_PORT": str(POSTGRES_PORT),
+        "DATABASE_NAME": DATABASE_NAME,
+        "DATA_BUCKET": Ref(data),
+    }
+
+
+def definition(
+    title: str,
+    service: str,
+    size: TaskSize,
+    *,
+    image: Sub,
+    serves: bool,
+    stop_timeout: int,
+    environment: Mapping[str, str | GetAtt | Ref | Sub | If],
+    logs: TaskLogs,
+    task_role: Role,
+    execution_role: Role,
+) -> TaskDefinition:
+    """The Fargate task: the workload's container and the tracing sidecar."""
+    app = ContainerDefinition(
+        Name=service,
+        Image=image,
+        Essential=True,
+        # All the sidecar does not reserve; without it the sidecar would outweigh the workload.
+        Cpu=size.cpu - _SIDECAR_CPU,
+        User=USER,
+        ReadonlyRootFilesystem=True,
+        LinuxParameters=LinuxParameters(
+            Capabilities=KernelCapabilities(Drop=["ALL"]),
+            InitProcessEnabled=True,
+            Tmpfs=[
+                Tmpfs(ContainerPath="/tmp", Size=TMP_MIB, MountOptions=["rw", "nosuid", "nodev", "noexec"])  # noqa: S108
+            ],
+        ),
+        StopTimeout=stop_timeout,
+        DependsOn=[ContainerDependency(ContainerName=SIDECAR, Condition="START")],
+        Environment=[
+            *(Environment(Name=key, Value=value) for key, value in environment.items()),
+            Environment(Name="AWS_XRAY_DAEMON_ADDRESS", Value="127.0.0.1:2000"),
+            Environment(Name="OTEL_EXPORTER_OTLP_ENDPOINT", Value="http://localhost:4318"),
+            Environment(Name="OTEL_EXPORTER_OTLP_PROTOCOL", Value="http/protobuf"),
+            Environment(Name="OTEL_PROPAGATORS", Value="xray,tracecontext"),
+            Environment(Name="OTEL_SERVICE_NAME", Value=name(service)),
+            # The sidecar takes traces only: an SDK that sent more would log errors.
+            Environment(Name="OTEL_METRICS_EXPORTER", Value="none"),
+            Environment(Name="OTEL_LOGS_EXPORTER", Value="none"),
+        ],
+        Secrets=[
+            Secret(Name="DATABASE_USERNAME", ValueFrom=_secret_key("username")),
+            Secret(Name="DATABASE_PASSWORD", ValueFrom=_secret_key("password")),
+            Secret(Name="API_KEYS", ValueFrom=Ref(API_KEYS_ARN)),
+        ],
+        LogConfiguration=_log_to(logs.group, "app"),
+    )
+    if serves:
+        app.PortMappings = [PortMapping(ContainerPort=PORT, Protocol="tcp")]
+    return TaskDefinition(
+        f"{title}TaskDefinition",
+        Family=name(service),
+        Cpu=str(size.cpu),
+        Memory=str(size.memory),
+        NetworkMode="awsvpc",
+        RequiresCompatibilities=["FARGATE"],
+        RuntimePlatform=RuntimePlatform(CpuArchitecture=Ref(CPU_ARCHITECTURE), OperatingSystemFamily="LINUX"),
+        TaskRoleArn=task_role.get_att("Arn"),
+        ExecutionRoleArn=execution_role.get_att("Arn"),
+        ContainerDefinitions=[app, _sidecar(logs.group)],
+    )
+
+
+def image(repository: Repository, tag: Ref) -> Sub:
+    return sub("{repository}:{tag}", repository=repository.get_att("RepositoryUri"), tag=tag)
+
+
+def _sidecar(log_group: LogGroup) -> ContainerDefinition:
+    """The AWS Distro for OpenTelemetry collector, where the X-Ray daemon used to be.
+
+    Not essential: without it the workload goes on, untraced, and ECS starts it again.
+    """
+    return ContainerDefinition(
+        Name=SIDECAR,
+        Image=Ref(TRACING_IMAGE),
+        Essential=False,
+        RestartPolicy=RestartPolicy(Enabled=True),
+        Cpu=_SIDECAR_CPU,
+        MemoryReservation=_SIDECAR_RESERVED_MIB,
+        Memory=_SIDECAR_MOST_MIB,
+        ReadonlyRootFilesystem=True,
+        LinuxParameters=LinuxParameters(Capabilities=KernelCapabilities(Drop=["ALL"])),
+        Environment=[
+            Environment(Name="AOT_CONFIG_CONTENT", Value=COLLECTOR),
+            Environment(Name="GOMEMLIMIT", Value="100MiB"),
+        ],
+        HealthCheck=HealthCheck(
+            Command=["CMD", "/healthcheck"], Interval=10, Timeout=5, Retries=3, StartPeriod=10
+        ),
+        LogConfiguration=_log_to(log_group, SIDECAR),
+    )
+
+
+def _log_to(log_group: LogGroup, prefix: str) -> LogConfiguration:
+    """Non-blocking: a slow CloudWatch drops lines beyond the buffer rather than stop the service."""
+    return LogConfiguration(
+        LogDriver="awslogs",
+        Options={
+            "awslogs-group": Ref(log_group),
+            "awslogs-region": REGION,
+            "awslogs-stream-prefix": prefix,
+            "mode": "non-blocking",
+            "max-buffer-size": "10m",
+        },
+    )
+
+
+def _secret_key(key: str) -> Sub:
+    """One key of a JSON secret: `<arn>:<key>:<version stage>:<version id>`, the last two empty."""
+    return sub(f"{{secret}}:{key}::", secret=Ref(DATABASE_CREDENTIALS_ARN))

@@ -1,0 +1,1 @@
+"""The template as a file: rendered, read back, checked for staleness, validated in every scenario."""

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from fraud_cfn.template.document import Document
+from fraud_cfn.template.scenarios import SCENARIOS
+from tests.lens import Lens
+
+EXPECTED = {
+    "LoadBalancerDnsName": "<LoadBalancer.DNSName>",
+    "LoadBalancerUrl": "http://<LoadBalancer.DNSName>",
+    "NamespaceName": "fraud-dev.internal",
+    "ApiDnsName": "api.fraud-dev.internal",
+    "WorkerDnsName": "worker.fraud-dev.internal",
+    "DashboardUrl": (
+        "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
+        "?region=eu-central-1#dashboards/dashboard/<Dashboard>"
+    ),
+    "ApiRepositoryUri": "<ApiRepository.RepositoryUri>",
+    "WorkerRepositoryUri": "<WorkerRepository.RepositoryUri>",
+    "JobRepositoryUri": "<JobRepository.RepositoryUri>",
+    "ClusterName": "<Cluster>",
+    "ApiServiceName": "<ApiService.Name>",
+    "WorkerServiceName": "<WorkerService.Name>",
+    "JobTaskFamily": "fraud-job-dev",
+    "JobTaskDefinitionArn": "<JobTaskDefinition>",
+    "JobSubnetIds": "<PrivateSubnetA>,<PrivateSubnetB>,<PrivateSubnetC>",
+    "JobSecurityGroupId": "<JobSecurityGroup.GroupId>",
+    "ScheduleName": "<JobSchedule>",
+    "ScheduleGroupName": "<ScheduleGroup>",
+    "JobQueueUrl": "<JobQueue>",
+    "DeadLetterQueueUrl": "<DeadLetterQueue>",
+    "MissedRunsQueueUrl": "<MissedRunsQueue>",
+    "DataBucketName": "<DataBucket>",
+    "DatabaseEndpoint": "<DatabaseCluster.Endpoint.Address>",
+    "DatabaseReaderEndpoint": "<DatabaseCluster.ReadEndpoint.Address>",
+    "ApiLogGroupName": "<ApiLogs>",
+    "WorkerLogGroupName": "<WorkerLogs>",
+    "JobLogGroupName": "<JobLogs>",
+}
+
+
+def test_outputs_tell_what_a_user_needs(base: Lens) -> None:
+    assert base.outputs == EXPECTED
+
+
+def test_dns_names_are_those_under_which_the_services_register(base: Lens) -> None:
+    namespace = base["Namespace"]["Name"]
+    for service in ("Api", "Worker"):
+        assert base.outputs[f"{service}DnsName"] == f"{base[f'{service}Discovery']['Name']}.{namespace}"
+    assert base.outputs["NamespaceName"] == namespace
+
+
+def test_url_is_https_with_a_certificate(base: Lens) -> None:
+    lens = base.under(**SCENARIOS["TLS"])
+    assert lens.outputs["LoadBalancerUrl"] == "https://<LoadBalancer.DNSName>"
+
+
+def test_outputs_are_described_and_never_exported(document: Document) -> None:
+    """An export would keep a stack from being deleted."""
+    for key, output in document.template["Outputs"].items():
+        assert output["Description"], key
+        assert "Export" not in output
+
+
+def test_outputs_exist_in_every_scenario(document: Document) -> None:
+    assert not [key for key, output in document.template["Outputs"].items() if "Condition" in output]

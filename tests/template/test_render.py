@@ -1,0 +1,302 @@
+"""The rendered YAML: the same as the template, in an order and a form that people can review."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from troposphere import Ref, Sub
+from troposphere.cloudformation import CustomResource
+
+from fraud_cfn import config
+from fraud_cfn.platform import network, parameters, storage
+from fraud_cfn.platform.stack import Stack, assemble, build
+from fraud_cfn.template.document import Document, parse
+from fraud_cfn.template.render import RenderError, render
+
+SOURCES = [  # in reading order
+    "fraud_cfn/platform/network.py",
+    "fraud_cfn/platform/firewall.py",
+    "fraud_cfn/platform/storage.py",
+    "fraud_cfn/platform/messaging.py",
+    "fraud_cfn/platform/database.py",
+    "fraud_cfn/platform/cluster.py",
+    "fraud_cfn/platform/load_balancer.py",
+    "fraud_cfn/platform/services/api.py",
+    "fraud_cfn/platform/services/worker.py",
+    "fraud_cfn/platform/services/job.py",
+    "fraud_cfn/platform/dashboard.py",
+]
+BANNER = re.compile(r"  # ── (?P<title>.+?) ─{2,} \((?P<source>.+)\)")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return build()
+
+
+def lines_within(document: Document, first: str, last: str = "\n\n") -> list[str]:
+    """The lines of the text from the one that is `first` to the next `last`."""
+    _, found, rest = document.text.partition(f"\n{first}\n")
+    assert found, first
+    return rest.split(last)[0].splitlines()
+
+
+# ── Meaning ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_yaml_means_what_the_builders_built(stack: Stack, document: Document) -> None:
+    assert document.template == json.loads(json.dumps(stack.template.to_dict()))
+
+
+def test_each_rendering_is_the_same_text(stack: Stack, document: Document) -> None:
+    assert render(stack, "yaml") == render(build(), "yaml") == document.text
+
+
+# ── Order ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_given_stands_before_what_is_built(document: Document) -> None:
+    assert list(document.template) == [
+        "AWSTemplateFormatVersion",
+        "Description",
+        "Parameters",
+        "Rules",
+        "Mappings",
+        "Conditions",
+        "Resources",
+        "Outputs",
+    ]
+
+
+def test_parameters_stand_in_the_order_of_their_module(document: Document) -> None:
+    assert list(document.template["Parameters"]) == [known.title for known in parameters.PARAMETERS]
+
+
+def test_resources_stand_in_the_order_of_their_builders(stack: Stack, document: Document) -> None:
+    built = [logical_id for section in stack.sections for logical_id in section.logical_ids]
+    assert list(document.template["Resources"]) == built
+
+
+def test_a_resource_tells_its_type_and_its_life_before_its_properties(document: Document) -> None:
+    order = ["Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Properties"]
+    for logical_id, resource in document.template["Resources"].items():
+        assert list(resource) == [key for key in order if key in resource], logical_id
+        assert resource["Type"], logical_id
+
+
+def test_an_attribute_without_a_place_is_an_error_not_a_loss() -> None:
+    resource = CustomResource("Thing", ServiceToken="arn", Metadata={"a": "b"})
+    with pytest.raises(
+        RenderError, match=r"^Thing has Metadata: give it a place in fraud_cfn/template/render\.py$"
+    ):
+        render(assemble((network, resource)), "yaml")
+
+
+# ── Banners ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_banner_over_each_section_tells_title_and_file(document: Document) -> None:
+    banners = [BANNER.fullmatch(line) for line in document.text.splitlines() if line.startswith("  # ")]
+    assert [banner["source"] for banner in banners if banner] == SOURCES
+    for banner in filter(None, banners):
+        docstring = (config.ROOT / banner["source"]).read_text().removeprefix('"""').splitlines()[0]
+        assert banner["title"] == docstring.removesuffix('"""').removesuffix(".")
+
+
+def test_every_resource_is_traced_to_the_builder_in_its_file(stack: Stack, document: Document) -> None:
+    built_by = {key: section.source for section in stack.sections for key in section.logical_ids}
+    assert document.defined_in == built_by
+    assert document.defined_in.keys() == document.template["Resources"].keys()
+    for source in set(document.defined_in.values()):
+        assert re.search(r"^def build\(", (config.ROOT / source).read_text(), flags=re.MULTILINE), source
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "source"),
+    [
+        ("Vpc", "fraud_cfn/platform/network.py"),
+        ("DataBucket", "fraud_cfn/platform/storage.py"),
+        ("WorkerTaskRole", "fraud_cfn/platform/services/worker.py"),
+        ("WorkerLogs", "fraud_cfn/platform/services/worker.py"),
+        ("JobSchedule", "fraud_cfn/platform/services/job.py"),
+        ("Dashboard", "fraud_cfn/platform/dashboard.py"),
+    ],
+)
+def test_the_banner_above_a_resource_is_its_own(logical_id: str, source: str, document: Document) -> None:
+    before, _, _ = document.text.partition(f"\n  {logical_id}:\n    Type: ")
+    banners = [BANNER.fullmatch(line) for line in before.splitlines()]
+    assert [banner["source"] for banner in banners if banner][-1] == source
+
+
+def test_the_head_says_that_the_file_is_generated_and_from_what(document: Document) -> None:
+    assert document.text.startswith("# Generated by generate.py from fraud_cfn/: change it there, ")
+
+
+# ── Form ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_intrinsics_stand_in_their_short_form_only(document: Document) -> None:
+    # In the dashboard's JSON there is none either.
+    assert "Fn::" not in document.text
+    assert not re.search(r"^ *(- )?(Ref|Sub|GetAtt):", document.text, flags=re.MULTILINE)
+
+
+def test_there_are_no_anchors_and_no_aliases(document: Document) -> None:
+    assert not re.search(r"(^|[:\-\[,]) *[&*][A-Za-z0-9]", document.text, flags=re.MULTILINE)
+
+
+def test_there_are_no_tabs_no_trailing_blanks_and_one_end_of_line(document: Document) -> None:
+    assert "\t" not in document.text
+    assert "\r" not in document.text
+    assert not re.search(r" $", document.text, flags=re.MULTILINE)
+    assert document.text.endswith("\n")
+    assert not document.text.endswith("\n\n")
+    assert "\n\n\n" not in document.text
+
+
+def test_mappings_and_lists_stand_in_block_style(document: Document) -> None:
+    # The dashboard is JSON; a short intrinsic (!Select [0, …]) may stand on one line.
+    text = "\n".join(line for line in document.text.splitlines() if not line.startswith(" " * 10))
+    assert not re.search(r"^ *(- )?\w+: ([{]|\[(?!\]))", text, flags=re.MULTILINE)
+    assert not re.search(r"^ *- [\[{]", text, flags=re.MULTILINE)
+
+
+def test_the_dashboard_is_readable_json_in_a_block(document: Document) -> None:
+    lines = lines_within(document, "  Dashboard:")
+    start = next(number for number, line in enumerate(lines) if "DashboardBody: " in line)
+    assert lines[start].strip() in ("DashboardBody: !Sub |", "DashboardBody: !Sub |-")
+    block = "\n".join(lines[start + 1 :])
+    assert json.loads(block) == json.loads(
+        document.template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    )
+    assert block.count("\n") > 100
+    assert max(map(len, block.splitlines())) <= 200
+
+
+# ── Values ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rendered(value: Any) -> tuple[str, Any]:
+    """How a property of that value is written, and what is read back."""
+    text = render(assemble((network, CustomResource("Thing", ServiceToken="arn", Value=value))), "yaml")
+    written = text.partition("\n      Value:")[2].partition("\nOutputs:")[0]
+    return written.strip(" ").rstrip("\n"), parse(text).template["Resources"]["Thing"]["Properties"]["Value"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # what YAML would take for something else
+        *("1", "0", "010", "1_000", "0x1f", "12:30:45", "1.5", "1e3", ".5", "-", "~", "", "null", "true"),
+        *("yes", "No", "ON", "off", "=", "<<", "2024-01-01", "2024-01-01T00:00:00Z", "2024-13-45"),
+        # what is syntax in YAML
+        *(
+            "!Ref x",
+            "&a",
+            "*b",
+            "- a",
+            "? a",
+            "# c",
+            "a: b",
+            "a:",
+            "a #b",
+            "'",
+            '"',
+            "%a",
+            "@a",
+            "`",
+            "|",
+            ">",
+        ),
+        *("{a}", "[a]", "a, b", "\\", "---", "...", " lead", "trail ", "\ttab", "a\tb"),
+        # lines
+        *(
+            "a\nb",
+            "a\nb\n",
+            "a\n\n\nb\n\n",
+            "\na",
+            " a\nb",
+            "a \nb",
+            "a\n\tb",
+            "a\r\nb",
+            "# a\n- b: c\n",
+            "\n",
+            "\n\n",
+        ),
+        *("a\u2028b", "a\x85b\nc", "a\u2028b\nc", "a\x0bb\nc", "a\x0cb\nc"),
+        # letters, lengths
+        *("Zürich ─ 東京 😀", "a\u00a0b", "\ufeffa", "word " * 5_000 + "end", "x" * 30_000),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_any_text_is_read_back_as_it_was(text: str) -> None:
+    assert rendered(text)[1] == text
+    assert rendered(Sub(text))[1] == {"Fn::Sub": text}
+    assert rendered([{"in": [text, Sub(text)]}])[1] == [{"in": [text, {"Fn::Sub": text}]}]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Ref("Vpc"), "!Ref Vpc"),
+        ({"Fn::GetAtt": ["Vpc", "CidrBlock"]}, "!GetAtt Vpc.CidrBlock"),
+        ({"Fn::GetAtt": ["Nested", "Outputs.Name"]}, "!GetAtt Nested.Outputs.Name"),
+        ({"Fn::GetAtt": ["Vpc", Ref("Name")]}, "!GetAtt [Vpc, !Ref Name]"),
+        ({"Fn::Sub": "${Vpc}-x"}, "!Sub ${Vpc}-x"),
+        ({"Fn::GetAZs": ""}, "!GetAZs ''"),
+        ({"Fn::Select": [0, {"Fn::GetAZs": ""}]}, "!Select [0, !GetAZs '']"),
+        ({"Fn::If": ["Live", True, {"Ref": "AWS::NoValue"}]}, "!If [Live, true, !Ref 'AWS::NoValue']"),
+        ({"Fn::Or": []}, "!Or []"),
+        (
+            {"Fn::Sub": ["${a}", {"a": {"Ref": "Vpc"}}]},
+            "!Sub\n      - ${a}\n      - a: !Ref Vpc",
+        ),
+        (
+            {"Fn::And": [{"Condition": "Live"}, {"Fn::Not": [{"Condition": "Https"}]}]},
+            "!And [!Condition Live, !Not [!Condition Https]]",
+        ),
+        (
+            {"Fn::If": ["Live", {"a": 1}, [1, 2]]},
+            "!If\n      - Live\n      - a: 1\n      - - 1\n        - 2",
+        ),
+        # A value takes one tag only.
+        ({"Fn::Base64": {"Fn::Sub": "${Vpc}"}}, "\n        Fn::Base64: !Sub ${Vpc}"),
+        ({"Fn::GetAZs": {"Ref": "AWS::Region"}}, "\n        Fn::GetAZs: !Ref AWS::Region"),
+        # Not every `Condition` is a reference to one.
+        (
+            {"Condition": {"Bool": {"a": "true"}}},
+            "\n        Condition:\n          Bool:\n            a: 'true'",
+        ),
+        ([], "[]"),
+        ({}, "{}"),
+        ([{"a": [[]]}], "\n      - a:\n        - []"),
+        (
+            [1, -3, 1.5, 0.1, True, False],
+            "\n      - 1\n      - -3\n      - 1.5\n      - 0.1\n      - true\n      - false",
+        ),
+        ("a\nb\n", "|\n        a\n        b"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_a_value_is_written_in_its_shortest_clear_form(value: Any, text: str) -> None:
+    assert rendered(value) == (
+        text,
+        json.loads(json.dumps(value, default=lambda it: it.to_dict())),
+    )
+
+
+def test_the_same_object_twice_is_written_twice() -> None:
+    shared = {"a": ["b"]}
+    text, value = rendered([shared, shared])
+    assert text.count("a:") == 2
+    assert value == [shared, shared]
+
+
+@pytest.mark.parametrize("value", [None, b"x", Path("x"), {1, 2}], ids=repr)
+def test_what_a_template_cannot_hold_is_an_error(value: object) -> None:
+    with pytest.raises(RenderError, match=re.escape(repr(value)) + " cannot stand in a template: give text"):
+        render(assemble((storage, CustomResource("Thing", ServiceToken="arn", Value=[value]))), "yaml")
