@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from fraud_cfn.deploy.errors import DeployError, Exit
 
 if TYPE_CHECKING:
-    from fraud_cfn.deploy.console import Console
-    from fraud_cfn.deploy.outcome import Outcome
+    from fraud_cfn.deploy.stack.outcome import Outcome
+    from fraud_cfn.deploy.terminal.console import Console
 
 _HEAD = "Deploy the platform and operate it. ENV is the environment's suffix: dev, staging, pr-12."
 _EPILOG = """examples:
@@ -34,8 +34,8 @@ The last line is 'result=… stack=…'."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns its exit code. Never raises for what a user can cause."""
     options = vars(_parser().parse_args(arguments))
-    from fraud_cfn.deploy import interrupts
-    from fraud_cfn.deploy.console import Console
+    from fraud_cfn.deploy.terminal import interrupts
+    from fraud_cfn.deploy.terminal.console import Console
 
     interrupts.terminate_as_interrupt()
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> Outcome:
-    from fraud_cfn.deploy import session, stacks
+    from fraud_cfn.deploy.account import session
+    from fraud_cfn.deploy.stack import stacks
 
     name = stacks.name_of(suffix)
     with session.explained():

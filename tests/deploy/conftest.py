@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from botocore.loaders import create_loader
 
-from fraud_cfn.deploy import clock
 from fraud_cfn.deploy.cli import main
+from fraud_cfn.deploy.terminal import clock
 from tests.deploy.fake_aws import Aws, serve
 
 HERE = Path(__file__).parent

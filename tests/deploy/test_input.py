@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fraud_cfn.deploy import parameters
+from fraud_cfn.deploy.change import parameters
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, FaultError, change, steps
 

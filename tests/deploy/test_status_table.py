@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fraud_cfn.deploy.statuses import Action, action
+from fraud_cfn.deploy.stack.statuses import Action, action
 from tests.deploy.conftest import Teller, Transcript
 from tests.deploy.fake_aws import ACCOUNT, Aws, change, detail, steps
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from fraud_cfn.deploy import outcome, stacks, template
-from fraud_cfn.deploy.carry_out import Place
-from fraud_cfn.deploy.changeset import unique_name
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change import template
+from fraud_cfn.deploy.change.carry_out import Place
+from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.statuses import rolled_back
-from fraud_cfn.deploy.watch import watch
+from fraud_cfn.deploy.stack import outcome, stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.statuses import rolled_back
+from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.terminal.console import Console
 
 
 def run(session: Session, suffix: str, console: Console, *, yes: bool, timeout: float) -> Outcome:

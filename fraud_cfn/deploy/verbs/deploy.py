@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fraud_cfn.deploy import changeset, outcome, parameters, prepare, readiness, stacks, template
-from fraud_cfn.deploy.carry_out import (
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change import changeset, parameters, prepare, readiness, template
+from fraud_cfn.deploy.change.carry_out import (
     Consent,
     Execution,
     Place,
@@ -16,11 +17,11 @@ from fraud_cfn.deploy.carry_out import (
     review,
     show,
 )
-from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import ChangeSetError
-from fraud_cfn.deploy.interrupts import undisturbed
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session
+from fraud_cfn.deploy.stack import outcome, stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import undisturbed
 
 
 def run(

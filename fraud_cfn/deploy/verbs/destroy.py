@@ -6,18 +6,20 @@ import re
 from collections.abc import Sequence
 
 from fraud_cfn.config import REGION
-from fraud_cfn.deploy import causes, leftovers, outcome, readiness, stacks, teardown, template
-from fraud_cfn.deploy.carry_out import Place
-from fraud_cfn.deploy.changeset import unique_name
-from fraud_cfn.deploy.clock import span
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.secret_lookup import EXPECTED
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change import readiness, template
+from fraud_cfn.deploy.change.carry_out import Place
+from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import DeclinedError, Exit, RefusedError, UsageError
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.secret_lookup import EXPECTED
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.statuses import in_progress
-from fraud_cfn.deploy.watch import Ended, watch
+from fraud_cfn.deploy.running import leftovers, teardown
+from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import in_progress
+from fraud_cfn.deploy.stack.watch import Ended, watch
+from fraud_cfn.deploy.terminal.clock import span
+from fraud_cfn.deploy.terminal.console import Console
 
 # Failures that a second try is known to get over: AWS was still letting go of something.
 _PASSING = re.compile(

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import causes, clock, outcome, readiness, services, stacks, template
-from fraud_cfn.deploy.carry_out import Place
-from fraud_cfn.deploy.console import Console
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session, code_of
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.statuses import in_progress, succeeded
+from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.change import readiness, template
+from fraud_cfn.deploy.change.carry_out import Place
+from fraud_cfn.deploy.running import services
+from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import in_progress, succeeded
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.verbs.logs import read
 from fraud_cfn.deploy.verbs.start import why
 from fraud_cfn.deploy.verbs.status import ago

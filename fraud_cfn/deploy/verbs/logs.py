@@ -10,11 +10,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import clock, images, stacks
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session, code_of, explain
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session, code_of, explain
+from fraud_cfn.deploy.running import images
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LATE = 10_000  # milliseconds that an event may arrive late and still be shown

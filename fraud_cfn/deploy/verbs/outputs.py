@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fraud_cfn.deploy import outcome, stacks
-from fraud_cfn.deploy.console import Console
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.stack import outcome, stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.terminal.console import Console
 
 
 def run(session: Session, suffix: str, console: Console) -> Outcome:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fraud_cfn.deploy import changeset, parameters, prepare, preview, readiness, stacks, template
-from fraud_cfn.deploy.carry_out import Consent, Place, Review, refusal, review, show
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change import changeset, parameters, prepare, preview, readiness, template
+from fraud_cfn.deploy.change.carry_out import Consent, Place, Review, refusal, review, show
 from fraud_cfn.deploy.errors import Exit
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.statuses import Action, action
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import Action, action
+from fraud_cfn.deploy.terminal.console import Console
 
 
 def run(

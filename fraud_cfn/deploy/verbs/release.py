@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import images, parameters, prepare, readiness, services, stacks, template, traffic
-from fraud_cfn.deploy.carry_out import Consent, Execution, Place, carry_out
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change import parameters, prepare, readiness, template, traffic
+from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.services import Deployment
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.running import images, services
+from fraud_cfn.deploy.running.services import Deployment
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.terminal.console import Console
 
 
 def run(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fraud_cfn.deploy import clock, images, stacks
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.errors import DeployError, DetachedError, Exit, TimedOutError
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.running import images
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 _STRATEGY = [
     {"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0},

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fraud_cfn.deploy import clock, images, prepare, readiness, services, stacks, template
-from fraud_cfn.deploy.carry_out import Consent, Execution, Place, carry_out
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change import prepare, readiness, template
+from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
 from fraud_cfn.deploy.errors import DeployError, DetachedError, Exit, UsageError
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.services import Service, Stopped
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.running import images, services
+from fraud_cfn.deploy.running.services import Service, Stopped
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 _FAILURES = 3  # stopped tasks of one service after which it is not going to start
 

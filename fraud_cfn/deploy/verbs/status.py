@@ -10,11 +10,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import clock, services, stacks, traffic
-from fraud_cfn.deploy.console import Console
-from fraud_cfn.deploy.outcome import Outcome
-from fraud_cfn.deploy.session import Session, code_of
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.change import traffic
+from fraud_cfn.deploy.running import services
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.verbs.start import why
 
 _QUEUES = {"JobQueue": "jobs", "DeadLetterQueue": "dead letters", "MissedRunsQueue": "missed runs"}

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fraud_cfn.deploy import causes, clock, stacks
-from fraud_cfn.deploy.console import Console
 from fraud_cfn.deploy.errors import Exit
-from fraud_cfn.deploy.statuses import rolled_back, succeeded
-from fraud_cfn.deploy.watch import Ended
+from fraud_cfn.deploy.stack import causes, stacks
+from fraud_cfn.deploy.stack.statuses import rolled_back, succeeded
+from fraud_cfn.deploy.stack.watch import Ended
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 
 @dataclass(frozen=True)

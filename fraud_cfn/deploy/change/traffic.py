@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fraud_cfn.config import REGION
-from fraud_cfn.deploy import stacks
-from fraud_cfn.deploy.changeset import Change, ChangeSet
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.change.changeset import Change, ChangeSet
 from fraud_cfn.deploy.errors import RefusedError
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.stacks import Stack
 
 RULE, BLUE, GREEN, SERVICE = "RoutingRule", "BlueTargetGroup", "GreenTargetGroup", "ApiService"
 _PARAMETERS = ("CertificateArn", "ApiDeploymentStrategy", "ServicesEnabled")

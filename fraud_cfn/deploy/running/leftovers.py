@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fraud_cfn.config import REGION
-from fraud_cfn.deploy.session import Session, code_of
+from fraud_cfn.deploy.account.session import Session, code_of
 
 _Ask = Callable[[Session, str], bool]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import clock
-from fraud_cfn.deploy.console import Console
-from fraud_cfn.deploy.session import Session, code_of
+from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 _DRAIN_SECONDS = 300
 _KEPT = ("Description", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from botocore.exceptions import ClientError
 
+from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.session import Session, code_of
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.stack.stacks import Stack
 
 NAMES = ("api", "worker", "job")
 _MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")

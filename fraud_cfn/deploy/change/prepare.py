@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fraud_cfn.deploy import parameters, preflight, secret_lookup, template
-from fraud_cfn.deploy.carry_out import Place
-from fraud_cfn.deploy.console import Console
-from fraud_cfn.deploy.parameters import Given
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.template import Template
+from fraud_cfn.deploy.account import preflight, secret_lookup
+from fraud_cfn.deploy.change import parameters, template
+from fraud_cfn.deploy.change.carry_out import Place
+from fraud_cfn.deploy.change.parameters import Given
+from fraud_cfn.deploy.change.template import Template
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.terminal.console import Console
 
 
 def parameters_for(

@@ -16,8 +16,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fraud_cfn.config import COMMITTED, INLINE_LIMIT, REGION, ROOT
+from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.errors import TemplateError, UsageError
-from fraud_cfn.deploy.session import Session, code_of
 from fraud_cfn.template import document
 
 S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fraud_cfn.deploy.changeset import Change, ChangeSet, Detail
-from fraud_cfn.deploy.console import Line
-from fraud_cfn.deploy.guards import Danger
+from fraud_cfn.deploy.change.changeset import Change, ChangeSet, Detail
+from fraud_cfn.deploy.change.guards import Danger
+from fraud_cfn.deploy.terminal.console import Line
 
 _MANY = 20  # more new resources than this are listed by type
 _VALUE = 60  # characters of a value that are shown

@@ -8,16 +8,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fraud_cfn.deploy import changeset, guards, preview, stacks, traffic
-from fraud_cfn.deploy.changeset import ChangeSet
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.change import changeset, guards, preview, traffic
+from fraud_cfn.deploy.change.changeset import ChangeSet
+from fraud_cfn.deploy.change.preview import Preview
 from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
-from fraud_cfn.deploy.interrupts import undisturbed
-from fraud_cfn.deploy.outcome import Outcome, conclude
-from fraud_cfn.deploy.preview import Preview
-from fraud_cfn.deploy.session import Session, code_of
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.watch import watch
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.outcome import Outcome, conclude
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import undisturbed
 from fraud_cfn.template.document import Document
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import clock, stacks
+from fraud_cfn.deploy.account.session import code_of
 from fraud_cfn.deploy.errors import ChangeSetError, TimedOutError, UsageError
-from fraud_cfn.deploy.interrupts import undisturbed
-from fraud_cfn.deploy.session import code_of
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.interrupts import undisturbed
 
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")

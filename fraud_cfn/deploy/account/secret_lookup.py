@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from fraud_cfn.config import REGION
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session, code_of, denied
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.session import Session, code_of, denied
+from fraud_cfn.deploy.terminal.console import Console
 
 KMS_PARAMETER = "SecretsKmsKeyArn"
 

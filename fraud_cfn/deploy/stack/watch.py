@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy import clock, stacks
-from fraud_cfn.deploy.causes import said
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import explain
 from fraud_cfn.deploy.errors import CredentialsError, DetachedError, TimedOutError
-from fraud_cfn.deploy.events import Event, Events
-from fraud_cfn.deploy.session import explain
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.statuses import in_progress
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.causes import said
+from fraud_cfn.deploy.stack.events import Event, Events
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import in_progress
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 _HEARTBEAT = 30.0  # seconds of silence before a plain line says that it still goes on
 _QUIET = 20.0  # seconds without an event after which the stack itself is asked

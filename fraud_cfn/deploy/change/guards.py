@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_cfn.deploy.changeset import Change
+from fraud_cfn.deploy.change.changeset import Change
 from fraud_cfn.deploy.errors import RefusedError
 
 # What is gone for good when a resource of that type is deleted or made anew.

@@ -8,9 +8,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fraud_cfn.config import REGION
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.session import Session, code_of
+from fraud_cfn.deploy.terminal.console import Console
 
 _ZONES = 3
 _ENGINE = "aurora-postgresql"

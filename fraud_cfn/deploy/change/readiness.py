@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fraud_cfn.deploy import causes, outcome, stacks
-from fraud_cfn.deploy.carry_out import Place
-from fraud_cfn.deploy.changeset import unique_name
-from fraud_cfn.deploy.console import Console
+from fraud_cfn.deploy.change.carry_out import Place
+from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import DeployError, RecoveryError
-from fraud_cfn.deploy.events import Event, Events
-from fraud_cfn.deploy.stacks import Stack
-from fraud_cfn.deploy.statuses import Action, action, succeeded
-from fraud_cfn.deploy.watch import watch
+from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.stack.events import Event, Events
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import Action, action, succeeded
+from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.terminal.console import Console
 
 
 def ready(place: Place, console: Console, *, yes: bool, timeout: float) -> Stack | None:

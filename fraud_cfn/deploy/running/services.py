@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fraud_cfn.deploy import stacks
-from fraud_cfn.deploy.session import Session
-from fraud_cfn.deploy.stacks import Stack
+from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.stacks import Stack
 
 NAMES = ("api", "worker")
 _GOING = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")

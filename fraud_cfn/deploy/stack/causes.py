@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fraud_cfn.deploy.events import Event
+from fraud_cfn.deploy.stack.events import Event
 
 _CONSEQUENCE = re.compile(r"cancell?ed|The following resource\(s\) failed", re.IGNORECASE)
 _HANDLER = re.compile(

@@ -1,0 +1,1 @@
+"""The account: credentials and connections, its limits, the secrets that must be there before."""

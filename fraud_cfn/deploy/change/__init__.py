@@ -1,0 +1,1 @@
+"""The way of a change: template and parameters, change set, preview, guards, execution."""

@@ -1,0 +1,1 @@
+"""What runs in a deployed environment, and how it is taken down."""
