@@ -133,7 +133,7 @@ def _write(output: Path, text: str) -> None:
 
 def _place(error: Exception) -> str:
     """The line of this project nearest to the error."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     place, trace = "fraud_cfn", error.__traceback__
     while trace:
         file = Path(trace.tb_frame.f_code.co_filename)

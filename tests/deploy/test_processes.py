@@ -261,16 +261,6 @@ def test_every_verbs_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> 
         assert f"examples:\n  fraud-cfn {verb} dev" in capsys.readouterr().out
 
 
-def test_nothing_here_imports_the_builders() -> None:
-    allowed = {"fraud_cfn.config", "fraud_cfn.template.document", "fraud_cfn.local"}
-    for file in (ROOT / "fraud_cfn" / "deploy").rglob("*.py"):
-        found = set(
-            re.findall(r"^\s*from (fraud_cfn(?:\.\w+)*) import", file.read_text("utf-8"), re.MULTILINE)
-        )
-        outside = {name for name in found if not name.startswith("fraud_cfn.deploy") and name != "fraud_cfn"}
-        assert outside <= allowed, Path(file).name
-
-
 def test_a_stale_template_is_not_deployed(real: Aws, tmp_path: Path) -> None:
     for name in ("fraud_cfn", "templates"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
