@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from fraud_cfn.config import REGION
-from fraud_cfn.template.document import Document
+from fraud_cfn.template.document import Document, read
 from fraud_cfn.template.scenarios import ACCOUNT, BASE
 
 GONE = object()  # AWS::NoValue
@@ -200,3 +200,9 @@ def references(value: Any) -> set[str]:
 
 def dashboard(lens: Lens) -> dict[str, Any]:
     return json.loads(lens["Dashboard"]["DashboardBody"])
+
+
+# Derived, so that what holds for every workload holds for the next one too.
+WORKLOADS = [
+    logical_id.removesuffix("TaskDefinition") for logical_id in base(read()).of("AWS::ECS::TaskDefinition")
+]

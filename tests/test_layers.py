@@ -19,7 +19,12 @@ LAYERS = (
     ("platform.permissions",),
     ("platform.network", "platform.firewall", "platform.storage", "platform.messaging"),
     ("platform.database", "platform.cluster", "platform.load_balancer"),
-    ("platform.services._task", "platform.services._scaling", "platform.services._service"),
+    (
+        "platform.services._image",
+        "platform.services._task",
+        "platform.services._scaling",
+        "platform.services._service",
+    ),
     ("platform.services.api", "platform.services.worker", "platform.services.job"),
     ("platform.dashboard",),
     ("platform.outputs",),

@@ -52,17 +52,13 @@ def build(
                 name=Ref(views.dashboard),
             ),
         ),
-        _output(
-            "ApiRepositoryUri", "Push the API's image here", storage.api_repository.get_att("RepositoryUri")
-        ),
+        _output("ApiRepositoryUri", "Push the API's image here", api.repository.get_att("RepositoryUri")),
         _output(
             "WorkerRepositoryUri",
             "Push the worker's image here",
-            storage.worker_repository.get_att("RepositoryUri"),
+            worker.repository.get_att("RepositoryUri"),
         ),
-        _output(
-            "JobRepositoryUri", "Push the job's image here", storage.job_repository.get_att("RepositoryUri")
-        ),
+        _output("JobRepositoryUri", "Push the job's image here", job.repository.get_att("RepositoryUri")),
         _output("ClusterName", "ECS cluster", Ref(platform.cluster)),
         _output("ApiServiceName", "ECS service of the API", api.service.get_att("Name")),
         _output("WorkerServiceName", "ECS service of the worker", worker.service.get_att("Name")),

@@ -1,18 +1,11 @@
-"""Storage: the data bucket, its private way from the tasks, and the image repositories."""
+"""Storage: the data bucket, and its private way from the tasks."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from troposphere import Ref
 from troposphere.ec2 import VPC, RouteTable, VPCEndpoint
-from troposphere.ecr import (
-    ImageScanningConfiguration,
-    ImageTagMutabilityExclusionFilter,
-    LifecyclePolicy,
-    Repository,
-)
 from troposphere.s3 import (
     AbortIncompleteMultipartUpload,
     Bucket,
@@ -30,10 +23,7 @@ from troposphere.s3 import (
 )
 
 from fraud_cfn.platform.intrinsics import DELETED, sub
-from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.permissions import only_over_tls, through_endpoint
-
-IMAGES_KEPT = 200  # many more than are released, so that none that runs is dropped
 
 
 @dataclass(frozen=True)
@@ -41,9 +31,6 @@ class Storage:
     data: Bucket
     data_policy: BucketPolicy
     s3_endpoint: VPCEndpoint
-    api_repository: Repository
-    worker_repository: Repository
-    job_repository: Repository
 
 
 def build(vpc: VPC, private_routes: RouteTable) -> Storage:
@@ -98,37 +85,4 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
             RouteTableIds=[Ref(private_routes)],
             PolicyDocument=through_endpoint(data),
         ),
-        api_repository=_repository("Api"),
-        worker_repository=_repository("Worker"),
-        job_repository=_repository("Job"),
     )
-
-
-def _repository(service: str) -> Repository:
-    """Releases are immutable; `latest` may move, so that a first push of it works."""
-    repository = name(service.lower())
-    return Repository(
-        f"{service}Repository",
-        **DELETED,
-        RepositoryName=repository,
-        EmptyOnDelete=True,
-        ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
-        ImageTagMutability="IMMUTABLE_WITH_EXCLUSION",
-        ImageTagMutabilityExclusionFilters=[
-            ImageTagMutabilityExclusionFilter(
-                ImageTagMutabilityExclusionFilterType="WILDCARD",
-                ImageTagMutabilityExclusionFilterValue="latest",
-            )
-        ],
-        LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_expiry()),
-    )
-
-
-def _expiry() -> str:
-    """The newest images stay, tagged or not."""
-    rule = {
-        "rulePriority": 1,
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT},
-        "action": {"type": "expire"},
-    }
-    return json.dumps({"rules": [rule]})

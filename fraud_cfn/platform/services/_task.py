@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from troposphere import GetAtt, If, Ref, Sub
-from troposphere.ecr import Repository
 from troposphere.ecs import (
     ContainerDefinition,
     ContainerDependency,
@@ -170,10 +169,6 @@ def definition(
         ExecutionRoleArn=execution_role.get_att("Arn"),
         ContainerDefinitions=[app, _sidecar(logs.group)],
     )
-
-
-def image(repository: Repository, tag: Ref) -> Sub:
-    return sub("{repository}:{tag}", repository=repository.get_att("RepositoryUri"), tag=tag)
 
 
 def _sidecar(log_group: LogGroup) -> ContainerDefinition:

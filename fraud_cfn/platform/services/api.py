@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from troposphere import Ref
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
+from troposphere.ecr import Repository
 from troposphere.ecs import (
     AdvancedConfiguration,
     CapacityProviderStrategyItem,
@@ -35,7 +36,7 @@ from fraud_cfn.platform.parameters import (
     DEPLOYMENT_ALARMS,
     LIVE,
 )
-from fraud_cfn.platform.services import _scaling, _service, _task
+from fraud_cfn.platform.services import _image, _scaling, _service, _task
 from fraud_cfn.platform.storage import Storage
 
 CONTAINER = "api"
@@ -43,6 +44,7 @@ CONTAINER = "api"
 
 @dataclass(frozen=True)
 class Api:
+    repository: Repository
     logs: _task.TaskLogs
     task_role: Role
     execution_role: Role
@@ -64,16 +66,15 @@ def build(
     messaging: Messaging,
     storage: Storage,
 ) -> Api:
+    repository = _image.repository("Api", CONTAINER)
     logs = _task.logs("Api", CONTAINER)
     task_role = _task.task_role("Api", CONTAINER, database, storage.data, permissions.send(messaging.jobs))
-    execution_role = permissions.execution_role(
-        "ApiExecutionRole", "api-execution", storage.api_repository, logs.group
-    )
+    execution_role = permissions.execution_role("ApiExecutionRole", "api-execution", repository, logs.group)
     task = _task.definition(
         "Api",
         CONTAINER,
         API.size,
-        image=_task.image(storage.api_repository, Ref(API_IMAGE_TAG)),
+        image=_image.image(repository, API_IMAGE_TAG),
         serves=True,
         stop_timeout=API.stop_timeout,
         environment={
@@ -134,6 +135,7 @@ def build(
         PropagateTags="SERVICE",
     )
     return Api(
+        repository=repository,
         logs=logs,
         task_role=task_role,
         execution_role=execution_role,

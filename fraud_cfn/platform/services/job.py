@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from troposphere import Ref
+from troposphere.ecr import Repository
 from troposphere.ecs import TaskDefinition
 from troposphere.iam import Role
 from troposphere.scheduler import (
@@ -30,7 +31,7 @@ from fraud_cfn.platform.messaging import dead_letter_queue, tls_only
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
 from fraud_cfn.platform.parameters import JOB_IMAGE_TAG, LIVE
-from fraud_cfn.platform.services import _task
+from fraud_cfn.platform.services import _image, _task
 from fraud_cfn.platform.storage import Storage
 
 CONTAINER = "job"
@@ -39,6 +40,7 @@ HOUR = 60 * 60  # seconds
 
 @dataclass(frozen=True)
 class Job:
+    repository: Repository
     logs: _task.TaskLogs
     task_role: Role
     execution_role: Role
@@ -53,16 +55,15 @@ class Job:
 def build(
     network: Network, firewall: Firewall, platform: Platform, database: Database, storage: Storage
 ) -> Job:
+    repository = _image.repository("Job", CONTAINER)
     logs = _task.logs("Job", CONTAINER)
     task_role = _task.task_role("Job", CONTAINER, database, storage.data)
-    execution_role = permissions.execution_role(
-        "JobExecutionRole", "job-execution", storage.job_repository, logs.group
-    )
+    execution_role = permissions.execution_role("JobExecutionRole", "job-execution", repository, logs.group)
     task = _task.definition(
         "Job",
         CONTAINER,
         JOB,
-        image=_task.image(storage.job_repository, Ref(JOB_IMAGE_TAG)),
+        image=_image.image(repository, JOB_IMAGE_TAG),
         serves=False,
         stop_timeout=JOB_STOP_TIMEOUT,
         environment={
@@ -120,6 +121,7 @@ def build(
         ),
     )
     return Job(
+        repository=repository,
         logs=logs,
         task_role=task_role,
         execution_role=execution_role,

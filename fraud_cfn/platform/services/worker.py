@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from troposphere import Ref
 from troposphere.applicationautoscaling import ScalingPolicy
+from troposphere.ecr import Repository
 from troposphere.ecs import (
     CapacityProviderStrategyItem,
     DeploymentConfiguration,
@@ -25,7 +26,7 @@ from fraud_cfn.platform.messaging import Messaging
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
 from fraud_cfn.platform.parameters import LIVE, WORKER_IMAGE_TAG
-from fraud_cfn.platform.services import _scaling, _service, _task
+from fraud_cfn.platform.services import _image, _scaling, _service, _task
 from fraud_cfn.platform.storage import Storage
 
 CONTAINER = "worker"
@@ -33,6 +34,7 @@ CONTAINER = "worker"
 
 @dataclass(frozen=True)
 class Worker:
+    repository: Repository
     logs: _task.TaskLogs
     task_role: Role
     execution_role: Role
@@ -51,18 +53,19 @@ def build(
     messaging: Messaging,
     storage: Storage,
 ) -> Worker:
+    repository = _image.repository("Worker", CONTAINER)
     logs = _task.logs("Worker", CONTAINER)
     task_role = _task.task_role(
         "Worker", CONTAINER, database, storage.data, permissions.consume(messaging.jobs)
     )
     execution_role = permissions.execution_role(
-        "WorkerExecutionRole", "worker-execution", storage.worker_repository, logs.group
+        "WorkerExecutionRole", "worker-execution", repository, logs.group
     )
     task = _task.definition(
         "Worker",
         CONTAINER,
         WORKER.size,
-        image=_task.image(storage.worker_repository, Ref(WORKER_IMAGE_TAG)),
+        image=_image.image(repository, WORKER_IMAGE_TAG),
         serves=True,
         stop_timeout=WORKER.stop_timeout,
         environment={
@@ -102,6 +105,7 @@ def build(
     )
     scaling = _scaling.scaling("Worker", CONTAINER, WORKER, platform.cluster, service)
     return Worker(
+        repository=repository,
         logs=logs,
         task_role=task_role,
         execution_role=execution_role,

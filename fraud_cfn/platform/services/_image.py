@@ -1,0 +1,63 @@
+"""Where a workload's image comes from: a repository of its own, and the tag to run."""
+
+from __future__ import annotations
+
+import json
+
+from troposphere import Parameter, Ref, Sub
+from troposphere.ecr import (
+    ImageScanningConfiguration,
+    ImageTagMutabilityExclusionFilter,
+    LifecyclePolicy,
+    Repository,
+)
+
+from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.naming import name
+
+IMAGES_KEPT = 200  # many more than are released, so that none that runs is dropped
+UNTAGGED_DAYS = 14
+
+
+def repository(title: str, service: str) -> Repository:
+    """Releases are immutable; `latest` may move, so that a first push of it works."""
+    return Repository(
+        f"{title}Repository",
+        **DELETED,
+        RepositoryName=name(service),
+        EmptyOnDelete=True,
+        ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
+        ImageTagMutability="IMMUTABLE_WITH_EXCLUSION",
+        ImageTagMutabilityExclusionFilters=[
+            ImageTagMutabilityExclusionFilter(
+                ImageTagMutabilityExclusionFilterType="WILDCARD",
+                ImageTagMutabilityExclusionFilterValue="latest",
+            )
+        ],
+        LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_expiry()),
+    )
+
+
+def image(repository: Repository, tag: Parameter) -> Sub:
+    """The image to run: `<repository's URI>:<tag>`."""
+    return sub("{repository}:{tag}", repository=repository.get_att("RepositoryUri"), tag=Ref(tag))
+
+
+def _expiry() -> str:
+    """Untagged images (what `latest` was before) go first, then all but the newest."""
+    untagged = {
+        "rulePriority": 1,
+        "selection": {
+            "tagStatus": "untagged",
+            "countType": "sinceImagePushed",
+            "countUnit": "days",
+            "countNumber": UNTAGGED_DAYS,
+        },
+        "action": {"type": "expire"},
+    }
+    oldest = {
+        "rulePriority": 2,
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT},
+        "action": {"type": "expire"},
+    }
+    return json.dumps({"rules": [untagged, oldest]})
