@@ -1,0 +1,50 @@
+"""The actions of AWS's services by name, to say what a wildcard stands for.
+
+Source: the service authorization reference as cfn-lint ships it (lower case); the case as awacs writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from fraud_cfn.review.wildcards import covers, is_pattern
+
+_MODULES = {"lambda": "awslambda"}  # awacs's module names, where they are not the prefix
+
+
+def expand(pattern: str) -> tuple[str, ...]:
+    """The actions that a pattern such as `s3:Get*` stands for; itself, where nobody can list them."""
+    service, _, name = pattern.partition(":")
+    if not is_pattern(pattern) or is_pattern(service):
+        return (pattern,)
+    wanted = name.lower()
+    matching = [action for action in _actions(service.lower()) if covers(wanted, action.lower())]
+    return tuple(f"{service}:{action}" for action in sorted(matching)) or (pattern,)
+
+
+@cache
+def _actions(service: str) -> tuple[str, ...]:
+    spelled = _spelling(service)
+    return tuple(spelled.get(action, action) for action in _reference().get(service, {}).get("Actions", {}))
+
+
+@cache
+def _reference() -> dict[str, dict[str, dict[str, object]]]:
+    package = find_spec("cfnlint")  # finds it without the second that importing it takes
+    if package is None or package.origin is None:
+        return {}
+    path = Path(package.origin).parent / "data" / "AdditionalSpecs" / "Policies.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _spelling(service: str) -> dict[str, str]:
+    """Lower case → the action as AWS writes it."""
+    module = f"awacs.{_MODULES.get(service, service.replace('-', '_'))}"
+    if find_spec("awacs") is None or find_spec(module) is None:
+        return {}
+    names = (getattr(value, "action", None) for value in vars(import_module(module)).values())
+    return {name.lower(): name for name in names if isinstance(name, str)}

@@ -1,0 +1,236 @@
+"""What policies grant, one grant at a time, whatever the way they are written.
+
+A `Grant` says: this effect, this action, on this resource, for this principal, under this condition.
+Documents come as plain data, a value that is not known yet as `${Queue.Arn}` in its text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from fraud_cfn.review.wildcards import covers, overlap
+
+Json = Any
+ALL_BUT = "all but "  # how the text of NotAction, NotResource, NotPrincipal begins
+
+# operator, condition key, values (sorted)
+Test = tuple[str, str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One thing allowed or denied. None: the statement says nothing of it (a trust policy's resource).
+
+    A managed policy, whose content stands elsewhere, has no action and its ARN as resource.
+    """
+
+    logical_id: str  # the resource that says so
+    effect: str
+    action: str | None
+    resource: str | None
+    principal: str | None = None
+    tests: tuple[Test, ...] = ()
+
+    @cached_property
+    def key(self) -> tuple[str, str | None, str | None, str | None, tuple[Test, ...]]:
+        """Equal for two grants that AWS takes as the same; where they stand does not matter."""
+        return (
+            self.effect,
+            self.action and self.action.lower(),
+            self.resource,
+            self.principal and _account(self.principal),
+            tuple(sorted((operator, key.lower(), values) for operator, key, values in self.tests)),
+        )
+
+    @property
+    def condition(self) -> Json:
+        """The condition in one canonical form: sorted, a single value alone; None where there is none."""
+        found: dict[str, dict[str, Json]] = {}
+        for operator, key, values in self.tests:
+            found.setdefault(operator, {})[key] = values[0] if len(values) == 1 else list(values)
+        return found or None
+
+    def with_action(self, action: str) -> Grant:
+        """The same for another action."""
+        return replace(self, action=action)
+
+    def covers(self, other: Grant) -> bool:
+        """Whether everything that `other` grants (or denies), this one does too. True is certain."""
+        return (
+            self.effect == other.effect
+            and _within(self.action, other.action, str.lower)
+            and _within(self.resource, other.resource, str)
+            and _principal_within(self.principal, other.principal)
+            and all(any(_implies(given, test) for given in other.tests) for test in self.tests)
+        )
+
+
+def grants(document: Json, logical_id: str) -> Iterator[Grant]:
+    """Every grant of a policy document (a mapping, or JSON text); nothing where it is none."""
+    for statement in _listed(_parsed(document, "Statement")):
+        if isinstance(statement, Mapping) and str(statement.get("Effect", "")).title() in ("Allow", "Deny"):
+            effect = str(statement["Effect"]).title()
+            tests = _tests(statement.get("Condition"))
+            for action, resource, principal in product(
+                _named(statement, "Action"),
+                _named(statement, "Resource"),
+                _named(statement, "Principal"),
+            ):
+                yield Grant(logical_id, effect, action, resource, principal, tests)
+
+
+def documents(node: Json) -> Iterator[Json]:
+    """Every policy document within a value: anything with statements that have an effect."""
+    statements = _listed(_parsed(node, "Statement"))
+    if any(isinstance(statement, Mapping) and "Effect" in statement for statement in statements):
+        yield node
+        return
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from documents(child)
+
+
+def _parsed(document: Json, key: str) -> Json:
+    if isinstance(document, str) and f'"{key}"' in document:
+        try:
+            document = json.loads(document)
+        except ValueError:
+            return None
+    return document.get(key) if isinstance(document, Mapping) else None
+
+
+def _listed(value: Json) -> list[Json]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True)  # true as 'true', 80 as '80', an intrinsic as its object
+
+
+# ── What a statement names ──
+
+
+def _named(statement: Mapping[str, Json], element: str) -> list[str | None]:
+    """The texts of `Action`, or the one that stands for a `NotAction`; [None] where neither is."""
+    flatten = _principals if element == "Principal" else _texts
+    if element in statement:
+        return list(dict.fromkeys(flatten(statement[element])))
+    if f"Not{element}" in statement:
+        return [ALL_BUT + ", ".join(sorted(set(flatten(statement[f"Not{element}"]))))]
+    return [None]
+
+
+def _texts(value: Json) -> list[str]:
+    return [_text(item) for item in _listed(value)]
+
+
+def _principals(value: Json) -> list[str]:
+    if isinstance(value, Mapping) and not any(key.startswith("Fn::") or key == "Ref" for key in value):
+        return [_text(item) for items in value.values() for item in _listed(items)]
+    return _texts(value)
+
+
+def _within(whole: str | None, part: str | None, read: Callable[[str], str]) -> bool:
+    if whole is None or part is None:
+        return whole == part
+    whole, part = read(whole), read(part)
+    if whole == part or whole == "*":
+        return True
+    if not whole.startswith(ALL_BUT):
+        # What is left out may be anything else: only `*` is sure to have it all.
+        return not part.startswith(ALL_BUT) and covers(whole, part)
+    excluded = whole.removeprefix(ALL_BUT).split(", ")
+    if part.startswith(ALL_BUT):
+        left_out = part.removeprefix(ALL_BUT).split(", ")
+        return all(any(covers(more, less) for more in left_out) for less in excluded)
+    return not any(overlap(pattern, part) for pattern in excluded)
+
+
+_ROOT = re.compile(r"^arn:[^:]*:iam::([^:]+):root$")
+_OWN_ACCOUNT = re.compile(r"^arn:[^:]*:(iam|sts)::([^:]+):")
+
+
+def _account(principal: str) -> str:
+    """An account's number for its root's ARN: IAM takes them as the same."""
+    root = _ROOT.match(principal)
+    return root[1] if root else principal
+
+
+def _principal_within(whole: str | None, part: str | None) -> bool:
+    if whole is None or part is None:
+        return whole == part
+    if _account(whole) == _account(part):
+        return True
+    if (owner := _OWN_ACCOUNT.match(part)) and owner[2] == _account(whole):
+        return True  # an account stands for everyone in it
+    return _within(whole, part, str)
+
+
+# ── Conditions ──
+
+
+def _tests(condition: Json) -> tuple[Test, ...]:
+    if not isinstance(condition, Mapping):
+        return ()
+    return tuple(
+        sorted(
+            (operator, key, tuple(sorted({_text(value) for value in _listed(values)})))
+            for operator, keys in condition.items()
+            if isinstance(keys, Mapping)
+            for key, values in keys.items()
+        )
+    )
+
+
+_IF_EXISTS = "IfExists"
+# What also holds where the key operator holds.
+_WEAKER = {"StringEquals": {"StringLike"}, "ArnEquals": {"ArnLike"}, "ArnLike": {"ArnEquals"}}
+_LIKE = ("StringLike", "ArnLike", "ArnEquals")
+
+
+def _implies(given: Test, test: Test) -> bool:
+    """Whether a request that passes `given` passes `test` for certain."""
+    if given[1].lower() != test[1].lower():
+        return False
+    if given == test:
+        return True
+    strict, wanted = given[0], test[0]
+    if wanted.endswith(_IF_EXISTS):
+        wanted = wanted.removesuffix(_IF_EXISTS)
+        strict = strict.removesuffix(_IF_EXISTS)
+    if strict != wanted and wanted not in _WEAKER.get(strict, ()):
+        return False
+    return _values_imply(wanted.partition(":")[2] or wanted, given[2], test[2])
+
+
+def _values_imply(operator: str, given: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    if "Not" in operator:  # none of the values: more of them is stricter
+        return operator in ("StringNotEquals", "ArnNotEquals", "NotIpAddress") and set(wanted) <= set(given)
+    if operator == "IpAddress":
+        return all(any(_in_block(block, value) for block in wanted) for value in given)
+    if operator in _LIKE:
+        return all(any(covers(pattern, value) for pattern in wanted) for value in given)
+    return operator not in _ORDERED and set(given) <= set(wanted)
+
+
+_ORDERED = ("NumericLessThan", "NumericGreaterThan", "DateLessThan", "DateGreaterThan", "Null")
+
+
+def _in_block(block: str, value: str) -> bool:
+    try:
+        return ipaddress.ip_network(value, strict=False).subnet_of(  # pyright: ignore[reportArgumentType]
+            ipaddress.ip_network(block, strict=False)  # pyright: ignore[reportArgumentType]
+        )
+    except (ValueError, TypeError):
+        return block == value

@@ -1,0 +1,330 @@
+"""Who may do what, before and after a change, by meaning and not by text.
+
+Statements of one role count together, wherever they stand: in it, in a policy attached to it, moved,
+split or reordered. Resources come resolved: plain data, no `Fn::If`, open values as `${Queue.Arn}`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fraud_cfn.review.actions import expand
+from fraud_cfn.review.grants import Grant, Json, documents, grants
+from fraud_cfn.review.wildcards import covers, is_pattern
+
+Properties = Mapping[str, Any]
+Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
+
+ROLE, USER, GROUP = "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"
+_NAMED_BY = {ROLE: "RoleName", USER: "UserName", GROUP: "GroupName"}
+_MANAGED = "AWS::IAM::ManagedPolicy"
+# Types whose policies belong to the identities they name, with the properties that name them.
+_ATTACHED = {
+    "AWS::IAM::Policy": ("Roles", "Users", "Groups"),
+    _MANAGED: ("Roles", "Users", "Groups"),
+    "AWS::IAM::RolePolicy": ("RoleName",),
+    "AWS::IAM::UserPolicy": ("UserName",),
+    "AWS::IAM::GroupPolicy": ("GroupName",),
+}
+_ENDPOINT = "AWS::EC2::VPCEndpoint"
+_MEMBERSHIP = "AWS::IAM::UserToGroupAddition"
+_LAMBDA = "AWS::Lambda::Permission"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose grants they are: an identity (`role`), or a policy on a resource (`logical_id` alone)."""
+
+    role: str | None
+    logical_id: str
+
+
+@dataclass(frozen=True)
+class PermissionChange:
+    """A grant that one side has and the other has not.
+
+    `effective` is False where the other side has a wider one that covers it: nobody gained or lost by it.
+    """
+
+    change: str  # added, removed
+    role: str | None
+    grant: Grant
+    effective: bool
+
+    def to_json(self) -> dict[str, Json]:
+        """The entry of the review's JSON."""
+        return {
+            "change": self.change,
+            "role": self.role,
+            "logical_id": self.grant.logical_id,
+            "effect": self.grant.effect,
+            "action": self.grant.action,
+            "resource": self.grant.resource,
+            "principal": self.grant.principal,
+            "condition": self.grant.condition,
+            "effective": self.effective,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a change does to permissions; verdicts are `wider`, `narrower`, `same` or `incomparable`."""
+
+    changes: tuple[PermissionChange, ...]
+    roles: dict[str, str]  # of every identity whose policies read differently
+    policies: dict[str, str]  # of every policy on a resource, by its logical id
+
+
+@dataclass
+class _Held:
+    """One side's grants of each holder, with what they were read from."""
+
+    grants: dict[Holder, list[Grant]] = field(default_factory=dict)
+    sources: dict[Holder, list[Json]] = field(default_factory=dict)
+
+    def add(self, holder: Holder, source: Json, found: Iterable[Grant]) -> None:
+        self.grants.setdefault(holder, []).extend(found)
+        self.sources.setdefault(holder, []).append(source)
+
+
+def held(resources: Resources) -> dict[Holder, tuple[Grant, ...]]:
+    """The grants of every identity and of every policy on a resource, each once."""
+    return {holder: _distinct(found) for holder, found in _collect(resources).grants.items()}
+
+
+def compare(before: Resources, after: Resources) -> Comparison:
+    """What the change adds and removes, and for each holder which way it goes."""
+    old, new = _collect(before), _collect(after)
+    for logical_id in _open_endpoints(before, after):
+        holder = Holder(None, logical_id)
+        for side in (old, new):
+            if holder not in side.grants:
+                side.add(holder, None, [Grant(logical_id, "Allow", "*", "*", "*")])
+    changes: list[PermissionChange] = []
+    roles: dict[str, str] = {}
+    policies: dict[str, str] = {}
+    for holder in {**new.grants, **old.grants}:
+        if _same_text(old.sources.get(holder), new.sources.get(holder)):
+            continue
+        was, now = _distinct(old.grants.get(holder, ())), _distinct(new.grants.get(holder, ()))
+        changes += [
+            PermissionChange("added", holder.role, grant, _gives(grant, was)) for grant in _gained(was, now)
+        ]
+        changes += [
+            PermissionChange("removed", holder.role, grant, _gives(grant, now)) for grant in _gained(now, was)
+        ]
+        verdict = direction(was, now)
+        if holder.role is None:
+            policies[holder.logical_id] = verdict
+        else:
+            roles[holder.role] = verdict
+    return Comparison(tuple(sorted(changes, key=_order)), roles, policies)
+
+
+def direction(before: Iterable[Grant], after: Iterable[Grant]) -> str:
+    """Whether more is possible after, less, the same, or neither can be said."""
+    was, now = tuple(before), tuple(after)
+    wider = _all_within(_of(was, "Allow"), _of(now, "Allow")) and _all_within(
+        _of(now, "Deny"), _of(was, "Deny")
+    )
+    narrower = _all_within(_of(now, "Allow"), _of(was, "Allow")) and _all_within(
+        _of(was, "Deny"), _of(now, "Deny")
+    )
+    if wider and narrower:
+        return "same"
+    return "wider" if wider else "narrower" if narrower else "incomparable"
+
+
+# ── Differences ──
+
+
+def _of(found: Iterable[Grant], effect: str) -> list[Grant]:
+    return [grant for grant in found if grant.effect == effect]
+
+
+def _all_within(parts: list[Grant], wholes: list[Grant]) -> bool:
+    return all(any(whole.covers(part) for whole in wholes) for part in parts)
+
+
+def _gives(grant: Grant, others: Iterable[Grant]) -> bool:
+    """Whether the grant is more than what the others give."""
+    return not any(other.covers(grant) for other in others)
+
+
+def _gained(was: tuple[Grant, ...], now: tuple[Grant, ...]) -> list[Grant]:
+    """The grants of `now` that `was` has not: of a wildcard that it has in part, the actions it lacks."""
+    beside: dict[Json, list[Grant]] = {}
+    for grant in was:
+        beside.setdefault(_besides_action(grant), []).append(grant)
+    gained = []
+    for grant in now:
+        patterns = [(other.action or "").lower() for other in beside.get(_besides_action(grant), ())]
+        gained += [grant.with_action(action) if action else grant for action in _more(grant.action, patterns)]
+    return list({grant.key: grant for grant in gained}.values())
+
+
+def _more(action: str | None, patterns: list[str]) -> list[str | None]:
+    """What `action` stands for beyond those patterns."""
+    own = (action or "").lower()
+    if own in patterns or any(covers(pattern, own) for pattern in patterns):
+        return []
+    if action is None or not is_pattern(action):
+        return [action]
+    listed = expand(action)
+    left = [name for name in listed if not any(covers(pattern, name.lower()) for pattern in patterns)]
+    # Untouched by the other side, or all listed there while AWS adds actions: the wildcard itself.
+    return [action] if not left or len(left) == len(listed) else [*left]
+
+
+def _besides_action(grant: Grant) -> Json:
+    effect, _, *rest = grant.key
+    return (effect, *rest)
+
+
+def _distinct(found: Iterable[Grant]) -> tuple[Grant, ...]:
+    return tuple({grant.key: grant for grant in found}.values())
+
+
+def _same_text(one: list[Json] | None, another: list[Json] | None) -> bool:
+    return json.dumps(one, sort_keys=True) == json.dumps(another, sort_keys=True)
+
+
+def _order(change: PermissionChange) -> tuple[str, ...]:
+    grant = change.grant
+    return (
+        change.role or grant.logical_id,
+        grant.effect,
+        grant.principal or "",
+        grant.resource or "",
+        grant.action or "",
+        change.change,
+    )
+
+
+# ── Who holds what ──
+
+
+def _collect(resources: Resources) -> _Held:
+    side = _Held()
+    identities = _Identities(resources)
+    for logical_id, (kind, properties) in resources.items():
+        if kind in _NAMED_BY:
+            own = Holder(logical_id, logical_id)
+            side.add(own, _own_source(properties), _of_identity(logical_id, properties, resources))
+        elif kind == _MEMBERSHIP:
+            _add_members(side, identities, logical_id, properties)
+        elif kind == _LAMBDA:
+            side.add(Holder(None, logical_id), dict(properties), [_invocation(logical_id, properties)])
+        else:
+            holders = identities.attached(logical_id, kind, properties) or [Holder(None, logical_id)]
+            for document in documents(dict(properties)):
+                for holder in holders:
+                    side.add(holder, document, grants(document, logical_id))
+    return side
+
+
+def _add_members(side: _Held, identities: _Identities, logical_id: str, properties: Properties) -> None:
+    group = identities.named(_text(properties.get("GroupName")))
+    for user in _list(properties.get("Users")):
+        name = identities.named(_text(user))
+        side.add(Holder(name, name), group, [Grant(logical_id, "Allow", None, group)])
+
+
+class _Identities:
+    """The roles, users and groups of a template, by whatever name they are called."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.logical_ids: dict[str, str] = {}
+        self.holding: dict[str, list[Holder]] = {}  # managed policy of the template → who names it
+        for logical_id, (kind, properties) in resources.items():
+            if kind in _NAMED_BY:
+                self.logical_ids[_text(properties.get(_NAMED_BY[kind], ""))] = logical_id
+                for arn in _list(properties.get("ManagedPolicyArns")):
+                    if (policy := _referred(_text(arn))) in resources:
+                        self.holding.setdefault(policy, []).append(Holder(logical_id, logical_id))
+
+    def named(self, text: str) -> str:
+        """The logical id behind `${Role}`, its name, or the text itself for one that stands elsewhere."""
+        referred = _referred(text)
+        return referred if referred in self.resources else self.logical_ids.get(text, text)
+
+    def attached(self, logical_id: str, kind: str, properties: Properties) -> list[Holder]:
+        """Whose the policy is; nobody's where it is on a resource, or attached elsewhere."""
+        naming = _ATTACHED.get(kind, ())
+        names = [self.named(_text(item)) for key in naming for item in _list(properties.get(key))]
+        holders = [Holder(name, name) for name in names] + self.holding.get(logical_id, [])
+        return list(dict.fromkeys(holders))
+
+
+def _of_identity(logical_id: str, properties: Properties, resources: Resources) -> Iterator[Grant]:
+    yield from grants(properties.get("AssumeRolePolicyDocument"), logical_id)
+    for policy in _list(properties.get("Policies")):
+        if isinstance(policy, Mapping):
+            yield from grants(policy.get("PolicyDocument"), logical_id)
+    for arn in _list(properties.get("ManagedPolicyArns")):
+        if _referred(_text(arn)) not in resources:
+            yield Grant(logical_id, "Allow", None, _text(arn))
+    for group in _list(properties.get("Groups")):
+        yield Grant(logical_id, "Allow", None, _text(group))
+    if boundary := properties.get("PermissionsBoundary"):
+        # It takes away: no boundary is wider than any.
+        yield Grant(logical_id, "Deny", None, _text(boundary))
+
+
+def _own_source(properties: Properties) -> Json:
+    keys = ("AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns", "Groups", "PermissionsBoundary")
+    return {key: properties[key] for key in keys if key in properties}
+
+
+def _invocation(logical_id: str, properties: Properties) -> Grant:
+    condition = {
+        "aws:SourceArn": properties.get("SourceArn"),
+        "aws:SourceAccount": properties.get("SourceAccount"),
+        "aws:PrincipalOrgID": properties.get("PrincipalOrgID"),
+        "lambda:FunctionUrlAuthType": properties.get("FunctionUrlAuthType"),
+    }
+    return Grant(
+        logical_id,
+        "Allow",
+        _text(properties.get("Action")),
+        _text(properties.get("FunctionName")),
+        _text(properties.get("Principal")),
+        tuple(
+            ("ArnLike" if key.endswith("Arn") else "StringEquals", key, (_text(value),))
+            for key, value in sorted(condition.items())
+            if value is not None
+        ),
+    )
+
+
+def _open_endpoints(before: Resources, after: Resources) -> list[str]:
+    """Endpoints of both sides, one of which has no policy: AWS then lets everything through."""
+    return [
+        logical_id
+        for logical_id, (kind, properties) in after.items()
+        if kind == _ENDPOINT
+        and logical_id in before
+        and ("PolicyDocument" in properties) != ("PolicyDocument" in before[logical_id][1])
+    ]
+
+
+_REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.[A-Za-z0-9.]+)?\}$")
+
+
+def _referred(text: str) -> str:
+    """The logical id in `${Role}` or `${Policy.PolicyArn}`; `""` in any other text."""
+    reference = _REFERENCE.match(text)
+    return reference[1] if reference else ""
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

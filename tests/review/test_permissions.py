@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fraud_cfn.review.permissions import Comparison, Resources, compare
+
+Json = dict[str, Any]
+QUEUE = "${JobQueue.Arn}"
+OBJECTS = "${DataBucket.Arn}/*"
+
+
+def allow(action: Any, on: Any = QUEUE, **more: Any) -> Json:
+    return {"Effect": "Allow", "Action": action, "Resource": on, **more}
+
+
+def deny(action: Any, on: Any = QUEUE, **more: Any) -> Json:
+    return allow(action, on, **more) | {"Effect": "Deny"}
+
+
+def inline(*documents: list[Json]) -> Json:
+    return {"Policies": [{"PolicyDocument": {"Statement": statements}} for statements in documents]}
+
+
+def role(**properties: Any) -> dict[str, Any]:
+    return {"Role": ("AWS::IAM::Role", properties)}
+
+
+def of(*statements: Json) -> dict[str, Any]:
+    """A role with those statements in one policy."""
+    return role(**inline(list(statements)))
+
+
+def trust(principal: Any, **more: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, **more}
+    return role(AssumeRolePolicyDocument={"Statement": statement})
+
+
+def policy_on(kind: str, key: str, *statements: Json) -> Resources:
+    return {"Policy": (kind, {key: {"Statement": list(statements)}})}
+
+
+def pairs(comparison: Comparison, change: str) -> set[tuple[str | None, str | None]]:
+    return {(c.grant.action, c.grant.resource) for c in comparison.changes if c.change == change}
+
+
+SAME = {
+    "statements in another order": (
+        of(allow("sqs:SendMessage"), allow("s3:GetObject", OBJECTS)),
+        of(allow("s3:GetObject", OBJECTS), allow("sqs:SendMessage")),
+    ),
+    "one statement split in two": (
+        of(allow(["sqs:SendMessage", "sqs:GetQueueUrl"])),
+        of(allow("sqs:SendMessage"), allow("sqs:GetQueueUrl")),
+    ),
+    "split by resource": (
+        of(allow("sqs:SendMessage", ["${A.Arn}", "${B.Arn}"])),
+        of(allow("sqs:SendMessage", "${B.Arn}"), allow("sqs:SendMessage", ["${A.Arn}"])),
+    ),
+    "moved to another inline policy": (
+        role(**inline([allow("sqs:SendMessage"), allow("s3:GetObject")])),
+        role(**inline([allow("s3:GetObject")], [allow("sqs:SendMessage")])),
+    ),
+    "another case of the action": (of(allow("sqs:sendmessage")), of(allow("SQS:SendMessage"))),
+    "another Sid": (of(allow("sqs:SendMessage", Sid="One")), of(allow("sqs:SendMessage", Sid="Two"))),
+    "a statement alone, not in a list": (
+        role(Policies=[{"PolicyDocument": {"Statement": allow("sqs:SendMessage")}}]),
+        of(allow(["sqs:SendMessage"])),
+    ),
+    "said twice": (of(allow("sqs:SendMessage"), allow("sqs:SendMessage")), of(allow("sqs:SendMessage"))),
+    "an action that a wildcard beside it covers": (
+        of(allow(["sqs:*", "sqs:SendMessage"])),
+        of(allow("sqs:*")),
+    ),
+    "the order within a condition": (
+        of(allow("sqs:*", Condition={"StringEquals": {"aws:a": ["1", "2"]}, "Bool": {"aws:b": True}})),
+        of(allow("sqs:*", Condition={"Bool": {"aws:b": "true"}, "StringEquals": {"AWS:a": ["2", "1"]}})),
+    ),
+    "an account by number or by its root": (
+        trust({"AWS": "111122223333"}),
+        trust({"AWS": ["arn:aws:iam::111122223333:root"]}),
+    ),
+    "everybody, written in two ways": (trust("*"), trust({"AWS": "*"})),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_the_same_permissions_in_other_words_are_no_change(case: str) -> None:
+    for before, after in (SAME[case], SAME[case][::-1]):
+        comparison = compare(before, after)
+        assert comparison.changes == ()
+        assert comparison.roles == {"Role": "same"}
+
+
+WIDER = {
+    "an action more": (of(allow("sqs:SendMessage")), of(allow(["sqs:SendMessage", "sqs:PurgeQueue"]))),
+    "a wildcard for an action": (of(allow("sqs:SendMessage")), of(allow("sqs:*"))),
+    "a wildcard for a narrower one": (of(allow("s3:GetObject*")), of(allow("s3:Get*"))),
+    "every action": (of(allow("s3:GetObject")), of(allow("*"))),
+    "every resource": (of(allow("sqs:SendMessage")), of(allow("sqs:SendMessage", "*"))),
+    "the whole bucket for a folder": (
+        of(allow("s3:GetObject", "${DataBucket.Arn}/inbox/*")),
+        of(allow("s3:GetObject", OBJECTS)),
+    ),
+    "a condition taken away": (
+        of(allow("iam:PassRole", Condition={"StringEquals": {"iam:PassedToService": "ecs"}})),
+        of(allow("iam:PassRole")),
+    ),
+    "one test of a condition taken away": (
+        of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "1"}, "Bool": {"aws:b": "true"}})),
+        of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "1"}})),
+    ),
+    "a value more in a condition": (
+        of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "1"}})),
+        of(allow("sqs:*", Condition={"StringEquals": {"aws:a": ["1", "2"]}})),
+    ),
+    "a wildcard in a condition": (
+        of(allow("sqs:*", Condition={"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::a"}})),
+        of(allow("sqs:*", Condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}})),
+    ),
+    "only if the key is there": (
+        of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "1"}})),
+        of(allow("sqs:*", Condition={"StringEqualsIfExists": {"aws:a": "1"}})),
+    ),
+    "a larger network": (
+        of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/24"}})),
+        of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+    ),
+    "an exception less": (
+        of(allow("sqs:*", Condition={"StringNotEquals": {"aws:a": ["1", "2"]}})),
+        of(allow("sqs:*", Condition={"StringNotEquals": {"aws:a": "1"}})),
+    ),
+    "a denial taken away": (of(allow("sqs:*"), deny("sqs:PurgeQueue")), of(allow("sqs:*"))),
+    "a denial narrowed": (of(deny("sqs:*")), of(deny("sqs:PurgeQueue"))),
+    "NotAction that leaves out less": (
+        of({"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}),
+        of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+    ),
+    "NotAction that has it among the rest": (
+        of(allow("s3:GetObject", "*")),
+        of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+    ),
+    "NotResource for a resource that it has": (
+        of(allow("s3:GetObject", "${Other.Arn}")),
+        of({"Effect": "Allow", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::secret/*"}),
+    ),
+    "a managed policy": (role(), role(ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"])),
+    "no permissions boundary": (role(PermissionsBoundary="arn:aws:iam::1:policy/b"), role()),
+    "a principal more": (trust({"Service": "ecs"}), trust({"Service": "ecs", "AWS": "1"})),
+    "an account for its role": (
+        trust({"AWS": "arn:aws:iam::111122223333:role/a"}),
+        trust({"AWS": "111122223333"}),
+    ),
+    "everybody for a principal": (trust({"AWS": "111122223333"}), trust("*")),
+}
+# A `${Other.Arn}` may turn out to be what NotResource leaves out.
+NOT_KNOWN = {"NotResource for a resource that it has"}
+
+
+@pytest.mark.parametrize("case", WIDER)
+def test_a_wider_role_is_wider_and_back_it_is_narrower(case: str) -> None:
+    before, after = WIDER[case]
+    there, back = compare(before, after), compare(after, before)
+    if case in NOT_KNOWN:
+        assert there.roles == back.roles == {"Role": "incomparable"}
+    else:
+        assert there.roles == {"Role": "wider"}
+        assert back.roles == {"Role": "narrower"}
+    assert [c for c in there.changes if c.change == "added"] or "denial" in case or "boundary" in case
+    mirrored = {(("removed", "added")[c.change == "removed"], c.grant.key, c.effective) for c in back.changes}
+    assert mirrored == {(c.change, c.grant.key, c.effective) for c in there.changes}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (of(allow("sqs:SendMessage")), of(allow("sqs:ReceiveMessage"))),
+        (of(allow("sqs:*")), of(allow("s3:*"))),
+        (of(allow("sqs:SendMessage", "${A.Arn}")), of(allow("sqs:SendMessage", "${B.Arn}"))),
+        (
+            of(allow("s3:*", "*")),
+            of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:s3:::b/*"}),
+        ),
+        (of(allow("sqs:*"), deny("sqs:A*")), of(allow("sqs:*"), deny("sqs:B*"))),
+        (
+            of(allow("sqs:SendMessage")),
+            of(allow(["sqs:SendMessage", "s3:GetObject"]), deny("sqs:PurgeQueue")),
+        ),
+        (
+            of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "1"}})),
+            of(allow("sqs:*", Condition={"StringEquals": {"aws:b": "1"}})),
+        ),
+        (
+            role(PermissionsBoundary="arn:aws:iam::1:policy/a"),
+            role(PermissionsBoundary="arn:aws:iam::1:policy/b"),
+        ),
+    ],
+)
+def test_neither_wider_nor_narrower_is_incomparable(before: Resources, after: Resources) -> None:
+    assert compare(before, after).roles == {"Role": "incomparable"}
+
+
+def test_a_narrowed_wildcard_loses_each_action_that_it_stood_for() -> None:
+    comparison = compare(of(allow("sqs:*")), of(allow(["sqs:SendMessage", "sqs:ReceiveMessage"])))
+    removed = pairs(comparison, "removed")
+    assert comparison.roles == {"Role": "narrower"}
+    assert pairs(comparison, "added") == set()
+    assert ("sqs:DeleteMessage", QUEUE) in removed
+    assert ("sqs:PurgeQueue", QUEUE) in removed
+    assert not removed & {("sqs:SendMessage", QUEUE), ("sqs:ReceiveMessage", QUEUE), ("sqs:*", QUEUE)}
+
+
+def test_a_wildcard_that_nothing_stood_beside_is_one_line() -> None:
+    comparison = compare(of(), of(allow("sqs:*"), allow("*", "${Other.Arn}")))
+    assert pairs(comparison, "added") == {("sqs:*", QUEUE), ("*", "${Other.Arn}")}
+
+
+def test_a_narrowed_resource_tells_both_but_nobody_gained_by_it() -> None:
+    comparison = compare(of(allow("sqs:SendMessage", "*")), of(allow("sqs:SendMessage")))
+    told = [(c.change, c.grant.resource, c.effective) for c in comparison.changes]
+    assert sorted(told) == [("added", QUEUE, False), ("removed", "*", True)]
+
+
+def test_the_entry_of_the_json_is_the_contract() -> None:
+    condition = {"StringEquals": {"iam:PassedToService": ["ecs-tasks.amazonaws.com"]}}
+    comparison = compare(of(), of(allow(["iam:PassRole"], Condition=condition)))
+    assert [change.to_json() for change in comparison.changes] == [
+        {
+            "change": "added",
+            "role": "Role",
+            "logical_id": "Role",
+            "effect": "Allow",
+            "action": "iam:PassRole",
+            "resource": QUEUE,
+            "principal": None,
+            "condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            "effective": True,
+        }
+    ]
+
+
+def test_a_trust_policy_tells_its_principal() -> None:
+    (change,) = compare(trust({"Service": "ecs"}), trust({"Service": ["ecs", "ecs-tasks"]})).changes
+    told = change.to_json()
+    assert (told["role"], told["action"], told["resource"]) == ("Role", "sts:AssumeRole", None)
+    assert told["principal"] == "ecs-tasks"
+
+
+def test_a_managed_policy_has_no_action_and_its_arn_as_resource() -> None:
+    arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    (change,) = compare(role(), role(ManagedPolicyArns=[arn])).changes
+    assert (change.grant.action, change.grant.resource) == (None, arn)
+
+
+@pytest.mark.parametrize("attach", ["${Role}", "fraud-worker-dev"])
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("AWS::IAM::Policy", "Roles"),
+        ("AWS::IAM::ManagedPolicy", "Roles"),
+        ("AWS::IAM::RolePolicy", "RoleName"),
+    ],
+)
+def test_a_statement_moved_to_a_policy_of_the_role_is_no_change(kind: str, key: str, attach: str) -> None:
+    named = {"RoleName": "fraud-worker-dev"}
+    statements = [allow("sqs:SendMessage")]
+    policy = {"PolicyDocument": {"Statement": statements}, key: attach if key == "RoleName" else [attach]}
+    before = role(**named, **inline(statements))
+    after = role(**named) | {"Extra": (kind, policy)}
+    comparison = compare(before, after)
+    assert comparison.changes == ()
+    assert comparison.roles == {"Role": "same"}
+    (change,) = compare(role(**named), after).changes
+    assert (change.role, change.grant.logical_id) == ("Role", "Extra")
+
+
+def test_a_managed_policy_of_the_template_counts_for_the_role_that_names_it() -> None:
+    def with_policy(*statements: Json) -> Resources:
+        managed = {"PolicyDocument": {"Statement": list(statements)}}
+        return role(ManagedPolicyArns=["${Shared}"]) | {"Shared": ("AWS::IAM::ManagedPolicy", managed)}
+
+    comparison = compare(with_policy(allow("sqs:SendMessage")), with_policy(allow("sqs:*")))
+    assert comparison.roles == {"Role": "wider"}
+
+
+def test_users_and_groups_are_held_to_it_too() -> None:
+    before = {"Someone": ("AWS::IAM::User", {}), "Admins": ("AWS::IAM::Group", inline([allow("s3:*")]))}
+    after = before | {"Someone": ("AWS::IAM::User", {"Groups": ["${Admins}"]})}
+    assert compare(before, after).roles == {"Someone": "wider"}
+    joined = before | {
+        "Joins": ("AWS::IAM::UserToGroupAddition", {"GroupName": "${Admins}", "Users": ["${Someone}"]})
+    }
+    assert compare(before, joined).roles == {"Someone": "wider"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("AWS::S3::BucketPolicy", "PolicyDocument"),
+        ("AWS::SQS::QueuePolicy", "PolicyDocument"),
+        ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+        ("AWS::KMS::Key", "KeyPolicy"),
+        ("AWS::ECR::Repository", "RepositoryPolicyText"),
+        ("AWS::SecretsManager::ResourcePolicy", "ResourcePolicy"),
+        ("AWS::EC2::VPCEndpoint", "PolicyDocument"),
+        ("AWS::EFS::FileSystem", "FileSystemPolicy"),
+    ],
+)
+def test_a_policy_on_a_resource_has_no_role_but_a_principal(kind: str, key: str) -> None:
+    guard = deny("s3:*", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}})
+    opened = allow("s3:GetObject", OBJECTS, Principal={"AWS": "111122223333"})
+    comparison = compare(policy_on(kind, key, guard), policy_on(kind, key, guard, opened))
+    (change,) = (change.to_json() for change in comparison.changes)
+    assert (change["role"], change["logical_id"], change["principal"]) == (None, "Policy", "111122223333")
+    assert comparison.roles == {}
+    assert comparison.policies == {"Policy": "wider"}
+
+
+def test_a_denial_that_goes_with_its_policy_makes_it_wider() -> None:
+    guard = deny("s3:*", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}})
+    before = policy_on("AWS::S3::BucketPolicy", "PolicyDocument", guard)
+    assert compare(before, {}).policies == {"Policy": "wider"}
+
+
+def test_an_endpoint_without_a_policy_lets_everything_through() -> None:
+    kind = "AWS::EC2::VPCEndpoint"
+    guarded = policy_on(kind, "PolicyDocument", allow("s3:GetObject", OBJECTS, Principal="*"))
+    open_to_all: Resources = {"Policy": (kind, {})}
+    assert compare(guarded, open_to_all).policies == {"Policy": "wider"}
+    assert compare(open_to_all, guarded).policies == {"Policy": "narrower"}
+    assert compare({}, open_to_all).changes == ()
+
+
+def test_a_policy_in_json_text_is_read() -> None:
+    def written(action: str) -> Resources:
+        text = f'{{"Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}}}'
+        return {"Policy": ("AWS::Logs::ResourcePolicy", {"PolicyDocument": text})}
+
+    assert compare(written("logs:PutLogEvents"), written("logs:*")).policies == {"Policy": "wider"}
+
+
+def test_who_may_invoke_a_function_is_a_permission() -> None:
+    permission = {"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com"}
+    before = {"Invoke": ("AWS::Lambda::Permission", permission | {"SourceArn": "arn:aws:s3:::a"})}
+    after = {"Invoke": ("AWS::Lambda::Permission", permission)}
+    assert compare(before, after).policies == {"Invoke": "wider"}
+
+
+def test_a_new_role_is_wider_and_a_removed_one_narrower() -> None:
+    assert compare({}, of(allow("sqs:SendMessage"))).roles == {"Role": "wider"}
+    assert compare(of(allow("sqs:SendMessage")), {}).roles == {"Role": "narrower"}
+
+
+def test_a_role_that_nobody_touched_is_not_told() -> None:
+    comparison = compare(of(allow("sqs:*")), of(allow("sqs:*")) | {"Queue": ("AWS::SQS::Queue", {})})
+    assert (comparison.changes, comparison.roles) == ((), {})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        None,
+        "text",
+        7,
+        {},
+        {"Effect": "Allow"},
+        {"Effect": ["Allow"]},
+        {"Effect": "Allow", "Action": {"Ref": "X"}},
+    ],
+)
+def test_what_is_no_statement_does_not_end_in_a_traceback(statement: Any) -> None:
+    compare(role(Policies=[{"PolicyDocument": {"Statement": [statement]}}]), of(allow("sqs:*")))
+    compare(role(Policies=statement, AssumeRolePolicyDocument=statement), of())
