@@ -12,7 +12,7 @@ from fraud_cfn.config import ROOT
 
 # Lowest first; modules of one row do not import each other. It is the table of how the code is laid out.
 LAYERS = (
-    ("config",),
+    ("config", "names"),
     ("platform.intrinsics", "template.document", "template.scenarios"),
     ("platform.naming", "template.validation"),
     ("platform.parameters",),
@@ -35,13 +35,13 @@ LAYERS = (
 LAYER_OF = {f"fraud_cfn.{module}": level for level, modules in enumerate(LAYERS) for module in modules}
 
 # The rooms of `deploy/`, lowest first: a module imports its own room and lower ones only.
-ROOMS = ("terminal", "account", "stack", "change", "running", "verbs")
+ROOMS = ("terminal", "account", "stack", "running", "change", "verbs")
 
 # What works on the rendered file, and so never sees a builder: what was reviewed is what is deployed.
 READERS = ("deploy", "local", "review")
 READABLE = {
     f"fraud_cfn.{module}"
-    for module in ("config", "template.document", "template.scenarios", "template.validation")
+    for module in ("config", "names", "template.document", "template.scenarios", "template.validation")
 }
 BUILDING = {"troposphere", "awacs"}
 SDK = {"boto3", "botocore"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from troposphere import Join, Output, Ref
 
+from fraud_cfn import names
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.dashboard import Views
 from fraud_cfn.platform.database import Database
@@ -37,7 +38,7 @@ def build(
     return (
         _output("LoadBalancerDnsName", "Point your domain's alias record here", dns),
         _output(
-            "LoadBalancerUrl",
+            names.LOAD_BALANCER_URL,
             "The API, under /api/",
             HTTPS.choose(sub("https://{dns}", dns=dns), sub("http://{dns}", dns=dns)),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from troposphere import And, Equals, FindInMap, Not, Parameter, Ref
 from troposphere import Condition as ConditionReference
 
+from fraud_cfn import names
 from fraud_cfn.config import POSTGRES_MAJOR, REGION, SUFFIX_FORM, SUFFIX_MOST, SUFFIX_PARAMETER
 from fraud_cfn.platform.intrinsics import Condition
 
@@ -73,7 +74,7 @@ ENVIRONMENT_SUFFIX = Parameter(
     ),
 )
 SERVICES_ENABLED = _choice(
-    "ServicesEnabled",
+    names.SERVICES_ENABLED,
     "false runs no task and needs no image; true lets scaling and the schedule start tasks",
     "false",
     "true",
@@ -82,23 +83,26 @@ API_IMAGE_TAG = _image_tag("ApiImageTag", "api")
 WORKER_IMAGE_TAG = _image_tag("WorkerImageTag", "worker")
 JOB_IMAGE_TAG = _image_tag("JobImageTag", "job")
 DATABASE_CREDENTIALS_ARN = _text(
-    "DatabaseCredentialsArn",
+    names.DATABASE_CREDENTIALS_ARN,
     "Existing secret: JSON with username and password of the database's first user",
     _SECRET_ARN,
     _SECRET_ARN_RULE,
 )
 API_KEYS_ARN = _text(
-    "ApiKeysArn", "Existing secret: the API keys, handed to the containers", _SECRET_ARN, _SECRET_ARN_RULE
+    names.API_KEYS_ARN,
+    "Existing secret: the API keys, handed to the containers",
+    _SECRET_ARN,
+    _SECRET_ARN_RULE,
 )
 SECRETS_KMS_KEY_ARN = _text(
-    "SecretsKmsKeyArn",
+    names.SECRETS_KMS_KEY_ARN,
     "Customer managed key of those secrets; empty where they use aws/secretsmanager",
     rf"^(arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+)?$",
     f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
     default="",
 )
 VPC_CIDR = _text(
-    "VpcCidr",
+    names.VPC_CIDR,
     "Addresses of the VPC; cannot be changed later",
     rf"^(10\.{_OCTET}|172\.(1[6-9]|2\d|3[01])|192\.168)\.0\.0/16$",
     "a private IPv4 block of size /16, such as 10.20.0.0/16",
@@ -112,7 +116,7 @@ INGRESS_CIDR = _text(
     default="0.0.0.0/0",
 )
 CERTIFICATE_ARN = _text(
-    "CertificateArn",
+    names.CERTIFICATE_ARN,
     "ACM certificate: serves HTTPS on 443 and redirects 80; empty: HTTP on 80 only",
     rf"^(arn:aws:acm:{REGION}:\d{{12}}:certificate/[a-z0-9-]+)?$",
     f"empty or the ARN of an ACM certificate in {REGION}",
@@ -126,10 +130,10 @@ ACCESS_LOG_BUCKET = _text(
     default="",
 )
 API_DEPLOYMENT_STRATEGY = _choice(
-    "ApiDeploymentStrategy", "How ECS replaces the API's tasks", "BLUE_GREEN", "ROLLING"
+    names.API_DEPLOYMENT_STRATEGY, "How ECS replaces the API's tasks", "BLUE_GREEN", "ROLLING"
 )
 API_BAKE_TIME_MINUTES = _number(
-    "ApiBakeTimeMinutes",
+    names.API_BAKE_TIME_MINUTES,
     "How long both colours stay up after the traffic has shifted",
     default=5,
     least=0,
@@ -143,14 +147,14 @@ ENABLE_DEPLOYMENT_ALARMS = _choice(
     "true",
 )
 DATABASE_ENGINE_VERSION = _text(
-    "DatabaseEngineVersion",
+    names.DATABASE_ENGINE_VERSION,
     "Aurora PostgreSQL version, pinned to the minor",
     rf"^{POSTGRES_MAJOR}\.\d+$",
     f"a minor version of PostgreSQL {POSTGRES_MAJOR}, such as {POSTGRES_MAJOR}.9",
     default=f"{POSTGRES_MAJOR}.9",
 )
 DATABASE_MIN_CAPACITY = _number(
-    "DatabaseMinCapacity",
+    names.DATABASE_MIN_CAPACITY,
     "Aurora capacity units kept at the least; 0 pauses the database when idle",
     default=0.5,
     least=0,
@@ -158,7 +162,7 @@ DATABASE_MIN_CAPACITY = _number(
     rule="Aurora capacity units from 0 to 256, in steps of 0.5",
 )
 DATABASE_MAX_CAPACITY = _number(
-    "DatabaseMaxCapacity",
+    names.DATABASE_MAX_CAPACITY,
     "Aurora capacity units at the most, per instance",
     default=4,
     least=1,
@@ -171,7 +175,7 @@ DATABASE_READER = _choice(
     "true",
     "false",
 )
-CPU_ARCHITECTURE = _choice("CpuArchitecture", "Architecture of the images", "X86_64", "ARM64")
+CPU_ARCHITECTURE = _choice(names.CPU_ARCHITECTURE, "Architecture of the images", "X86_64", "ARM64")
 PERMISSIONS_BOUNDARY_ARN = _text(
     "PermissionsBoundaryArn",
     "Managed policy put on every role as its permissions boundary; empty: none",

@@ -116,6 +116,7 @@ class Aws:
     outputs: dict[str, str] = field(default_factory=lambda: {"LoadBalancerUrl": "http://lb.example"})
     tags: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)  # of the deployed template
+    template: str = "Resources: {}"  # the deployed one
     protected: bool = False
     changes: list[dict[str, Any]] = field(default_factory=list)
     unvalued: set[str] = field(default_factory=set)  # left out of the listing with property values
@@ -214,6 +215,9 @@ class Aws:
 
     def _get_template_summary(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"Parameters": [{"ParameterKey": k, "DefaultValue": v} for k, v in self.defaults.items()]}
+
+    def _get_template(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"TemplateBody": self.template}
 
     def _create_change_set(self, asked: dict[str, Any]) -> dict[str, Any]:
         name = asked["ChangeSetName"]

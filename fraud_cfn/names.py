@@ -1,0 +1,26 @@
+"""The names that the template and the command share: the template declares them, the command asks for them.
+
+The command never guesses: a name that a deployed template lacks is a refusal that says the name. Workloads
+have no names here; the command reads them from the deployed template.
+"""
+
+from __future__ import annotations
+
+# ── Parameters ──
+
+SERVICES_ENABLED = "ServicesEnabled"
+DATABASE_CREDENTIALS_ARN = "DatabaseCredentialsArn"
+API_KEYS_ARN = "ApiKeysArn"
+SECRETS_KMS_KEY_ARN = "SecretsKmsKeyArn"
+VPC_CIDR = "VpcCidr"
+CERTIFICATE_ARN = "CertificateArn"
+API_DEPLOYMENT_STRATEGY = "ApiDeploymentStrategy"
+API_BAKE_TIME_MINUTES = "ApiBakeTimeMinutes"
+CPU_ARCHITECTURE = "CpuArchitecture"
+DATABASE_ENGINE_VERSION = "DatabaseEngineVersion"
+DATABASE_MIN_CAPACITY = "DatabaseMinCapacity"
+DATABASE_MAX_CAPACITY = "DatabaseMaxCapacity"
+
+# ── Outputs ──
+
+LOAD_BALANCER_URL = "LoadBalancerUrl"
