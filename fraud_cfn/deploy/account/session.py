@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore import exceptions as boto
 from botocore.config import Config
 
 from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account.clients import Clients
 from fraud_cfn.deploy.errors import CredentialsError, DeployError, UnreachableError, UsageError
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -35,17 +36,17 @@ _NO_CREDENTIALS = "set AWS_PROFILE, or run 'aws configure'; to try it without an
 
 
 @dataclass(frozen=True)
-class Session:
+class Session(Clients):
     """Clients for one region and, if given, one endpoint; a client is made when first asked for."""
 
     boto: boto3.Session
     endpoint: str | None
     _clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    def client(self, service: str) -> Any:
-        """The boto3 client of that service."""
+    def _make(self, service: str) -> Any:
         if service not in self._clients:
-            self._clients[service] = self.boto.client(service, endpoint_url=self.endpoint, config=_config())
+            make = cast("Any", self.boto).client  # its overloads want one service each
+            self._clients[service] = make(service, endpoint_url=self.endpoint, config=_config())
         return self._clients[service]
 
     @cached_property
@@ -84,7 +85,7 @@ def _config() -> Config:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained() -> Generator[None]:
     """Turn whatever botocore raises into a `DeployError` that says what to do."""
     try:
         yield
@@ -113,7 +114,12 @@ def explain(error: Exception) -> DeployError:
 
 def code_of(error: Exception) -> str:
     """AWS's error code, empty for an error that is not AWS's answer."""
-    return error.response["Error"].get("Code", "") if isinstance(error, boto.ClientError) else ""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
+
+
+def message_of(error: boto.ClientError) -> str:
+    """AWS's own words."""
+    return error.response.get("Error", {}).get("Message", "")
 
 
 def denied(error: Exception) -> bool:
@@ -122,7 +128,7 @@ def denied(error: Exception) -> bool:
 
 
 def _refusal(error: boto.ClientError) -> DeployError:
-    code, said = code_of(error), error.response["Error"].get("Message", "")
+    code, said = code_of(error), message_of(error)
     if code in _EXPIRED:
         return CredentialsError("AWS credentials have expired", _LOGIN)
     if code in _REJECTED:

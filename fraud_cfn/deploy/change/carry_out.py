@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.account.session import Session, code_of, message_of
 from fraud_cfn.deploy.change import changeset, guards, preview, traffic
 from fraud_cfn.deploy.change.changeset import ChangeSet
 from fraud_cfn.deploy.change.preview import Preview
@@ -157,7 +157,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
             **options,
         )
     except ClientError as error:
-        code, said = code_of(error), error.response["Error"].get("Message", "")
+        code, said = code_of(error), message_of(error)
         if code in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
             raise ChangeSetError("somebody deleted the change set meanwhile", _again(place)) from error
         if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fraud_cfn.deploy.account.session import code_of
+from fraud_cfn.deploy.account.session import code_of, message_of
 from fraud_cfn.deploy.errors import ChangeSetError, TimedOutError, UsageError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.terminal import clock
@@ -77,7 +77,7 @@ def unique_name() -> str:
 
 
 @contextmanager
-def pending(cloudformation: Any, stack_name: str, request: dict[str, Any]) -> Iterator[_Pending]:
+def pending(cloudformation: Any, stack_name: str, request: dict[str, Any]) -> Generator[_Pending]:
     """A new change set that is deleted at the end, with the empty stack it brought, unless it was
     executed or kept; also when Ctrl-C hits while AWS is still creating it."""
     one = _Pending(cloudformation, stack_name, unique_name(), request.get("ChangeSetType") == "CREATE")
@@ -106,7 +106,7 @@ class _Pending:
         try:
             self.arn = self._cloudformation.create_change_set(**asked, **request)["Id"]
         except ClientError as error:
-            code, said = code_of(error), error.response["Error"].get("Message", "")
+            code, said = code_of(error), message_of(error)
             if code == "AlreadyExistsException" and "ChangeSet" in said:
                 # An earlier try of this very call arrived although its answer got lost.
                 self.arn = self._cloudformation.describe_change_set(

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,7 +63,7 @@ def load(path: Path | None = None) -> Template:
 
 
 @contextmanager
-def checking(template: Template) -> Iterator[_Checks]:
+def checking(template: Template) -> Generator[_Checks]:
     """Start the generator's stale check and the linters beside whatever comes next; `finish()` waits.
 
     Only the committed template is generated, so only it is checked.

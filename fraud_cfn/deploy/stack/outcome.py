@@ -21,7 +21,7 @@ class Outcome:
     result: str
     stack: str
     exit: Exit = Exit.DONE
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     markdown: str = ""
 
 

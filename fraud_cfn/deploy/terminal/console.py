@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -50,7 +50,7 @@ class Console:
             (self.result if result else self.say)(text, style)
 
     @contextmanager
-    def live_line(self) -> Iterator[None]:
+    def live_line(self) -> Generator[None]:
         """Room for `update`, where there is a terminal."""
         if not self.live:
             yield
