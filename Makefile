@@ -25,7 +25,8 @@ template: .venv/installed ## Write templates/fraud-platform.yaml and validate it
 	@$(BIN)/python generate.py
 	@$(BIN)/python -m fraud_cfn.template.validation
 
-validate: .venv/installed ## Validate the committed template with both engines, in every scenario
+validate: .venv/installed ## Validate the committed template with both engines, in every scenario; environments/ too
+	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
 
 # ── On AWS, or on the endpoint in AWS_ENDPOINT_URL ──────────────────────────────────────────────────
@@ -71,8 +72,9 @@ format: .venv/installed ## Format the code and fix what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-check: lint ## Everything a pull request must pass: lint, stale template, both validators, tests
+check: lint ## Everything a pull request must pass: lint, stale template, environments/, both validators, tests
 	@$(BIN)/python generate.py --check
+	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
 	@$(BIN)/pytest -n auto --dist loadfile
 

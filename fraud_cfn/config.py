@@ -8,6 +8,7 @@ from pathlib import Path
 REGION = "eu-central-1"
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "templates" / "fraud-platform.yaml"
+ENVIRONMENT_SCHEMA = ROOT / "templates" / "environment.schema.json"
 INLINE_LIMIT = 51_200  # bytes CloudFormation takes in a request; a longer body must come from S3
 
 SUFFIX_PARAMETER = "EnvironmentSuffix"

@@ -13,8 +13,8 @@ from fraud_cfn.config import ROOT
 # Lowest first; modules of one row do not import each other. It is the table of how the code is laid out.
 LAYERS = (
     ("config", "names"),
-    ("platform.intrinsics", "template.document", "template.scenarios"),
-    ("platform.naming", "template.validation"),
+    ("platform.intrinsics", "template.document", "template.scenarios", "template.constraints"),
+    ("platform.naming", "template.validation", "template.environments"),
     ("platform.parameters",),
     ("platform.permissions",),
     ("platform.network", "platform.firewall", "platform.storage", "platform.messaging"),
@@ -29,7 +29,7 @@ LAYERS = (
     ("platform.dashboard",),
     ("platform.outputs",),
     ("platform.stack",),
-    ("template.render",),
+    ("template.render", "template.schema"),
     ("template.generation",),
 )
 LAYER_OF = {f"fraud_cfn.{module}": level for level, modules in enumerate(LAYERS) for module in modules}
@@ -41,7 +41,15 @@ ROOMS = ("terminal", "account", "stack", "running", "change", "verbs")
 READERS = ("deploy", "local", "review")
 READABLE = {
     f"fraud_cfn.{module}"
-    for module in ("config", "names", "template.document", "template.scenarios", "template.validation")
+    for module in (
+        "config",
+        "names",
+        "template.constraints",
+        "template.document",
+        "template.environments",
+        "template.scenarios",
+        "template.validation",
+    )
 }
 BUILDING = {"troposphere", "awacs"}
 SDK = {"boto3", "botocore"}

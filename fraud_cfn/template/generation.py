@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fraud_cfn.config import COMMITTED
+from fraud_cfn.config import COMMITTED, ENVIRONMENT_SCHEMA
 
 STALE, REFUSED = 1, 2
 FORMATS = ("yaml", "json")
@@ -32,14 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return REFUSED
 
 
-def generate(form: str = "yaml") -> str:
-    """The rendered template; `GenerationError` where a builder is broken, with the place."""
+def generate(form: str = "yaml") -> tuple[str, str]:
+    """The rendered template and the schema of environment files; `GenerationError` where a builder is
+    broken, with the place."""
     # Anything may go wrong in a builder that somebody is just writing: say where, in one line.
     try:
         from fraud_cfn.platform.stack import build
+        from fraud_cfn.template import schema
         from fraud_cfn.template.render import render
 
-        return render(build(), form)
+        stack = build()
+        declared = {name: parameter.to_dict() for name, parameter in stack.template.parameters.items()}
+        return render(stack, form), schema.rendered(declared)
     except Exception as error:
         raise GenerationError(f"{_place(error)}: {_said(error)}") from error
 
@@ -61,21 +65,24 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     if options.stdout and options.output:
         raise GenerationError("--stdout and --output FILE exclude each other: give one of them")
-    output = options.output or COMMITTED.with_suffix(f".{options.format}")
-    text = generate(options.format)
+    template, schema = generate(options.format)
     if options.stdout:
-        _print(text)
+        _print(template)
         return 0
+    files = {options.output or COMMITTED.with_suffix(f".{options.format}"): template}
+    if COMMITTED in files:
+        files[ENVIRONMENT_SCHEMA] = schema
     if options.check:
-        return _check(output, text)
-    _write(output, text)
-    print(f"Wrote {_shown(output)} ({len(text.encode()):,} bytes)")
+        return max(_check(output, text) for output, text in files.items())
+    for output, text in files.items():
+        _write(output, text)
+        print(f"Wrote {_shown(output)} ({len(text.encode()):,} bytes)")
     return 0
 
 
 def _check(output: Path, text: str) -> int:
     try:
-        committed = output.read_bytes().decode()
+        committed = output.read_text(encoding="utf-8")  # however its lines end: git may have changed that
     except OSError as error:
         raise GenerationError(
             f"{_shown(output)} cannot be read ({_said(error)}): run 'make template'"

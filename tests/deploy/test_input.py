@@ -178,18 +178,83 @@ def test_values_may_hold_any_letter(deployed: Aws, tell: Teller) -> None:
 
 def test_an_environments_file_is_overridden_by_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "dev.yaml").write_text(
-        "parameters: {ServicesEnabled: true, ApiImageTag: 1.5}\ntags: {team: fraud}\n", encoding="utf-8"
+        "parameters: {ServicesEnabled: true, ApiImageTag: 1.10}\ntags: {team: fraud}\n", encoding="utf-8"
     )
-    found = parameters.given("dev", ["ApiImageTag=v2"], ["cost=1"], tmp_path)
-    assert found.parameters == {"ServicesEnabled": "true", "ApiImageTag": "v2", "EnvironmentSuffix": "dev"}
-    assert found.tags == {"team": "fraud", "cost": "1"}
+    given = parameters.given("dev", [], ["cost=1"], tmp_path)
+    assert given.parameters == {"ServicesEnabled": "true", "ApiImageTag": "1.10", "EnvironmentSuffix": "dev"}
+    assert given.tags == {"team": "fraud", "cost": "1"}
+    assert parameters.given("dev", ["ApiImageTag=v2"], [], tmp_path).parameters["ApiImageTag"] == "v2"
 
 
-@pytest.mark.parametrize("content", ["[]", "x: 1", "parameters: 1", "{", "parameters: [a]"])
-def test_an_environments_file_of_another_form_is_told(tmp_path: Path, content: str) -> None:
-    (tmp_path / "dev.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(parameters.UsageError, match=r"environments/dev\.yaml"):
-        parameters.given("dev", [], [], tmp_path)
+@pytest.fixture
+def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the command reads its environment files from."""
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    monkeypatch.setattr(parameters.given, "__defaults__", (folder,))
+    return folder
+
+
+@pytest.mark.parametrize("verb", ["plan", "deploy"])
+@pytest.mark.parametrize(
+    ("name", "content", "says", "then"),
+    [
+        ("dev.yaml", "parameters:\n  Notes: x", "environments/dev.yaml:2: the template has no", "mean Note?"),
+        ("dev.yaml", "parameters:\n  ServicesEnabled: yes", "environments/dev.yaml:2: ServicesEnabled", ""),
+        (
+            "dev.yaml",
+            "parameter:\n  Note: x",
+            "environments/dev.yaml:1: 'parameter' has no",
+            "'parameters:'?",
+        ),
+        ("dev.yml", "parameters: {}", "environments/dev.yml:1: ", "rename it to dev.yaml"),
+    ],
+)
+def test_what_is_wrong_in_an_environments_file_is_told_with_its_line(
+    aws: Aws, tell: Teller, environments: Path, verb: str, name: str, content: str, says: str, then: str
+) -> None:
+    (environments / name).write_text(content, encoding="utf-8")
+    told = tell(f"{verb} dev --yes" if verb == "deploy" else "plan dev")
+    assert told.code == 2
+    assert f"error: {says}" in told.text
+    assert then in told.text
+    assert "CreateChangeSet" not in aws.calls
+
+
+def test_every_value_that_is_missing_is_told_at_once(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    file = tmp_path / "asks.yaml"
+    file.write_text(
+        "Parameters: {EnvironmentSuffix: {Type: String}, A: {Type: String}, B: {Type: String}}\n"
+        "Resources: {Q: {Type: AWS::SQS::Queue}}",
+        encoding="utf-8",
+    )
+    told = tell("plan dev", "--template", str(file))
+    assert (told.code, aws.calls.count("CreateChangeSet")) == (2, 0)
+    assert "A and B have no value and no default" in told.text
+    assert "--param A=… --param B=…" in told.text
+
+
+def test_a_hidden_parameters_value_is_never_shown(tell: Teller, tmp_path: Path) -> None:
+    file = tmp_path / "hidden.yaml"
+    file.write_text(
+        "Parameters:\n  EnvironmentSuffix: {Type: String}\n"
+        "  Password: {Type: String, NoEcho: 'true', MinLength: 20}\n"
+        "Resources: {Q: {Type: AWS::SQS::Queue}}",
+        encoding="utf-8",
+    )
+    for option in ("Password=hunter2", "Password:hunter2", "Password hunter2"):
+        told = tell("plan dev", "--template", str(file), "--param", option)
+        assert told.code == 2
+        assert "Password" in told.text
+        assert "hunter2" not in told.text
+
+
+@pytest.mark.parametrize("tag", ["aws:x=1", "x=", f"{'k' * 129}=1", f"x={'v' * 257}"])
+def test_a_tag_that_aws_would_refuse_is_told_first(aws: Aws, tell: Teller, tag: str) -> None:
+    told = tell("plan dev", "--tag", tag)
+    assert told.code == 2
+    assert "cannot be: " in told.text
+    assert "CreateChangeSet" not in aws.calls
 
 
 # ── Size ──────────────────────────────────────────────────────────────────────────────────────────

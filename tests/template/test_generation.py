@@ -119,10 +119,20 @@ def test_check_shows_a_diff_of_a_stale_file(tmp_path: Path, capfd: pytest.Captur
     assert file.read_text() == stale
 
 
-def test_check_sees_a_line_ending(tmp_path: Path) -> None:
+def test_check_compares_text_so_that_git_may_change_how_lines_end(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_bytes(config.COMMITTED.read_bytes().replace(b"\n", b"\r\n"))
-    assert generation.main(["--check", "--output", str(file)]) == 1
+    assert generation.main(["--check", "--output", str(file)]) == 0
+
+
+def test_check_sees_a_stale_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text(config.ENVIRONMENT_SCHEMA.read_text(encoding="utf-8").replace("ApiImageTag", "ApiTag"))
+    monkeypatch.setattr(generation, "ENVIRONMENT_SCHEMA", file)
+    assert generation.main(["--check"]) == generation.STALE
+    assert capfd.readouterr().err == f"{file} is stale: run 'make template' and commit it\n"
 
 
 def test_check_of_a_missing_file_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fraud_cfn.config import ROOT
 from fraud_cfn.deploy.errors import UsageError
-
-Declared = Mapping[str, Mapping[str, Any]]  # a template's Parameters
+from fraud_cfn.template import constraints, environments
+from fraud_cfn.template.constraints import Declared
+from fraud_cfn.template.environments import Environment
 
 
 @dataclass(frozen=True)
@@ -21,102 +19,63 @@ class Given:
 
     parameters: dict[str, str]
     tags: dict[str, str]
+    file: Environment
 
 
-def given(suffix: str, parameters: list[str], tags: list[str], folder: Path = ROOT / "environments") -> Given:
+def given(suffix: str, parameters: list[str], tags: list[str], folder: Path = environments.FOLDER) -> Given:
     """Read the environment's file, if there is one, and the `K=V` pairs of the command line."""
-    file = folder / f"{suffix}.yaml"
-    fixed = _environment(file) if file.exists() else Given({}, {})
-    chosen = fixed.parameters | pairs(parameters, "--param")
+    try:
+        file = environments.read(suffix, folder)
+    except environments.EnvironmentFileError as error:
+        raise _refusal(error.problems) from error
+    chosen = file.values | pairs(parameters, "--param")
     if chosen.get("EnvironmentSuffix", suffix) != suffix:
         raise UsageError(
             f"EnvironmentSuffix is {suffix}, the name of the environment; it cannot be "
             f"{chosen['EnvironmentSuffix']!r} too",
             "leave it out",
         )
-    return Given(chosen | {"EnvironmentSuffix": suffix}, fixed.tags | pairs(tags, "--tag"))
+    added = pairs(tags, "--tag")
+    for key, value in added.items():
+        if misfit := environments.tag_misfit(key, value):
+            raise UsageError(f"--tag {key}={value} cannot be: {misfit}", "change it")
+    kept = {key: setting.value for key, setting in file.tags.items()}
+    return Given(chosen | {"EnvironmentSuffix": suffix}, kept | added, file)
 
 
 def pairs(texts: list[str], option: str) -> dict[str, str]:
-    """`["K=V"]` → `{"K": "V"}`."""
-    found = {}
+    """`["K=V"]` → `{"K": "V"}`; the last of the same name counts."""
+    values: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{option} {text!r} is not NAME=VALUE", f"write it as {option} NAME=VALUE")
-        found[key.strip()] = value
-    return found
+            # What follows the name could be a password.
+            name = re.split(r"[^\w-]", text, maxsplit=1)[0]
+            shown = repr(text if name == text else f"{name}…")
+            raise UsageError(f"{option} {shown} is not NAME=VALUE", f"write it as {option} NAME=VALUE")
+        values[key.strip()] = value
+    return values
 
 
-def _environment(file: Path) -> Given:
-    import yaml
-
-    shown = f"environments/{file.name}"
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"{shown} cannot be read ({str(error).splitlines()[0]})", "correct the file"
-        ) from error
-    content = {} if content is None else content
-    form = "it holds 'parameters:' and 'tags:', each a mapping of names to values"
-    if not isinstance(content, dict) or set(content) - {"parameters", "tags"}:
-        raise UsageError(f"{shown} is not an environment file", form)
-    if not all(isinstance(part or {}, dict) for part in content.values()):
-        raise UsageError(f"{shown} is not an environment file", form)
-    return Given(_texts(content.get("parameters")), _texts(content.get("tags")))
-
-
-def _texts(mapping: dict[Any, Any] | None) -> dict[str, str]:
-    return {str(key): _text(value) for key, value in (mapping or {}).items()}
-
-
-def _text(value: Any) -> str:
-    """A YAML value as CloudFormation takes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(map(_text, value))
-    return "" if value is None else str(value)
-
-
-def check(declared: Declared, chosen: Mapping[str, str]) -> None:
-    """Hold the given values against what the template declares; `UsageError` for the first misfit."""
+def check(declared: Declared, chosen: Given | Mapping[str, str]) -> None:
+    """Hold what was given against what the template declares; `UsageError` for the first misfit, with
+    its line where it stands in a file."""
+    if isinstance(chosen, Given):
+        if problems := environments.problems(chosen.file, declared):
+            raise _refusal(problems)
+        chosen = chosen.parameters
     for name, value in chosen.items():
         if name not in declared:
-            close = difflib.get_close_matches(name, declared, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(declared))}"
-            raise UsageError(f"the template has no parameter {name!r}", hint)
-        if problem := _misfit(declared[name], value):
-            raise UsageError(f"{name} cannot be {value!r}: {problem}", _hint(declared[name]))
+            raise UsageError(*constraints.unknown(name, declared))
+        if misfit := constraints.misfit(declared[name], value):
+            shown = constraints.shown(declared[name], value)
+            raise UsageError(f"{name} cannot be {shown}: {misfit}", constraints.advice(declared[name]))
 
 
-def _misfit(parameter: Mapping[str, Any], value: str) -> str:
-    """What is wrong with the value, by the template's own constraints; empty if nothing."""
-    allowed = [_text(one) for one in parameter.get("AllowedValues", ())]
-    if allowed and value not in allowed:
-        return f"it must be one of {', '.join(allowed)}"
-    pattern = parameter.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
-        return f"it must match {pattern}"
-    if parameter.get("Type") == "Number":
-        return _number_misfit(parameter, value)
-    least, most = int(parameter.get("MinLength", 0)), int(parameter.get("MaxLength", 4096))
-    return "" if least <= len(value) <= most else f"it must have {least} to {most} characters"
-
-
-def _number_misfit(parameter: Mapping[str, Any], value: str) -> str:
-    try:
-        number = float(value)
-    except ValueError:
-        return "it must be a number"
-    least = float(parameter.get("MinValue", "-inf"))
-    most = float(parameter.get("MaxValue", "inf"))
-    return "" if least <= number <= most else f"it must be from {least:g} to {most:g}"
-
-
-def _hint(parameter: Mapping[str, Any]) -> str:
-    return parameter.get("ConstraintDescription") or parameter.get("Description") or "correct the value"
+def _refusal(problems: Sequence[environments.Problem]) -> UsageError:
+    first, *others = problems
+    more = f" ({len(others)} more in it: make validate)" if others else ""
+    return UsageError(f"{first.place}: {first.what}", f"{first.advice}{more}")
 
 
 def request(
@@ -124,13 +83,18 @@ def request(
 ) -> list[dict[str, str | bool]]:
     """CreateChangeSet's `Parameters`: every one not chosen keeps the stack's value, if it has one."""
     asked: list[dict[str, str | bool]] = []
+    missing: list[str] = []
     for name in declared:
         if name in chosen:
             asked.append({"ParameterKey": name, "ParameterValue": chosen[name]})
         elif name in previous:
             asked.append({"ParameterKey": name, "UsePreviousValue": True})
         elif "Default" not in declared[name]:
-            raise UsageError(f"{name} has no value and no default", f"give one: --param {name}=…")
+            missing.append(name)
+    if missing:
+        have = "have" if len(missing) > 1 else "has"
+        options = " ".join(f"--param {name}=…" for name in missing)
+        raise UsageError(f"{' and '.join(missing)} {have} no value and no default", f"give it: {options}")
     return asked
 
 
@@ -138,15 +102,16 @@ def stale_defaults(
     declared: Declared, deployed: Declared, chosen: Mapping[str, str], previous: Mapping[str, str]
 ) -> list[str]:
     """Warnings for parameters whose default changed while the stack keeps the old value."""
-    warnings = []
+    warnings: list[str] = []
     for name, parameter in declared.items():
-        before, after = deployed.get(name, {}).get("Default"), parameter.get("Default")
-        if name in chosen or name not in previous or before is None or after is None:
+        was, default = deployed.get(name, {}).get("Default"), parameter.get("Default")
+        if was is None or default is None or constraints.is_hidden(parameter):
             continue
-        if _text(before) != _text(after) and previous[name] != _text(after):
+        was, default, kept = constraints.text(was), constraints.text(default), previous.get(name)
+        if name not in chosen and kept not in (None, default) and was != default:
             warnings.append(
-                f"{name}: the template's default is now {_text(after)!r} (was {_text(before)!r}), "
-                f"but this stack keeps {previous[name]!r}; to follow: --param {name}={_text(after)}"
+                f"{name}: the template's default is now {default!r} (was {was!r}), "
+                f"but this stack keeps {kept!r}; to follow: --param {name}={default}"
             )
     return warnings
 
@@ -155,7 +120,9 @@ def may_be_stale(declared: Declared, chosen: Mapping[str, str], previous: Mappin
     """Whether any kept value differs from the template's default, so that asking for the deployed
     defaults is worth a call."""
     return any(
-        name in previous and name not in chosen and previous[name] != _text(parameter.get("Default"))
+        name in previous
+        and name not in chosen
+        and previous[name] != constraints.text(parameter.get("Default"))
         for name, parameter in declared.items()
-        if "Default" in parameter
+        if "Default" in parameter and not constraints.is_hidden(parameter)
     )

@@ -50,7 +50,7 @@ def run(
         done = _reviewed(place, change_set, consent, how, console)
     else:
         given = parameters.given(suffix, param, tag)
-        parameters.check(source.parameters, given.parameters)
+        parameters.check(source.parameters, given)
         with template.checking(source) as checks:
             stack = readiness.ready(place, console, yes=yes, timeout=how.timeout)
             asked = prepare.parameters_for(place, source, stack, given, console)

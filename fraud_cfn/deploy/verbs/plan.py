@@ -34,7 +34,7 @@ def run(
     source = template.load(template_file)
     place = Place(session, suffix, source.document)
     given = parameters.given(suffix, param, tag)
-    parameters.check(source.parameters, given.parameters)
+    parameters.check(source.parameters, given)
     with template.checking(source) as checks:
         stack = _at_rest(place, console, timeout * 60)
         todo = action(stack.status if stack else None)
