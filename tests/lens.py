@@ -66,6 +66,7 @@ NAME_PROPERTY: dict[str, str | None] = {
     "AWS::Scheduler::ScheduleGroup": "Name",
     "AWS::ServiceDiscovery::PrivateDnsNamespace": "Name",
     "AWS::ServiceDiscovery::Service": "Name",
+    "AWS::WAFv2::WebACLAssociation": None,
 }
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
@@ -107,6 +108,10 @@ class Lens:
     def of(self, *types: str) -> dict[str, dict[str, Any]]:
         """Logical id → properties of the resources of those types."""
         return {key: r["Properties"] for key, r in self.resources.items() if r["Type"] in types}
+
+    @property
+    def types(self) -> set[str]:
+        return {resource["Type"] for resource in self.resources.values()}
 
     def names(self) -> list[tuple[str, str, str]]:
         """(type, logical id, physical name) of everything that is named."""

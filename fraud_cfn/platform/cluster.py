@@ -19,6 +19,7 @@ from fraud_cfn.config import LOG_RETENTION_DAYS
 from fraud_cfn.platform import naming
 from fraud_cfn.platform.intrinsics import DELETED, sub
 from fraud_cfn.platform.naming import name
+from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def build(vpc: VPC) -> Platform:
         "ContainerInsightsLogs",
         **DELETED,
         LogGroupName=sub("/aws/ecs/containerinsights/fraud-cluster-{suffix}/performance"),
+        KmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
         RetentionInDays=LOG_RETENTION_DAYS,
     )
     cluster = Cluster(

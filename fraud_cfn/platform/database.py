@@ -20,7 +20,10 @@ from fraud_cfn.platform.intrinsics import DELETED, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.network import Subnets
 from fraud_cfn.platform.parameters import (
+    DATA_KMS_KEY,
+    DATA_KMS_KEY_ARN,
     DATABASE_CREDENTIALS_ARN,
+    DATABASE_CREDENTIALS_VERSION,
     DATABASE_ENGINE_VERSION,
     DATABASE_MAX_CAPACITY,
     DATABASE_MIN_CAPACITY,
@@ -53,12 +56,19 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
         DBClusterParameterGroupName=name(f"postgresql{POSTGRES_MAJOR}"),
         Description=f"PostgreSQL {POSTGRES_MAJOR}, TLS only",
         Family=f"{ENGINE}{POSTGRES_MAJOR}",
-        Parameters={"rds.force_ssl": "1"},
+        Parameters={
+            "rds.force_ssl": "1",
+            # Who came, who left, who changed the schema; what was read or written is not logged.
+            "log_connections": "1",
+            "log_disconnections": "1",
+            "log_statement": "ddl",
+        },
     )
     logs = LogGroup(
         "DatabaseLogs",
         **DELETED,
         LogGroupName=sub("/aws/rds/cluster/fraud-database-{suffix}/postgresql"),
+        KmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
         RetentionInDays=LOG_RETENTION_DAYS,
     )
     cluster = DBCluster(
@@ -82,11 +92,14 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
         VpcSecurityGroupIds=[security_group.get_att("GroupId")],
         DBClusterParameterGroupName=Ref(parameter_group),
         StorageEncrypted=True,
+        KmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),  # create-only
         EnableCloudwatchLogsExports=["postgresql"],
         # Performance Insights; the instances must say the same.
         DatabaseInsightsMode="standard",
         PerformanceInsightsEnabled=True,
-        AutoMinorVersionUpgrade=False,
+        PerformanceInsightsKmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
+        # A later minor than the parameter's stays: only a changed parameter is sent.
+        AutoMinorVersionUpgrade=True,
         BackupRetentionPeriod=1,  # days; the least that Aurora takes
         DeleteAutomatedBackups=True,
         CopyTagsToSnapshot=True,
@@ -119,15 +132,16 @@ def _instance(cluster: DBCluster, part: str, subnet: Subnet) -> DBInstance:
         Engine=ENGINE,
         PubliclyAccessible=False,
         EnablePerformanceInsights=True,
-        AutoMinorVersionUpgrade=False,
+        PerformanceInsightsKMSKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
+        AutoMinorVersionUpgrade=True,
     )
 
 
 def _credential(key: str) -> Join:
     """CloudFormation reads the secret at deployment; the value never stands in the template.
 
-    `Join`, since the validators warn of a dynamic reference inside `Sub`.
+    The form is `<arn>:SecretString:<key>:<version stage>:<version id>`, where an empty version is the
+    current one. `Join`, since the validators warn of a dynamic reference inside `Sub`.
     """
-    return Join(
-        "", ["{{resolve:secretsmanager:", Ref(DATABASE_CREDENTIALS_ARN), f":SecretString:{key}" + "}}"]
-    )
+    secret, version = Ref(DATABASE_CREDENTIALS_ARN), Ref(DATABASE_CREDENTIALS_VERSION)
+    return Join("", ["{{resolve:secretsmanager:", secret, f":SecretString:{key}::", version, "}}"])

@@ -28,11 +28,19 @@ from troposphere.elasticloadbalancingv2 import (
     TargetGroupAttribute,
     TargetGroupTuple,
 )
+from troposphere.wafv2 import WebACLAssociation
 
 from fraud_cfn.config import HEALTH_PATH, PORT, ROUTED_PATHS
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.network import Subnets
-from fraud_cfn.platform.parameters import ACCESS_LOG_BUCKET, ACCESS_LOGS, CERTIFICATE_ARN, HTTPS
+from fraud_cfn.platform.parameters import (
+    ACCESS_LOG_BUCKET,
+    ACCESS_LOGS,
+    CERTIFICATE_ARN,
+    HTTPS,
+    WEB_ACL,
+    WEB_ACL_ARN,
+)
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
@@ -45,6 +53,7 @@ class Balancing:
     http: Listener
     https: Listener
     rule: ListenerRule
+    web_acl: WebACLAssociation
 
 
 def build(
@@ -116,7 +125,21 @@ def build(
             )
         ],
     )
-    return Balancing(load_balancer=load_balancer, blue=blue, green=green, http=http, https=https, rule=rule)
+    web_acl = WebACLAssociation(
+        "WebAclAssociation",
+        Condition=WEB_ACL.title,
+        ResourceArn=Ref(load_balancer),
+        WebACLArn=Ref(WEB_ACL_ARN),
+    )
+    return Balancing(
+        load_balancer=load_balancer,
+        blue=blue,
+        green=green,
+        http=http,
+        https=https,
+        rule=rule,
+        web_acl=web_acl,
+    )
 
 
 def _target_group(vpc: VPC, colour: str) -> TargetGroup:

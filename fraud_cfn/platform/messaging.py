@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import Ref
 from troposphere.sqs import Queue, QueuePolicy, RedrivePolicy
 
-from fraud_cfn.platform.intrinsics import DELETED
+from fraud_cfn.platform.intrinsics import DELETED, sub
 from fraud_cfn.platform.naming import name
+from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 from fraud_cfn.platform.permissions import only_over_tls
 
 DAY = 24 * 60 * 60  # seconds
+
+# SQS takes one of the two; the reuse period of a data key is left at its 5 minutes.
+_ENCRYPTED: dict[str, Any] = {
+    "SqsManagedSseEnabled": DATA_KMS_KEY.choose_not(True),
+    "KmsMasterKeyId": DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
+}
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,14 @@ class Messaging:
 
 
 def build() -> Messaging:
-    dead_letters = dead_letter_queue("DeadLetterQueue", "dead-letters")
+    dead_letters = dead_letter_queue("DeadLetterQueue", "dead-letters", source="jobs")
     jobs = Queue(
         "JobQueue",
         **DELETED,
         QueueName=name("jobs"),
         VisibilityTimeout=300,
         MessageRetentionPeriod=4 * DAY,
-        SqsManagedSseEnabled=True,
+        **_ENCRYPTED,
         RedrivePolicy=RedrivePolicy(
             deadLetterTargetArn=dead_letters.get_att("Arn"),
             maxReceiveCount=5,
@@ -44,14 +52,21 @@ def build() -> Messaging:
     )
 
 
-def dead_letter_queue(title: str, thing: str) -> Queue:
-    """A queue that keeps what could not be handled for 14 days, the most that SQS offers."""
+def dead_letter_queue(title: str, thing: str, source: str = "") -> Queue:
+    """A queue that keeps what could not be handled for 14 days, the most that SQS offers.
+
+    Of all queues only `fraud-<source>-<suffix>` may move messages here, without `source` none. By name,
+    since the two would refer to each other.
+    """
+    arn = sub(f"arn:{{partition}}:sqs:{{region}}:{{account}}:fraud-{source}-{{suffix}}")
+    allowed = {"redrivePermission": "byQueue", "sourceQueueArns": [arn]}
     return Queue(
         title,
         **DELETED,
         QueueName=name(thing),
         MessageRetentionPeriod=14 * DAY,
-        SqsManagedSseEnabled=True,
+        RedriveAllowPolicy=allowed if source else {"redrivePermission": "denyAll"},
+        **_ENCRYPTED,
     )
 
 

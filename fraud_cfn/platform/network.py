@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import Cidr, GetAtt, GetAZs, Ref, Select, Tags
+from troposphere import Cidr, GetAtt, Ref, Select, Tags
 from troposphere.ec2 import (
     EIP,
     VPC,
@@ -22,6 +22,7 @@ from troposphere.ec2 import (
 )
 
 from fraud_cfn.config import ZONES
+from fraud_cfn.platform.intrinsics import sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import VPC_CIDR
 
@@ -54,6 +55,11 @@ class Network:
     database_subnets: Subnets
     database_routes: RouteTable
     database_associations: tuple[SubnetRouteTableAssociation, ...]
+
+    @property
+    def way_out(self) -> list[Route | SubnetRouteTableAssociation]:
+        """How tasks reach AWS: what starts tasks depends on it, so that at deletion they end first."""
+        return [self.private_default_route, *self.private_associations]
 
 
 def build() -> Network:
@@ -115,12 +121,15 @@ def build() -> Network:
 
 
 def _subnets(vpc: VPC, kind: str, first: int, bits: int) -> Subnets:
-    """One subnet a zone; the `first`th and following blocks of 2^bits addresses."""
+    """One subnet a zone; the `first`th and following blocks of 2^bits addresses.
+
+    Zones by name: `Fn::GetAZs` leaves out those without a default subnet where others have one.
+    """
     return tuple(
         Subnet(
             f"{kind}Subnet{letter}",
             VpcId=Ref(vpc),
-            AvailabilityZone=Select(zone, GetAZs("")),
+            AvailabilityZone=sub(f"{{region}}{letter.lower()}"),
             CidrBlock=Select(first + zone, Cidr(Ref(VPC_CIDR), first + len(ZONES), bits)),
             Tags=_named(f"{kind.lower()}-{letter.lower()}"),
         )

@@ -88,6 +88,14 @@ DATABASE_CREDENTIALS_ARN = _text(
     _SECRET_ARN,
     _SECRET_ARN_RULE,
 )
+DATABASE_CREDENTIALS_VERSION = _text(
+    "DatabaseCredentialsVersion",
+    "Version id of the database secret; another one brings a rotated password to Aurora and to the tasks; "
+    "empty: the current one, read when the reference itself changes",
+    r"^([A-Za-z0-9-]{32,64})?$",
+    "empty or the version id of a secret, 32 to 64 letters, digits and hyphens",
+    default="",
+)
 API_KEYS_ARN = _text(
     names.API_KEYS_ARN,
     "Existing secret: the API keys, handed to the containers",
@@ -97,6 +105,13 @@ API_KEYS_ARN = _text(
 SECRETS_KMS_KEY_ARN = _text(
     names.SECRETS_KMS_KEY_ARN,
     "Customer managed key of those secrets; empty where they use aws/secretsmanager",
+    rf"^(arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+)?$",
+    f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
+    default="",
+)
+DATA_KMS_KEY_ARN = _text(
+    "DataKmsKeyArn",
+    "Customer managed key for all data at rest; cannot be changed later; empty: keys of AWS",
     rf"^(arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+)?$",
     f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
     default="",
@@ -127,6 +142,13 @@ ACCESS_LOG_BUCKET = _text(
     "Existing bucket for the load balancer's access logs; empty: none are kept",
     r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
     "empty or the name of a bucket",
+    default="",
+)
+WEB_ACL_ARN = _text(
+    "WebAclArn",
+    "Existing AWS WAF web ACL that filters what reaches the load balancer; empty: none",
+    rf"^(arn:aws:wafv2:{REGION}:\d{{12}}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)?$",
+    f"empty or the ARN of a regional web ACL of AWS WAF in {REGION}",
     default="",
 )
 API_DEPLOYMENT_STRATEGY = _choice(
@@ -198,12 +220,15 @@ PARAMETERS = (
     WORKER_IMAGE_TAG,
     JOB_IMAGE_TAG,
     DATABASE_CREDENTIALS_ARN,
+    DATABASE_CREDENTIALS_VERSION,
     API_KEYS_ARN,
     SECRETS_KMS_KEY_ARN,
+    DATA_KMS_KEY_ARN,
     VPC_CIDR,
     INGRESS_CIDR,
     CERTIFICATE_ARN,
     ACCESS_LOG_BUCKET,
+    WEB_ACL_ARN,
     API_DEPLOYMENT_STRATEGY,
     API_BAKE_TIME_MINUTES,
     ENABLE_DEPLOYMENT_ALARMS,
@@ -232,9 +257,11 @@ BLUE_GREEN = Condition(
 )
 HTTPS = Condition("ServesHttps", _given(CERTIFICATE_ARN))
 ACCESS_LOGS = Condition("KeepsAccessLogs", _given(ACCESS_LOG_BUCKET))
+WEB_ACL = Condition("HasWebAcl", _given(WEB_ACL_ARN))
 DEPLOYMENT_ALARMS = Condition("HasDeploymentAlarms", _true(ENABLE_DEPLOYMENT_ALARMS))
 READER = Condition("HasDatabaseReader", _true(DATABASE_READER))
 SECRETS_KMS_KEY = Condition("HasSecretsKmsKey", _given(SECRETS_KMS_KEY_ARN))
+DATA_KMS_KEY = Condition("HasDataKmsKey", _given(DATA_KMS_KEY_ARN))
 PERMISSIONS_BOUNDARY = Condition("HasPermissionsBoundary", _given(PERMISSIONS_BOUNDARY_ARN))
 
 CONDITIONS = (
@@ -242,9 +269,11 @@ CONDITIONS = (
     BLUE_GREEN,
     HTTPS,
     ACCESS_LOGS,
+    WEB_ACL,
     DEPLOYMENT_ALARMS,
     READER,
     SECRETS_KMS_KEY,
+    DATA_KMS_KEY,
     PERMISSIONS_BOUNDARY,
 )
 

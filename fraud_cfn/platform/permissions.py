@@ -170,11 +170,11 @@ def consume(queue: Queue) -> Grant:
 
 
 def use_data(bucket: Bucket) -> Grant:
-    """List, read and write objects of that bucket; nobody deletes, the lifecycle does."""
+    """List, read and write objects of that bucket, in one or in parts; nobody deletes, the lifecycle does."""
     objects = sub("{bucket}/*", bucket=bucket.get_att("Arn"))
     return [
         _allow("ListData", [s3.ListBucket], [bucket.get_att("Arn")]),
-        _allow("ReadAndWriteData", [s3.GetObject, s3.PutObject], [objects]),
+        _allow("ReadAndWriteData", [s3.AbortMultipartUpload, s3.GetObject, s3.PutObject], [objects]),
     ]
 
 
@@ -287,7 +287,7 @@ def through_endpoint(bucket: Bucket) -> aws.PolicyDocument:
                 Sid="UseData",
                 Effect=aws.Allow,
                 Principal=everyone,
-                Action=[s3.GetObject, s3.ListBucket, s3.PutObject],
+                Action=[s3.AbortMultipartUpload, s3.GetObject, s3.ListBucket, s3.PutObject],
                 Resource=data,
             ),
         ]

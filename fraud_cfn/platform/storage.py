@@ -23,6 +23,7 @@ from troposphere.s3 import (
 )
 
 from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 from fraud_cfn.platform.permissions import only_over_tls, through_endpoint
 
 
@@ -34,11 +35,12 @@ class Storage:
 
 
 def build(vpc: VPC, private_routes: RouteTable) -> Storage:
-    bucket_name = sub("fraud-data-{suffix}-{account}")
     data = Bucket(
         "DataBucket",
         **DELETED,
-        BucketName=bucket_name,
+        # In the account's own namespace nobody else can take the name between two environments.
+        BucketNamespace="account-regional",
+        BucketName=sub("fraud-data-{suffix}-{account}-{region}-an"),
         PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
             BlockPublicAcls=True,
             BlockPublicPolicy=True,
@@ -51,7 +53,12 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
         BucketEncryption=BucketEncryption(
             ServerSideEncryptionConfiguration=[
                 ServerSideEncryptionRule(
-                    ServerSideEncryptionByDefault=ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+                    # One data key for many objects: fewer calls of KMS, which cost.
+                    BucketKeyEnabled=DATA_KMS_KEY.choose(True),
+                    ServerSideEncryptionByDefault=ServerSideEncryptionByDefault(
+                        SSEAlgorithm=DATA_KMS_KEY.choose("aws:kms", "AES256"),
+                        KMSMasterKeyID=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
+                    ),
                 )
             ]
         ),

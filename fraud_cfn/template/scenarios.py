@@ -28,6 +28,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "no reader": {"DatabaseReader": "false", "DatabaseMinCapacity": "0"},
         "permissions boundary": {"PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary"},
         "customer managed key": {"SecretsKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID}"},
+        "rotated password": _LIVE | {"DatabaseCredentialsVersion": _ID},
+        "data key": _LIVE | {"DataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID}"},
+        "web ACL": {"WebAclArn": f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/company/{_ID}"},
         "access logs": {"AccessLogBucket": "company-access-logs"},
         "longest suffix": {"EnvironmentSuffix": LONGEST_SUFFIX},
     }.items()

@@ -58,6 +58,12 @@ class Accepted:
 _PROOFS = ROOT / ".validated"  # git ignores it
 ACCEPTED = (
     Accepted("W1030", "Properties.PermissionsBoundary", "the default '' is judged, where If leaves it out"),
+    Accepted("W1030", "Parameters/DataKmsKeyArn/Default", "the default '' is judged, where If leaves it out"),
+    Accepted("W1030", "Parameters/WebAclArn/Default", "the default '' is judged; its resource is left out"),
+    Accepted("W1030", "Properties.WebACLArn", "the default '' is judged; its resource is left out"),
+    Accepted("W9002", "Properties.WebACLArn", "the scenario's own value of the parameter is judged"),
+    Accepted("W1028", "Properties.PerformanceInsightsKMSKeyId.Fn::If.1", "of a reader that is left out"),
+    Accepted("W1028", "Properties.PerformanceInsightsKMSKeyId.Fn::If.2", "of a reader that is left out"),
     Accepted("W2509", "Parameters/SecretsKmsKeyArn", "a key's ARN is no secret, whatever its name says"),
 )
 

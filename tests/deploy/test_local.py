@@ -21,7 +21,7 @@ from fraud_cfn.deploy.cli import main
 from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
 
-BUCKET = "fraud-data-{}-111122223333"
+BUCKET = "fraud-data-{}-111122223333-eu-central-1-an"
 
 
 class Place:

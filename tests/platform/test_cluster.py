@@ -1,18 +1,45 @@
+"""The cluster and its namespace, property by property: one more is as wrong as one less."""
+
 from __future__ import annotations
 
 from tests.lens import Lens
 
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
+
 
 def test_cluster_has_fargate_and_fargate_spot_only(base: Lens) -> None:
-    (association,) = base.of("AWS::ECS::ClusterCapacityProviderAssociations").values()
-    assert association["CapacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
-    assert "CapacityProviders" not in base["Cluster"]
+    assert base.of("AWS::ECS::ClusterCapacityProviderAssociations") == {
+        "ClusterCapacityProviders": {
+            "Cluster": "<Cluster>",
+            "CapacityProviders": ["FARGATE", "FARGATE_SPOT"],
+            "DefaultCapacityProviderStrategy": [{"CapacityProvider": "FARGATE", "Weight": 1}],
+        }
+    }
 
 
 def test_container_insights_are_enhanced(base: Lens) -> None:
-    assert base["Cluster"]["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enhanced"}]
+    assert base.of("AWS::ECS::Cluster") == {
+        "Cluster": {
+            "ClusterName": "fraud-cluster-dev",
+            "ClusterSettings": [{"Name": "containerInsights", "Value": "enhanced"}],
+        }
+    }
+
+
+def test_container_insights_keep_seven_days_under_the_customers_key_where_there_is_one(base: Lens) -> None:
+    logs = {
+        "LogGroupName": "/aws/ecs/containerinsights/fraud-cluster-dev/performance",
+        "RetentionInDays": 7,
+    }
+    assert base["ContainerInsightsLogs"] == logs
+    assert base.under(DataKmsKeyArn=KEY)["ContainerInsightsLogs"] == logs | {"KmsKeyId": KEY}
 
 
 def test_services_share_a_private_namespace(base: Lens) -> None:
-    assert base["Namespace"]["Name"] == "fraud-dev.internal"
-    assert base["Namespace"]["Vpc"] == "<Vpc>"
+    assert base.of("AWS::ServiceDiscovery::PrivateDnsNamespace") == {
+        "Namespace": {
+            "Name": "fraud-dev.internal",
+            "Description": "DNS names of the services, inside the VPC",
+            "Vpc": "<Vpc>",
+        }
+    }

@@ -1,6 +1,9 @@
+"""The whole database, property by property: one more is as wrong as one less."""
+
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,71 +11,113 @@ from fraud_cfn.template.document import Document
 from tests.lens import Lens
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:fraud-database-dev-AbCdEf"
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
+VERSION = "0b1c2d3e-1111-2222-3333-444455556666"
+CREDENTIALS = ("MasterUsername", "MasterUserPassword")
+ENCRYPTION = {
+    "DatabaseCluster": ("KmsKeyId", "PerformanceInsightsKmsKeyId"),
+    "DatabaseWriterInstance": ("PerformanceInsightsKMSKeyId",),
+    "DatabaseReaderInstance": ("PerformanceInsightsKMSKeyId",),
+    "DatabaseLogs": ("KmsKeyId",),
+}
+
+
+def instance(part: str, zone: str) -> dict[str, Any]:
+    return {
+        "DBInstanceIdentifier": f"fraud-database-{part}-dev",
+        "DBClusterIdentifier": "<DatabaseCluster>",
+        "DBInstanceClass": "db.serverless",
+        "AvailabilityZone": f"<DatabaseSubnet{zone}.AvailabilityZone>",
+        "Engine": "aurora-postgresql",
+        "PubliclyAccessible": False,
+        "EnablePerformanceInsights": True,
+        "AutoMinorVersionUpgrade": True,
+    }
 
 
 def test_database_is_serverless_aurora_postgresql_pinned_to_the_minor_version(base: Lens) -> None:
-    cluster = base["DatabaseCluster"]
-    assert (cluster["Engine"], cluster["EngineVersion"]) == ("aurora-postgresql", "17.9")
-    assert cluster["EngineMode"] == "provisioned"
-    assert (cluster["DatabaseName"], cluster["Port"]) == ("fraud", 5432)
-    assert cluster["ServerlessV2ScalingConfiguration"] == {"MinCapacity": "0.5", "MaxCapacity": "4"}
-    assert cluster["AutoMinorVersionUpgrade"] is False
-    for instance in base.of("AWS::RDS::DBInstance").values():
-        assert instance["DBInstanceClass"] == "db.serverless"
-        assert instance["AutoMinorVersionUpgrade"] is False
+    cluster = {name: value for name, value in base["DatabaseCluster"].items() if name not in CREDENTIALS}
+    assert cluster == {
+        "DBClusterIdentifier": "fraud-database-dev",
+        "Engine": "aurora-postgresql",
+        "EngineMode": "provisioned",
+        "EngineVersion": "17.9",
+        "AutoMinorVersionUpgrade": True,
+        "ServerlessV2ScalingConfiguration": {"MinCapacity": "0.5", "MaxCapacity": "4"},
+        "DatabaseName": "fraud",
+        "Port": 5432,
+        "EnableIAMDatabaseAuthentication": True,
+        "DBSubnetGroupName": "<DatabaseSubnetGroup>",
+        "VpcSecurityGroupIds": ["<DatabaseSecurityGroup.GroupId>"],
+        "DBClusterParameterGroupName": "<DatabaseParameterGroup>",
+        "StorageEncrypted": True,
+        "EnableCloudwatchLogsExports": ["postgresql"],
+        "DatabaseInsightsMode": "standard",
+        "PerformanceInsightsEnabled": True,
+        "BackupRetentionPeriod": 1,
+        "DeleteAutomatedBackups": True,
+        "CopyTagsToSnapshot": True,
+        "DeletionProtection": False,
+    }
 
 
-def test_database_stands_in_subnets_without_a_way_out_and_is_not_public(base: Lens) -> None:
-    assert base["DatabaseSubnetGroup"]["SubnetIds"] == [f"<DatabaseSubnet{letter}>" for letter in "ABC"]
-    assert base["DatabaseCluster"]["DBSubnetGroupName"] == "<DatabaseSubnetGroup>"
-    assert base["DatabaseCluster"]["VpcSecurityGroupIds"] == ["<DatabaseSecurityGroup.GroupId>"]
-    assert {i["PubliclyAccessible"] for i in base.of("AWS::RDS::DBInstance").values()} == {False}
+def test_reader_stands_in_another_zone_than_the_writer_and_neither_is_public(base: Lens) -> None:
+    assert base.of("AWS::RDS::DBInstance") == {
+        "DatabaseWriterInstance": instance("writer", "A"),
+        "DatabaseReaderInstance": instance("reader", "B"),
+    }
 
 
-def test_database_is_encrypted_takes_tls_only_and_lets_iam_log_in(base: Lens) -> None:
-    cluster = base["DatabaseCluster"]
-    assert cluster["StorageEncrypted"] is True
-    assert cluster["EnableIAMDatabaseAuthentication"] is True
-    assert cluster["DBClusterParameterGroupName"] == "<DatabaseParameterGroup>"
-    assert base["DatabaseParameterGroup"]["Parameters"] == {"rds.force_ssl": "1"}
+def test_reader_is_there_unless_it_is_not_wanted(base: Lens) -> None:
+    assert set(base.under(DatabaseReader="false").of("AWS::RDS::DBInstance")) == {"DatabaseWriterInstance"}
 
 
-def test_a_new_major_version_can_replace_the_parameter_group_for_its_name_tells_the_family(
-    base: Lens,
+def test_database_stands_in_subnets_without_a_way_out(base: Lens) -> None:
+    assert base["DatabaseSubnetGroup"] == {
+        "DBSubnetGroupName": "fraud-database-dev",
+        "DBSubnetGroupDescription": "Subnets without a route out of the VPC",
+        "SubnetIds": [f"<DatabaseSubnet{letter}>" for letter in "ABC"],
+    }
+
+
+def test_database_takes_tls_only_and_logs_who_came_and_what_changed_its_schema(base: Lens) -> None:
+    """Its name tells the family, so that a new major version can replace it."""
+    assert base["DatabaseParameterGroup"] == {
+        "DBClusterParameterGroupName": "fraud-postgresql17-dev",
+        "Description": "PostgreSQL 17, TLS only",
+        "Family": "aurora-postgresql17",
+        "Parameters": {
+            "rds.force_ssl": "1",
+            "log_connections": "1",
+            "log_disconnections": "1",
+            "log_statement": "ddl",
+        },
+    }
+
+
+def test_database_logs_are_kept_for_seven_days(base: Lens) -> None:
+    assert base["DatabaseLogs"] == {
+        "LogGroupName": "/aws/rds/cluster/fraud-database-dev/postgresql",
+        "RetentionInDays": 7,
+    }
+
+
+@pytest.mark.parametrize("version", ["", VERSION])
+def test_database_credentials_are_read_from_the_existing_secret_in_the_chosen_version(
+    base: Lens, version: str
 ) -> None:
-    group = base["DatabaseParameterGroup"]
-    assert group["Family"] == "aurora-postgresql17"
-    assert group["DBClusterParameterGroupName"] == "fraud-postgresql17-dev"
+    """So that a rotated password reaches Aurora: it looks only when this text changes."""
+    cluster = base.under(DatabaseCredentialsVersion=version)["DatabaseCluster"]
+    assert {name: cluster[name] for name in CREDENTIALS} == {
+        "MasterUsername": f"{{{{resolve:secretsmanager:{SECRET}:SecretString:username::{version}}}}}",
+        "MasterUserPassword": f"{{{{resolve:secretsmanager:{SECRET}:SecretString:password::{version}}}}}",
+    }
 
 
-def test_database_credentials_are_read_from_the_existing_secret(base: Lens) -> None:
-    cluster = base["DatabaseCluster"]
-    assert cluster["MasterUsername"] == f"{{{{resolve:secretsmanager:{SECRET}:SecretString:username}}}}"
-    assert cluster["MasterUserPassword"] == f"{{{{resolve:secretsmanager:{SECRET}:SecretString:password}}}}"
-    assert "ManageMasterUserPassword" not in cluster, "it would create a secret"
-
-
-def test_database_keeps_the_least_backup_and_drops_it_with_the_cluster(base: Lens) -> None:
-    assert base["DatabaseCluster"]["BackupRetentionPeriod"] == 1
-    assert base["DatabaseCluster"]["DeleteAutomatedBackups"] is True
-
-
-def test_database_logs_and_performance_insights_are_on(base: Lens) -> None:
-    cluster = base["DatabaseCluster"]
-    assert cluster["EnableCloudwatchLogsExports"] == ["postgresql"]
-    assert cluster["PerformanceInsightsEnabled"] is True
-    assert {i["EnablePerformanceInsights"] for i in base.of("AWS::RDS::DBInstance").values()} == {True}
-
-
-@pytest.mark.parametrize(("wanted", "instances"), [("true", {"Writer", "Reader"}), ("false", {"Writer"})])
-def test_reader_is_there_unless_it_is_not_wanted(base: Lens, wanted: str, instances: set[str]) -> None:
-    lens = base.under(DatabaseReader=wanted)
-    assert set(lens.of("AWS::RDS::DBInstance")) == {f"Database{part}Instance" for part in instances}
-
-
-def test_reader_stands_in_another_zone_than_the_writer(base: Lens) -> None:
-    zones = [base[f"Database{part}Instance"]["AvailabilityZone"] for part in ("Writer", "Reader")]
-    assert zones == ["<DatabaseSubnetA.AvailabilityZone>", "<DatabaseSubnetB.AvailabilityZone>"]
+def test_a_customer_managed_key_encrypts_the_database_its_insights_and_its_logs(base: Lens) -> None:
+    with_key = base.under(DataKmsKeyArn=KEY)
+    for resource, names in ENCRYPTION.items():
+        assert with_key[resource] == base[resource] | dict.fromkeys(names, KEY)
 
 
 def test_no_secret_is_created_and_no_value_of_one_stands_anywhere(document: Document, base: Lens) -> None:

@@ -99,6 +99,13 @@ def test_prose_that_is_create_only_beside_a_fixed_name_stays_as_it_is(base: Lens
     assert base["DatabaseParameterGroup"]["Description"] == "PostgreSQL 17, TLS only"
 
 
+def test_nothing_stands_beside_the_properties_but_order_condition_and_deletion(document: Document) -> None:
+    """No creation policy, update policy or metadata: each would change how CloudFormation treats it."""
+    allowed = {"Type", "Properties", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
+    for key, resource in document.template["Resources"].items():
+        assert set(resource) <= allowed, key
+
+
 def test_nothing_is_retained(document: Document) -> None:
     for key, resource in document.template["Resources"].items():
         for policy in ("DeletionPolicy", "UpdateReplacePolicy"):

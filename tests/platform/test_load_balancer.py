@@ -1,12 +1,26 @@
-from __future__ import annotations
+"""The load balancer, property by property: one more is as wrong as one less."""
 
-import json
+from __future__ import annotations
 
 import pytest
 
 from tests.lens import Lens
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/1a"
+WEB_ACL = "arn:aws:wafv2:eu-central-1:111122223333:regional/webacl/company/0b1c2d3e"
+NOT_FOUND = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {
+        "StatusCode": "404",
+        "ContentType": "application/json",
+        "MessageBody": '{"message": "Not found"}',
+    },
+}
+STRICT = {
+    "deletion_protection.enabled": "false",
+    "routing.http.drop_invalid_header_fields.enabled": "true",
+    "routing.http.desync_mitigation_mode": "defensive",
+}
 
 
 @pytest.fixture(name="tls")
@@ -19,75 +33,109 @@ def attributes(lens: Lens) -> dict[str, str]:
 
 
 def test_load_balancer_is_public_over_three_zones_and_strict_about_headers(base: Lens) -> None:
-    balancer = base["LoadBalancer"]
-    assert balancer["Scheme"] == "internet-facing"
-    assert balancer["Subnets"] == [f"<PublicSubnet{letter}>" for letter in "ABC"]
-    assert balancer["SecurityGroups"] == ["<LoadBalancerSecurityGroup.GroupId>"]
-    assert attributes(base) == {
-        "deletion_protection.enabled": "false",
-        "routing.http.drop_invalid_header_fields.enabled": "true",
-        "routing.http.desync_mitigation_mode": "defensive",
-        "access_logs.s3.enabled": "false",
+    balancer = {name: v for name, v in base["LoadBalancer"].items() if name != "LoadBalancerAttributes"}
+    assert balancer == {
+        "Name": "fraud-alb-dev",
+        "Scheme": "internet-facing",
+        "Type": "application",
+        "IpAddressType": "ipv4",
+        "Subnets": [f"<PublicSubnet{letter}>" for letter in "ABC"],
+        "SecurityGroups": ["<LoadBalancerSecurityGroup.GroupId>"],
     }
+    assert attributes(base) == STRICT | {"access_logs.s3.enabled": "false"}
 
 
 def test_access_logs_go_to_an_existing_bucket_when_it_is_given(base: Lens) -> None:
-    logged = attributes(base.under(AccessLogBucket="company-logs"))
-    assert logged["access_logs.s3.enabled"] == "true"
-    assert logged["access_logs.s3.bucket"] == "company-logs"
-    assert logged["access_logs.s3.prefix"] == "fraud-alb-dev"
+    assert attributes(base.under(AccessLogBucket="company-logs")) == STRICT | {
+        "access_logs.s3.enabled": "true",
+        "access_logs.s3.bucket": "company-logs",
+        "access_logs.s3.prefix": "fraud-alb-dev",
+    }
 
 
-def test_rule_routes_the_api_and_its_health_together_blue_in_front(base: Lens) -> None:
-    (rule,) = base.of("AWS::ElasticLoadBalancingV2::ListenerRule").values()
-    (condition,) = rule["Conditions"]
-    assert (condition["Field"], condition["PathPatternConfig"]["Values"]) == (
-        "path-pattern",
-        ["/api/*", "/health"],
-    )
-    (action,) = rule["Actions"]
-    assert action["ForwardConfig"]["TargetGroups"] == [
-        {"TargetGroupArn": "<BlueTargetGroup>", "Weight": 100},
-        {"TargetGroupArn": "<GreenTargetGroup>", "Weight": 0},
-    ]
+def test_a_web_acl_filters_the_load_balancer_when_it_is_given(base: Lens) -> None:
+    assert base.of("AWS::WAFv2::WebACLAssociation") == {}
+    assert base.under(WebAclArn=WEB_ACL).of("AWS::WAFv2::WebACLAssociation") == {
+        "WebAclAssociation": {"ResourceArn": "<LoadBalancer>", "WebACLArn": WEB_ACL}
+    }
 
 
-def test_anything_else_is_not_found(base: Lens, tls: Lens) -> None:
-    for lens, listener in ((base, "HttpListener"), (tls, "HttpsListener")):
-        (action,) = lens[listener]["DefaultActions"]
-        assert action["Type"] == "fixed-response"
-        answer = action["FixedResponseConfig"]
-        assert (answer["StatusCode"], answer["ContentType"]) == ("404", "application/json")
-        assert json.loads(answer["MessageBody"]) == {"message": "Not found"}
+@pytest.mark.parametrize(("certificate", "listener"), [("", "HttpListener"), (CERTIFICATE, "HttpsListener")])
+def test_rule_routes_the_api_and_its_health_together_blue_in_front(
+    base: Lens, certificate: str, listener: str
+) -> None:
+    lens = base.under(CertificateArn=certificate)
+    assert lens.of("AWS::ElasticLoadBalancingV2::ListenerRule") == {
+        "RoutingRule": {
+            "ListenerArn": f"<{listener}>",
+            "Priority": 1,
+            "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*", "/health"]}}],
+            "Actions": [
+                {
+                    "Type": "forward",
+                    "ForwardConfig": {
+                        "TargetGroups": [
+                            {"TargetGroupArn": "<BlueTargetGroup>", "Weight": 100},
+                            {"TargetGroupArn": "<GreenTargetGroup>", "Weight": 0},
+                        ]
+                    },
+                }
+            ],
+        }
+    }
 
 
-def test_without_a_certificate_http_carries_the_rule(base: Lens) -> None:
-    (listener,) = base.of("AWS::ElasticLoadBalancingV2::Listener").values()
-    assert (listener["Port"], listener["Protocol"]) == (80, "HTTP")
-    assert base["RoutingRule"]["ListenerArn"] == "<HttpListener>"
+def test_without_a_certificate_http_carries_the_rule_and_anything_else_is_not_found(base: Lens) -> None:
+    assert base.of("AWS::ElasticLoadBalancingV2::Listener") == {
+        "HttpListener": {
+            "LoadBalancerArn": "<LoadBalancer>",
+            "Port": 80,
+            "Protocol": "HTTP",
+            "DefaultActions": [NOT_FOUND],
+        }
+    }
 
 
 def test_with_a_certificate_https_carries_the_rule_and_http_redirects(tls: Lens) -> None:
-    https = tls["HttpsListener"]
-    assert (https["Port"], https["Protocol"]) == (443, "HTTPS")
-    assert https["Certificates"] == [{"CertificateArn": CERTIFICATE}]
-    assert https["SslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2-")
-    assert tls["RoutingRule"]["ListenerArn"] == "<HttpsListener>"
-    (action,) = tls["HttpListener"]["DefaultActions"]
-    assert action["RedirectConfig"] == {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    redirect = {
+        "Type": "redirect",
+        "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"},
+    }
+    assert tls.of("AWS::ElasticLoadBalancingV2::Listener") == {
+        "HttpListener": {
+            "LoadBalancerArn": "<LoadBalancer>",
+            "Port": 80,
+            "Protocol": "HTTP",
+            "DefaultActions": [redirect],
+        },
+        "HttpsListener": {
+            "LoadBalancerArn": "<LoadBalancer>",
+            "Port": 443,
+            "Protocol": "HTTPS",
+            "SslPolicy": "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+            "Certificates": [{"CertificateArn": CERTIFICATE}],
+            "DefaultActions": [NOT_FOUND],
+        },
+    }
 
 
 @pytest.mark.parametrize("colour", ["Blue", "Green"])
 def test_target_groups_check_health_often_and_may_be_replaced(base: Lens, colour: str) -> None:
-    group = base[f"{colour}TargetGroup"]
-    assert (group["TargetType"], group["Port"], group["Protocol"]) == ("ip", 8080, "HTTP")
-    assert (group["HealthCheckPath"], group["HealthCheckIntervalSeconds"]) == ("/health", 10)
-    assert (group["HealthyThresholdCount"], group["UnhealthyThresholdCount"]) == (2, 3)
-    assert group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"] / 1.9
-    assert group["Matcher"] == {"HttpCode": "200"}
-    assert {a["Key"]: a["Value"] for a in group["TargetGroupAttributes"]} == {
-        "deregistration_delay.timeout_seconds": "30",
-        "load_balancing.algorithm.type": "least_outstanding_requests",
+    """Without a name: what is create-only could not be replaced under it."""
+    assert base[f"{colour}TargetGroup"] == {
+        "VpcId": "<Vpc>",
+        "TargetType": "ip",
+        "Protocol": "HTTP",
+        "Port": 8080,
+        "HealthCheckPath": "/health",
+        "HealthCheckIntervalSeconds": 10,
+        "HealthCheckTimeoutSeconds": 5,
+        "HealthyThresholdCount": 2,
+        "UnhealthyThresholdCount": 3,
+        "Matcher": {"HttpCode": "200"},
+        "TargetGroupAttributes": [
+            {"Key": "deregistration_delay.timeout_seconds", "Value": "30"},
+            {"Key": "load_balancing.algorithm.type", "Value": "least_outstanding_requests"},
+        ],
+        "Tags": [{"Key": "Name", "Value": f"fraud-api-{colour.lower()}-dev"}],
     }
-    assert "Name" not in group, "a named one cannot be replaced"
-    assert group["Tags"] == [{"Key": "Name", "Value": f"fraud-api-{colour.lower()}-dev"}]

@@ -18,7 +18,7 @@ def test_every_name_ends_in_the_environment_suffix(base: Lens) -> None:
         if kind == INSIDE:
             continue
         trunk = name.removesuffix("/performance").removesuffix("/postgresql").removesuffix(".internal")
-        assert trunk.removesuffix("-111122223333").endswith("-qa7"), (logical_id, name)
+        assert trunk.removesuffix("-111122223333-eu-central-1-an").endswith("-qa7"), (logical_id, name)
 
 
 def test_every_tag_is_a_name_of_this_environment(base: Lens) -> None:
@@ -70,7 +70,7 @@ NAMES = {
     "Cluster": "fraud-cluster-dev",
     "ContainerInsightsLogs": "/aws/ecs/containerinsights/fraud-cluster-dev/performance",
     "Dashboard": "fraud-dev",
-    "DataBucket": "fraud-data-dev-111122223333",
+    "DataBucket": "fraud-data-dev-111122223333-eu-central-1-an",
     "DatabaseCluster": "fraud-database-dev",
     "DatabaseLogs": "/aws/rds/cluster/fraud-database-dev/postgresql",
     "DatabaseParameterGroup": "fraud-postgresql17-dev",

@@ -11,6 +11,7 @@ from fraud_cfn.template.document import Document
 from fraud_cfn.template.scenarios import ACCOUNT, LONGEST_SUFFIX, SCENARIOS
 from tests.lens import Lens
 
+_ID = "0b1c2d3e-1111-2222-3333-444455556666"
 _SECRET = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:"
 
 
@@ -57,9 +58,19 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
                 f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:x-AbCdE1'",
             ],
         ),
+        (
+            "DatabaseCredentialsVersion",
+            ["", _ID, "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE", "a" * 64],
+            ["AWSCURRENT", "a" * 31, "a" * 65, f"{_ID}:", f"{_ID}}}}}"],
+        ),
         ("ApiKeysArn", [f"{_SECRET}fraud-api-keys-dev-AbCdE1"], ["", "fraud-api-keys-dev"]),
         (
             "SecretsKmsKeyArn",
+            ["", f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1a2b"],
+            ["key", f"arn:aws:kms:eu-central-1:{ACCOUNT}:alias/x", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"],
+        ),
+        (
+            "DataKmsKeyArn",
             ["", f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1a2b"],
             ["key", f"arn:aws:kms:eu-central-1:{ACCOUNT}:alias/x", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"],
         ),
@@ -79,6 +90,15 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
             ["x", f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1a-2b"],
         ),
         ("AccessLogBucket", ["", "company-logs", "a.b"], ["A", "-a", "a", "arn:aws:s3:::company-logs"]),
+        (
+            "WebAclArn",
+            ["", f"arn:aws:wafv2:eu-central-1:{ACCOUNT}:regional/webacl/company_1-a/{_ID}"],
+            [
+                "company",
+                f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/company/{_ID}",
+                f"arn:aws:wafv2:eu-central-1:{ACCOUNT}:regional/ipset/company/{_ID}",
+            ],
+        ),
         ("ApiDeploymentStrategy", ["BLUE_GREEN", "ROLLING"], ["CANARY", "blue_green"]),
         ("ApiBakeTimeMinutes", ["0", "5", "1440"], ["-1", "1441"]),
         ("EnableDeploymentAlarms", ["true", "false"], ["1"]),
@@ -123,12 +143,15 @@ def test_parameters_and_their_defaults_are_the_contract(document: Document) -> N
         "WorkerImageTag": "latest",
         "JobImageTag": "latest",
         "DatabaseCredentialsArn": None,
+        "DatabaseCredentialsVersion": "",
         "ApiKeysArn": None,
         "SecretsKmsKeyArn": "",
+        "DataKmsKeyArn": "",
         "VpcCidr": "10.0.0.0/16",
         "IngressCidr": "0.0.0.0/0",
         "CertificateArn": "",
         "AccessLogBucket": "",
+        "WebAclArn": "",
         "ApiDeploymentStrategy": "BLUE_GREEN",
         "ApiBakeTimeMinutes": 5,
         "EnableDeploymentAlarms": "false",
