@@ -1,24 +1,33 @@
 # Every target installs what it needs into .venv first. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+DEPLOY := $(BIN)/python -m fraud_cfn.deploy.make
+VERBS := plan deploy start release status logs run-job outputs diagnose rollback cancel destroy
+
+# What users say is text: taken as it is, never expanded by make, and handed on by the environment, so that
+# no shell reads it. FRAUD_TYPED tells what stands on make's command line from what a CI happens to set.
+VARIABLES := PYTHON ENV SERVICE TAG BACK COMMAND ARGS PORT SEED
+export FRAUD_TYPED := $(foreach name,$(VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+$(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
+export $(VARIABLES)
+typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
-DEPLOY = $(BIN)/python -m fraud_cfn.deploy
-VERBS := plan deploy start release status logs run-job outputs diagnose rollback cancel destroy
-.PHONY: help install template validate demo local $(VERBS) integration test lint check format bench pictures lock clean
+.PHONY: help install template validate demo local $(VERBS) integration test coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "More options: make deploy ENV=dev ARGS='--param DatabaseReader=false --yes'"
+	@echo "Exit codes: make says 'Error 7' and ends with 2; for the code itself, $(BIN)/fraud-cfn deploy dev"
 
 install: .venv/installed ## Create .venv from the committed lock file
 
 .venv/installed: requirements.lock setup.cfg
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.12" if v < (3, 11) else 0)'
+	@"$$PYTHON" -c 'import sys; v = sys.version_info; sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.12" if v < (3, 11) else 0)'
 	@echo "Installing the locked packages into .venv (once, about a minute)"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
+	@"$$PYTHON" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
 template: .venv/installed ## Write templates/fraud-platform.yaml and validate it with both engines
@@ -35,7 +44,7 @@ demo: .venv/installed ## Deploy, go live, release and destroy on a local endpoin
 	@$(BIN)/python -m fraud_cfn.deploy.demo
 
 local: .venv/installed ## Run the local endpoint in the foreground (PORT=4566, SEED=dev)
-	@$(BIN)/python -m fraud_cfn.local $(if $(PORT),--port $(PORT)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m fraud_cfn.local $(call typed,PORT,--port) $(call typed,SEED,--seed)
 
 plan: ## Show what a deployment would change (ENV=dev)
 deploy: ## Deploy the committed template (ENV=dev)
@@ -51,17 +60,22 @@ cancel: ## Cancel a running update (ENV=dev)
 destroy: ## Delete an environment, and prove that nothing is left (ENV=dev)
 
 $(VERBS): .venv/installed
-	@$(if $(ENV),,echo "Which environment? Say it: make $@ ENV=dev" >&2; exit 2)
-	@$(DEPLOY) $@ $(ENV) $(if $(SERVICE),--service $(SERVICE)) $(if $(TAG),--tag $(TAG)) $(ARGS)
+	@$(DEPLOY) $@
 
 integration: .venv/installed ## Run the integration tests against a deployed stack (ENV=dev); they only read
-	@$(if $(ENV),,echo "Which environment? Say it: make $@ ENV=dev" >&2; exit 2)
-	@$(BIN)/pytest tests/integration --stack-env $(ENV)
+	@$(if $(ENV),,echo "error: which environment? Say it: make $@ ENV=dev" >&2; exit 2)
+	@$(BIN)/pytest tests/integration --stack-env "$$ENV"
 
 # ── For developers ──────────────────────────────────────────────────────────────────────────────────
 
 test: .venv/installed ## Run the whole test suite
 	@$(BIN)/pytest -n auto --dist loadfile
+
+coverage: .venv/installed ## Run the test suite and show which branches of deploy/ it leaves out
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n auto --dist loadfile
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 lint: .venv/installed ## Check format, style and types
 	@$(BIN)/ruff format --check --quiet . || { echo "Format differs: run 'make format'"; exit 1; }
@@ -85,9 +99,9 @@ pictures: .venv/installed ## Draw the README's terminals anew, from real transcr
 	@$(BIN)/python docs/pictures/draw.py
 
 lock: .venv/installed ## Pin the newest versions that setup.cfg allows into requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras --no-annotate --no-header setup.cfg -o requirements.lock
 	@echo "Wrote requirements.lock; review the diff, then run 'make check'"
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .validated .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .validated .pytest_cache .ruff_cache .coverage* *.egg-info

@@ -1,0 +1,203 @@
+"""The Makefile: what users say reaches the command as they said it, and no shell on its way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.config import ROOT
+from fraud_cfn.deploy import make
+from fraud_cfn.deploy.errors import UsageError
+
+_RECORDER = """#!/bin/sh
+for word in "$@"; do printf '%s\\n' "$word"; done
+env > environment
+"""
+
+
+def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The project's Makefile in a folder of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    for name in ("ENV", "TAG", "SERVICE", "MFLAGS"):
+        inherited.pop(name, None)
+    installed = [] if "install" in words else ["--old-file", ".venv/installed"]
+    return subprocess.run(
+        ["make", "--file", str(ROOT / "Makefile"), *installed, *words],
+        cwd=folder,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with a space in its name, whose Python writes down what it is called with."""
+    folder = tmp_path / "with space"
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(_RECORDER, encoding="utf-8")
+    python.chmod(0o755)
+    for name in ("requirements.lock", "setup.cfg"):
+        (folder / name).touch()
+    return folder
+
+
+def handed_on(checkout: Path, *words: str, **environment: str) -> list[str]:
+    """The command line that `fraud_cfn.deploy.make` makes of what it gets."""
+    done = run(checkout, *words, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    module, verb = done.stdout.splitlines()[1:]
+    assert module == "fraud_cfn.deploy.make"
+    lines = (checkout / "environment").read_text(encoding="utf-8").splitlines()
+    return make.arguments(verb, dict(line.split("=", 1) for line in lines if "=" in line))
+
+
+HOSTILE = (
+    "dev; touch pwned",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "$(shell touch pwned)",
+    "${shell touch pwned}",
+    "'; touch pwned; '",
+    '"; touch pwned; "',
+    "dev && touch pwned",
+    "a b",
+    "a$HOME",
+    "a$$b",
+    "*",
+    "a\\b",
+    "a#b",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_variable_reaches_a_shell_or_make(checkout: Path, text: str) -> None:
+    said = handed_on(checkout, "run-job", f"ENV={text}", f"COMMAND={text}")
+    assert said == ["run-job", text, f"--command={text}"]
+    assert handed_on(checkout, "release", "ENV=dev", "SERVICE=api", TAG=text)[-1] == f"--tag={text}"
+    assert not list(checkout.rglob("pwned"))
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "'" not in text])
+def test_args_are_split_as_a_shell_would_and_nothing_in_them_runs(checkout: Path, text: str) -> None:
+    said = handed_on(checkout, "plan", "ENV=dev", f"ARGS=--param 'Note={text}' --keep")
+    assert said == ["plan", "dev", "--param", f"Note={text}", "--keep"]
+    assert not list(checkout.rglob("pwned"))
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "touch" in text])
+def test_the_other_targets_are_as_safe(checkout: Path, text: str) -> None:
+    assert run(checkout, "local", f"PORT={text}").stdout.splitlines()[-2:] == ["--port", text]
+    run(checkout, "integration", f"ENV={text}")
+    assert run(checkout, "install", f"PYTHON={text}").returncode == 2
+    assert not list(checkout.rglob("pwned"))
+
+
+@pytest.mark.parametrize("verb", ["plan", "deploy", "status", "logs", "destroy", "outputs"])
+def test_a_cis_tag_stays_out_of_the_verbs_that_have_none(checkout: Path, verb: str) -> None:
+    assert handed_on(checkout, verb, "ENV=dev", TAG="v1.2", ARGS="--yes", BACK="1", COMMAND="x") == [
+        verb,
+        "dev",
+    ]
+
+
+def test_a_cis_variables_count_where_they_belong(checkout: Path) -> None:
+    said = handed_on(checkout, "release", ENV="dev", SERVICE="api", TAG="v1.2")
+    assert said == ["release", "dev", "--service=api", "--tag=v1.2"]
+
+
+def test_what_changes_a_verb_counts_only_when_it_is_typed(checkout: Path) -> None:
+    assert handed_on(checkout, "run-job", "ENV=dev", COMMAND="rm", ARGS="--yes") == ["run-job", "dev"]
+    assert handed_on(checkout, "start", "ENV=dev", BACK="1") == ["start", "dev"]
+    assert handed_on(checkout, "start", "ENV=dev", "BACK=1") == ["start", "dev", "--back"]
+    assert handed_on(checkout, "start", "ENV=dev", "BACK=0") == ["start", "dev"]
+
+
+def test_going_back_is_not_hindered_by_a_cis_tag(checkout: Path) -> None:
+    said = handed_on(checkout, "release", "ENV=dev", "SERVICE=api", "BACK=1", TAG="v1.3")
+    assert said == ["release", "dev", "--service=api", "--back"]
+
+
+def test_a_cis_port_and_seed_do_not_reach_the_local_endpoint(checkout: Path) -> None:
+    assert run(checkout, "local", PORT="8080", SEED="x").stdout.splitlines() == ["-m", "fraud_cfn.local"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["status", "ENV=dev", "TAG=v1"], "status has no TAG\nnext:  leave it out; it has ENV, ARGS"),
+        (["logs", "ENV=dev", "BACK=1"], "logs has no BACK\nnext:  leave it out; it has ENV, SERVICE, ARGS"),
+        (["status"], "which environment?\nnext:  say it: make status ENV=dev"),
+        (["status", "ENV= "], "which environment?"),
+        (["status", "ENV=--help"], "which environment?"),
+        (["status", "ENV=dev", "ARGS=--param 'x"], "ARGS cannot be split into words (No closing quotation)"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(tmp_path: Path, words: list[str], says: str) -> None:
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    done = run(tmp_path, *words)
+    assert done.returncode == 2
+    assert f"error: {says}" in done.stderr
+    assert "Error 2" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_wrong_variable_is_a_usage_error() -> None:
+    with pytest.raises(UsageError):
+        make.arguments("status", {"ENV": "dev", "TAG": "v1", "FRAUD_TYPED": "ENV TAG"})
+
+
+def test_help_shows_every_target_once_in_one_column(tmp_path: Path) -> None:
+    lines = [line for line in run(tmp_path, "help").stdout.splitlines() if line.startswith("  make ")]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.findall(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[0].replace("$(VERBS)", "").split()
+    verbs = re.findall(r"^VERBS := (.*)", makefile, re.MULTILINE)[0].split()
+    assert sorted(line.split()[1] for line in lines) == sorted([*phony, *verbs])
+    assert len({len(re.match(r"  make \S+ +", line)[0]) for line in lines}) == 1  # pyright: ignore[reportOptionalSubscript]
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_a_clone_that_changes_line_endings_still_works(tmp_path: Path) -> None:
+    """Git for Windows sets `core.autocrlf`."""
+    git = ["git", "-c", "core.autocrlf=true", "-c", "safe.directory=*"]
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    source = tmp_path / "source"
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.com"]
+    for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message", "all"]):
+        subprocess.run(
+            ["git", *words],
+            cwd=source,
+            check=True,
+            timeout=60,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    clone = tmp_path / "clone"
+    subprocess.run([*git, "clone", "--quiet", str(source), str(clone)], check=True, timeout=60)
+    changed = [
+        str(file.relative_to(clone))
+        for file in clone.rglob("*")
+        if file.is_file() and ".git" not in file.parts and b"\r\n" in file.read_bytes()
+    ]
+    assert changed == []
+    assert run(clone, "help").returncode == 0
