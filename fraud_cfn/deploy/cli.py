@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fraud_cfn.deploy.errors import DeployError, Exit
+from fraud_cfn.deploy.errors import DeployError, DetachedError, Exit, InterruptionError, UnexpectedError
 
 if TYPE_CHECKING:
     from fraud_cfn.deploy.stack.outcome import Outcome
@@ -37,30 +37,53 @@ def main(arguments: list[str] | None = None) -> int:
     from fraud_cfn.deploy.terminal import interrupts
     from fraud_cfn.deploy.terminal.console import Console
 
-    interrupts.terminate_as_interrupt()
+    interrupts.begin()
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
     console = Console(color=options.pop("color"), results=form == "text")
-    name = f"TapStack{suffix}"
     try:
         outcome = _run(verb, suffix, console, options)
     except KeyboardInterrupt:
-        console.say("interrupted; nothing was changed", "yellow")
-        return _last(console, form, "interrupted", name, Exit.INTERRUPTED)
+        outcome = _early(console, _interruption())
     except DeployError as error:
-        console.say(f"error: {error.message}", "bold red")
-        if error.next_step:
-            console.say(f"next:  {error.next_step}")
-        said = {"error": error.message, "next": error.next_step}
-        return _last(console, form, error.result, name, error.exit, said)
+        outcome = _early(console, error)
     except Exception as error:
         if "FRAUD_CFN_DEBUG" in os.environ:
             raise
-        console.say(f"error: this should not happen: {type(error).__name__}: {error}", "bold red")
-        console.say("next:  FRAUD_CFN_DEBUG=1 shows where; please report it")
-        return _last(console, form, "error", name, Exit.FAILED, {"error": str(error)})
-    if form == "markdown":
+        text = f"this should not happen: {type(error).__name__}: {error}"
+        outcome = _early(console, UnexpectedError(text, "FRAUD_CFN_DEBUG=1 shows where; please report it"))
+    if form == "markdown" and outcome.markdown:
         console.document(outcome.markdown)
-    return _last(console, form, outcome.result, outcome.stack or name, outcome.exit, dict(outcome.data))
+    return _last(console, form, outcome, f"TapStack{suffix}")
+
+
+def _interruption() -> DeployError:
+    """What Ctrl-C means at this moment."""
+    from fraud_cfn.deploy.terminal import interrupts
+
+    now = interrupts.declared()
+    if now.goes_on:
+        return DetachedError(f"detached; {now.words}", now.next_step)
+    return InterruptionError(f"interrupted; {now.words}", now.next_step)
+
+
+def _early(console: Console, error: DeployError) -> Outcome:
+    """Say what ended the command early and, where something was changed before, what is true now."""
+    from fraud_cfn.deploy.stack.outcome import Outcome
+    from fraud_cfn.deploy.terminal import interrupts
+
+    now = interrupts.declared()
+    so_far = now.words if (now.changed or now.goes_on) and not error.tells_all else ""
+    steps = [step for step in (error.next_step, now.next_step if so_far else "") if step]
+    console.say(f"error: {error.message}", "bold red")
+    if so_far:
+        console.say(f"now:   {so_far}")
+    for step in dict.fromkeys(steps):
+        console.say(f"next:  {step}")
+    code = error.exit
+    if code in (Exit.USAGE, Exit.AWS):
+        code = Exit.TIMED_OUT if now.goes_on else Exit.AWS if now.changed else code
+    data = {"error": error.message, "now": now.words, "next": "; ".join(dict.fromkeys(steps))}
+    return Outcome(error.result, "", code, data)
 
 
 def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> Outcome:
@@ -76,21 +99,20 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
         return module.run(place, suffix, console, **options)
 
 
-def _last(
-    console: Console, form: str, result: str, stack: str, code: Exit, data: dict[str, Any] | None = None
-) -> int:
+def _last(console: Console, form: str, outcome: Outcome, name: str) -> int:
     """JSON to stdout where that was asked for; then the last line, never into the JSON."""
-    line = f"result={result} stack={stack}"
+    stack = outcome.stack or name
+    line = f"result={outcome.result} stack={stack}"
     if form == "json":
         import json
 
-        content = {"result": result, "stack": stack, "exit": int(code), **(data or {})}
+        content = {"result": outcome.result, "stack": stack, "exit": int(outcome.exit), **outcome.data}
         console.document(json.dumps(content, indent=2, ensure_ascii=False, default=str))
     if form == "text":
         console.result(line)
     else:
         console.say(line)
-    return int(code)
+    return int(outcome.exit)
 
 
 # ── Arguments ─────────────────────────────────────────────────────────────────────────────────────

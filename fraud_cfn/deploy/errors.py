@@ -7,25 +7,29 @@ from typing import ClassVar
 
 
 class Exit(IntEnum):
-    """Documented exit codes of every verb."""
+    """Exit codes of every verb, one meaning each; docs/deploy.md has the same table."""
 
     DONE = 0  # done, or nothing to change
-    FAILED = 1  # failed and rolled back cleanly
-    USAGE = 2  # usage, credentials, template
+    FAILED = 1  # it failed and was rolled back cleanly: what ran before runs again
+    USAGE = 2  # it could not begin (arguments, credentials, template, something missing); nothing was changed
     CHANGES = 3  # a plan has changes, with --exit-code
-    DECLINED = 4  # declined, or no terminal to ask on and no --yes
-    CHANGE_SET = 5  # change set or validation failed; nothing changed
-    RECOVERY = 6  # the stack needs recovery
-    REFUSED = 7  # a destructive change was refused
-    TIMED_OUT = 124
-    INTERRUPTED = 130
+    DECLINED = 4  # somebody said no, or there was nobody to ask; nothing was changed
+    CHANGE_SET = 5  # CloudFormation rejected the change set; nothing was changed
+    RECOVERY = 6  # something is left to be done: the stack needs recovery, or `destroy` cannot say it is gone
+    REFUSED = 7  # a guard refused a change that destroys, or turns traffic; nothing was changed
+    UNHEALTHY = 8  # it was carried out, and what runs is not well: tasks that stop, a job that failed
+    AWS = 9  # AWS refused or did not answer; the last lines say what was done before
+    BUG = 70  # a fault of this command
+    TIMED_OUT = 124  # waiting ended, by the clock or by expired credentials; AWS goes on
+    INTERRUPTED = 130  # Ctrl-C or SIGTERM; the last lines say what was done and what goes on
 
 
 class DeployError(Exception):
     """What went wrong in one line, and `next_step`, what to do about it."""
 
-    exit: ClassVar[Exit] = Exit.FAILED
+    exit: ClassVar[Exit] = Exit.AWS
     result: ClassVar[str] = "failed"  # the word on the last line
+    tells_all: ClassVar[bool] = False  # its message says what was done and what goes on
 
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
@@ -52,6 +56,13 @@ class UnreachableError(DeployError):
 
     exit = Exit.USAGE
     result = "unreachable"
+
+
+class AwsError(DeployError):
+    """AWS refused, or gave no answer that makes sense."""
+
+    exit = Exit.AWS
+    result = "aws-refused"
 
 
 class TemplateError(DeployError):
@@ -94,6 +105,7 @@ class TimedOutError(DeployError):
 
     exit = Exit.TIMED_OUT
     result = "timed-out"
+    tells_all = True
 
 
 class DetachedError(DeployError):
@@ -101,3 +113,19 @@ class DetachedError(DeployError):
 
     exit = Exit.INTERRUPTED
     result = "detached"
+    tells_all = True
+
+
+class InterruptionError(DeployError):
+    """Ctrl-C while AWS was doing nothing for us."""
+
+    exit = Exit.INTERRUPTED
+    result = "interrupted"
+    tells_all = True
+
+
+class UnexpectedError(DeployError):
+    """A fault of this command."""
+
+    exit = Exit.BUG
+    result = "bug"

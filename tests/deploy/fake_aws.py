@@ -32,6 +32,10 @@ class FaultError(Exception):
         self.code, self.message, self.status = code, message, status
 
 
+class ProxyPageError(Exception):
+    """Answered with some proxy's page instead of AWS's answer."""
+
+
 class LostConnectionError(Exception):
     """Not answered: the connection closes; `done` tells whether the call arrived all the same."""
 
@@ -368,6 +372,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer = self.aws.answer(operation, asked)
         except LostConnectionError:
             self.close_connection = True
+        except ProxyPageError as page:
+            self._send(200, str(page).encode())
         except FaultError as fault:
             self._send(fault.status, _fault(fault, in_json=bool(target)))
         else:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.deploy.conftest import Teller, Transcript
-from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, change, detail, steps
+from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, ProxyPageError, change, detail, steps
 from tests.deploy.test_status_table import SERVICE, UPDATED
 
 RELEASE = [
@@ -273,8 +273,22 @@ def test_a_call_whose_answer_is_lost_is_not_made_twice(updating: Aws, tell: Tell
     assert len(updating.change_sets) == 1
 
 
-def test_trouble_while_watching_never_changes_the_verdict(updating: Aws, tell: Teller) -> None:
-    updating.faults["DescribeStackEvents"] = [FaultError("Throttling", "Rate exceeded")] * 6
+@pytest.mark.parametrize(
+    "hiccup",
+    [
+        FaultError("Throttling", "Rate exceeded"),
+        FaultError("ServiceUnavailable", "", 503),
+        FaultError("InternalFailure", "An internal failure has occurred.", 500),
+        LostConnectionError(),
+        ProxyPageError("<html><p>Please log in<br></html>"),
+        ProxyPageError("<html><p>Well-formed, but no answer</p></html>"),
+    ],
+    ids=str,
+)
+def test_trouble_while_watching_never_changes_the_verdict(
+    updating: Aws, tell: Teller, hiccup: Exception
+) -> None:
+    updating.faults["DescribeStackEvents"] = [hiccup] * 6
     told = tell("deploy dev --yes")
     assert told.code == 0
     assert told.text.count("the stack goes on, watching goes on") == 1
@@ -286,8 +300,9 @@ def test_credentials_that_expire_while_watching_say_that_the_stack_goes_on(
 ) -> None:
     updating.faults["DescribeStackEvents"] = [FaultError("ExpiredToken", "expired", 403)]
     told = tell("deploy dev --yes")
-    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert (told.code, told.last) == (124, "result=credentials stack=TapStackdev")
     assert "AWS credentials have expired while watching; the stack goes on" in told.text
+    assert "now:   TapStackdev goes on" in told.text
 
 
 def test_a_forbidden_event_list_is_replaced_by_the_stacks_status(updating: Aws, tell: Teller) -> None:

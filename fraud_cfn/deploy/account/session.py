@@ -12,10 +12,11 @@ from typing import Any, cast
 import boto3
 from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account.clients import Clients
-from fraud_cfn.deploy.errors import CredentialsError, DeployError, UnreachableError, UsageError
+from fraud_cfn.deploy.errors import AwsError, CredentialsError, DeployError, UnreachableError, UsageError
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {
@@ -89,7 +90,7 @@ def explained() -> Generator[None]:
     """Turn whatever botocore raises into a `DeployError` that says what to do."""
     try:
         yield
-    except (boto.BotoCoreError, boto.ClientError) as error:
+    except (boto.BotoCoreError, boto.ClientError, ResponseParserError) as error:
         raise explain(error) from error
 
 
@@ -97,6 +98,11 @@ def explain(error: Exception) -> DeployError:
     """One line for an error of botocore's."""
     if isinstance(error, boto.ClientError):
         return _refusal(error)
+    if isinstance(error, (ResponseParserError, LookupError)):
+        return AwsError(
+            "what came is no answer of AWS's: a page of some proxy?",
+            "check the network, the proxy and AWS_ENDPOINT_URL",
+        )
     if isinstance(error, boto.ProfileNotFound):
         return CredentialsError(f"{error}", "'aws configure list-profiles' lists the ones there are")
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
@@ -139,10 +145,10 @@ def _refusal(error: boto.ClientError) -> DeployError:
             "ask for that permission, or use another AWS_PROFILE",
         )
     if code in _THROTTLED:
-        return DeployError(
+        return AwsError(
             f"AWS throttled {error.operation_name} again and again", "wait a minute, run it again"
         )
-    return DeployError(f"{error.operation_name}: {said or code}")
+    return AwsError(f"{error.operation_name}: {said or code}")
 
 
 def _reach(where: str) -> str:

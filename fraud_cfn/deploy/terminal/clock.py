@@ -26,7 +26,7 @@ class Pace:
     """Waits between polls: short at first, longer while nothing happens, jittered so that parallel
     commands do not poll in step."""
 
-    def __init__(self, first: float = 0.5, most: float = 5.0) -> None:
+    def __init__(self, first: float = 0.5, most: float = 10.0) -> None:
         self._first = self._next = first
         self._most = most
 

@@ -1,16 +1,47 @@
-"""Ctrl-C (and a CI's SIGTERM) at a moment of our choosing."""
+"""Ctrl-C (and a CI's SIGTERM) at a moment of our choosing, and what it means there."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
-def terminate_as_interrupt() -> None:
-    """Treat SIGTERM like Ctrl-C, so that a cancelled CI job cleans up too."""
-    signal.signal(signal.SIGTERM, _raise)
+@dataclass(frozen=True)
+class Standing:
+    """What is true if the command ends now. Who changes something declares it before and after; the top of
+    the command tells it, whatever ended the command early."""
+
+    words: str  # "TapStackdev goes on"
+    next_step: str = ""  # a step that helps from there
+    changed: bool = False  # by this run
+    goes_on: bool = False  # AWS is at work, and stays so without us
+
+
+UNTOUCHED = Standing("nothing was changed")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_standing = UNTOUCHED
+
+
+def begin() -> None:
+    """Treat SIGTERM and a closed terminal like Ctrl-C, so that a cancelled CI job cleans up too; nothing was
+    changed so far."""
+    declare(UNTOUCHED)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it is ignored, and stays so
+            signal.signal(number, _raise)
+
+
+def declare(standing: Standing) -> None:
+    """From here on this is what an early end means."""
+    global _standing
+    _standing = standing
+
+
+def declared() -> Standing:
+    return _standing
 
 
 @contextmanager
@@ -29,9 +60,6 @@ def undisturbed() -> Generator[None]:
             signal.signal(number, handler)
     if came:
         raise KeyboardInterrupt
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _raise(_number: int, _frame: FrameType | None) -> None:

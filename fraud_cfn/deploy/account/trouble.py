@@ -1,0 +1,63 @@
+"""What can go wrong with a question to AWS, and what of it may pass by itself: the only place that knows."""
+
+from __future__ import annotations
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from fraud_cfn.deploy.account.session import code_of, denied, explain
+from fraud_cfn.deploy.errors import CredentialsError
+
+# All that a question may raise: a refusal, no connection, a page of some proxy instead of an answer, and an
+# answer without what it should hold (LookupError).
+UNANSWERED: tuple[type[Exception], ...] = (
+    boto.ClientError,
+    boto.BotoCoreError,
+    ResponseParserError,
+    LookupError,
+)
+_PASSING = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "InternalError",
+    "InternalFailure",
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServerException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+
+def passes(error: Exception) -> bool:
+    """Whether asking again may help: throttling, AWS's own failures, the network, an answer that is none."""
+    if isinstance(error, boto.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code_of(error) in _PASSING or status == 429 or status >= 500
+    lost = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
+    return isinstance(error, (*lost, ResponseParserError, LookupError))
+
+
+def lost_credentials(error: Exception) -> CredentialsError | None:
+    """What to say if AWS no longer accepts the credentials: nothing can be asked from here on."""
+    if passes(error) or denied(error):
+        return None
+    explained = explain(error)
+    return explained if isinstance(explained, CredentialsError) else None
+
+
+def words(error: Exception) -> str:
+    """In one line, for a look that failed."""
+    if isinstance(error, LookupError):
+        return f"AWS's answer lacks {error}"
+    if isinstance(error, ResponseParserError):
+        return "what came is no answer of AWS's: a page of some proxy?"
+    return explain(error).message

@@ -1,0 +1,108 @@
+"""Every wait's loop: what it tolerates, what ends it, and what is told when a command ends early."""
+
+from __future__ import annotations
+
+import pytest
+
+from fraud_cfn.deploy.account import session
+from fraud_cfn.deploy.account.trouble import UNANSWERED
+from fraud_cfn.deploy.errors import CredentialsError, DeployError, Exit, TimedOutError
+from fraud_cfn.deploy.stack.waiting import until
+from fraud_cfn.deploy.terminal.console import Console
+from tests.deploy.conftest import Teller
+from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, ProxyPageError
+
+PASSING = [
+    FaultError("ThrottlingException", "Rate exceeded"),
+    FaultError("RequestLimitExceeded", "Request limit exceeded."),
+    FaultError("ServerException", "Service Unavailable. Please try again later.", 500),
+    FaultError("Unknown", "", 502),
+    LostConnectionError(),
+    ProxyPageError("<html><p>Please log in<br></html>"),
+    ProxyPageError(""),
+]
+
+
+@pytest.fixture
+def ecs(aws: Aws) -> session.Session:
+    aws.answers["DescribeTasks"] = lambda _: {"tasks": [{"taskArn": "t", "lastStatus": "STOPPED"}]}
+    return session.connect()
+
+
+def wait(place: session.Session, timeout: float = 600) -> str:
+    """As a wait for a task is written."""
+
+    def stopped() -> str | None:
+        tasks = place.client("ecs").describe_tasks(tasks=["t"])["tasks"]
+        return tasks[0].get("taskArn") if tasks else None
+
+    return until(stopped, Console(), what="the job", timeout=timeout, next_step="look at its log")
+
+
+@pytest.mark.parametrize("hiccup", PASSING, ids=repr)
+def test_a_hiccup_is_said_once_and_waiting_goes_on(
+    aws: Aws, ecs: session.Session, hiccup: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.faults["DescribeTasks"] = [hiccup] * 9
+    assert wait(ecs) == "t"
+    said = capsys.readouterr().err
+    assert said.count("the job goes on, watching goes on") == 1
+    assert said.endswith("watching again\n")
+
+
+def test_what_does_not_exist_yet_is_waited_for(aws: Aws, ecs: session.Session) -> None:
+    """ECS does not know a task right after RunTask."""
+    honest, looks = aws.answers["DescribeTasks"], iter(range(3))
+    aws.answers["DescribeTasks"] = lambda asked: (
+        {"tasks": [], "failures": [{"reason": "MISSING"}]} if next(looks, None) is not None else honest(asked)
+    )
+    assert wait(ecs) == "t"
+
+
+def test_a_refusal_ends_the_wait_at_once(aws: Aws, ecs: session.Session) -> None:
+    aws.faults["DescribeTasks"] = [FaultError("ClusterNotFoundException", "Cluster not found.")]
+    with pytest.raises(DeployError, match="Cluster not found") as ended:
+        wait(ecs)
+    assert ended.value.exit is Exit.AWS
+    assert aws.calls.count("DescribeTasks") == 1
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException"])
+def test_credentials_that_are_lost_end_the_wait(aws: Aws, ecs: session.Session, code: str) -> None:
+    aws.faults["DescribeTasks"] = [FaultError(code, "The security token included in the request is expired")]
+    with pytest.raises(CredentialsError, match="while watching; the job goes on"):
+        wait(ecs)
+
+
+def test_a_wait_ends_by_the_clock_even_if_aws_never_answers(aws: Aws, ecs: session.Session) -> None:
+    aws.faults["DescribeTasks"] = [FaultError("ThrottlingException", "Rate exceeded")] * 1000
+    with pytest.raises(TimedOutError, match="the job is still at it after 1m00s; it goes on"):
+        wait(ecs, timeout=60)
+    assert 60 <= aws.clock.seconds < 75
+
+
+def test_a_look_may_raise_nothing_that_the_loop_does_not_know() -> None:
+    """What botocore raises is one of these two, or a page that it cannot parse."""
+    names = {kind.__name__ for kind in UNANSWERED}
+    assert names == {"ClientError", "BotoCoreError", "ResponseParserError", "LookupError"}
+
+
+# ── What is told when a command ends early ────────────────────────────────────────────────────────
+
+
+def test_a_fault_of_ours_has_a_code_of_its_own(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("oops")
+
+    monkeypatch.setattr("fraud_cfn.deploy.stack.stacks.must_find", broken)
+    told = tell("outputs dev")
+    assert (told.code, told.last) == (70, "result=bug stack=TapStackdev")
+    assert "error: this should not happen: ValueError: oops" in told.text
+    assert "now:" not in told.text
+
+
+def test_aws_that_refuses_before_anything_happened_is_no_rollback(deployed: Aws, tell: Teller) -> None:
+    deployed.faults["DescribeStacks"] = [FaultError("Throttling", "Rate exceeded")] * 10
+    told = tell("outputs dev")
+    assert (told.code, told.last) == (9, "result=aws-refused stack=TapStackdev")
+    assert "error: AWS throttled DescribeStacks again and again" in told.text
