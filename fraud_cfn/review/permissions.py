@@ -91,6 +91,13 @@ class _Held:
         self.sources.setdefault(holder, []).append(source)
 
 
+def concerns(kind: str, declared: Json) -> bool:
+    """Whether a resource, of that type and so declared, has a part in who may do what."""
+    return (
+        kind.startswith("AWS::IAM::") or kind in (_ENDPOINT, _LAMBDA) or "Statement" in json.dumps(declared)
+    )
+
+
 def held(resources: Resources) -> dict[Holder, tuple[Grant, ...]]:
     """The grants of every identity and of every policy on a resource, each once."""
     return {holder: _distinct(found) for holder, found in _collect(resources).grants.items()}

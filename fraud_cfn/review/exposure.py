@@ -1,0 +1,189 @@
+"""What faces the internet: open rules, public addresses, routes to an internet gateway, listeners."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fraud_cfn.review.reachability import Connection, Resources, compare, faces_internet, firewall
+
+_LOAD_BALANCERS = (
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancing::LoadBalancer",
+)
+_LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
+_FUNCTION = "AWS::Lambda::Url"
+_BUCKET = "AWS::S3::Bucket"
+_BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+# Property, wherever it stands in a resource → the value that makes it public.
+_PUBLIC_WHERE = {
+    "AssignPublicIp": "enabled",
+    "AssociatePublicIpAddress": "true",
+    "MapPublicIpOnLaunch": "true",
+    "PubliclyAccessible": "true",
+    "EndpointPublicAccess": "true",
+}
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Something that faces the internet: in which resource, at which property."""
+
+    logical_id: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ExposureChange:
+    """An exposure that begins (`on`) or ends (`off`) with a change."""
+
+    exposure: Exposure
+    direction: str  # on, off
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding of the review's JSON."""
+        return {
+            "kind": "internet",
+            "logical_id": self.exposure.logical_id,
+            "path": self.exposure.path,
+            "direction": self.direction,
+        }
+
+
+def concerns(kind: str, declared: Any) -> bool:
+    """Whether a resource, of that type and so declared, has a part in who reaches whom."""
+    if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION, _BUCKET):
+        return True
+    text = json.dumps(declared)
+    return any(key in text for key in _PUBLIC_WHERE)
+
+
+def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
+    """Everything but the rules of groups: what it is → where it is written."""
+    found: dict[tuple[str, ...], Exposure] = {}
+    for logical_id, (kind, properties) in resources.items():
+        for path, key in _public_properties(properties):
+            found["property", logical_id, key] = Exposure(logical_id, path)
+        if kind in _LOAD_BALANCERS and _is_public(properties):
+            found["load balancer", logical_id] = Exposure(logical_id, "Properties.Scheme")
+        elif kind == _FUNCTION and properties.get("AuthType") == "NONE":
+            found["function", logical_id] = Exposure(logical_id, "Properties.AuthType")
+    return found | _listeners(resources) | _routes(resources)
+
+
+def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChange, ...]:
+    """What newly faces the internet, then what no longer does."""
+    old, new = exposures(before) | _unblocked(before, after), exposures(after) | _unblocked(after, before)
+    begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, new, old)]
+    ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, old, new)]
+    begins += _rules(before, after, "added")
+    ends += _rules(before, after, "removed")
+    return tuple(
+        ExposureChange(exposure, direction)
+        for direction, exposures in (("on", begins), ("off", ends))
+        for exposure in dict.fromkeys(exposures)
+    )
+
+
+def _rules(before: Resources, after: Resources, change: str) -> Iterator[Exposure]:
+    """Where the rules stand that open something to the internet, or did."""
+    side = firewall(after if change == "added" else before)
+    for difference in compare(before, after):
+        connection = difference.connection
+        if difference.change != change or not difference.effective or not faces_internet(connection.client):
+            continue
+        for rule in side.rules:
+            client, server = rule.ends
+            opened = Connection(client, server, rule.protocol, rule.ports)
+            if client == connection.client and server == connection.server and connection.covers(opened):
+                yield Exposure(rule.logical_id, rule.path)
+
+
+def _public_properties(node: Any, path: str = "Properties") -> Iterator[tuple[str, str]]:
+    """(path, property) of everything that asks for a public address."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if str(value).lower() == _PUBLIC_WHERE.get(key):
+                yield f"{path}.{key}", key
+            else:
+                yield from _public_properties(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for number, item in enumerate(node):
+            yield from _public_properties(item, f"{path}[{number}]")
+
+
+def _is_public(properties: Mapping[str, Any]) -> bool:
+    """Both generations are internet-facing unless they say `internal`; a gateway's has no address."""
+    return properties.get("Scheme", "internet-facing") != "internal" and properties.get("Type") != "gateway"
+
+
+def _listeners(resources: Resources) -> dict[tuple[str, ...], Exposure]:
+    found = {}
+    for logical_id, (kind, properties) in resources.items():
+        balancer = str(properties.get("LoadBalancerArn", "")).strip("${}")
+        if kind != _LISTENER or balancer not in resources:
+            continue
+        if _is_public(resources[balancer][1]):
+            found["listener", balancer, str(properties.get("Port"))] = Exposure(logical_id, "Properties.Port")
+    return found
+
+
+def _routes(resources: Resources) -> dict[tuple[str, ...], Exposure]:
+    """Route tables with a way to the internet and back, and the subnets that use them."""
+    tables: dict[tuple[str, ...], Exposure] = {}
+    for logical_id, (kind, properties) in resources.items():
+        target = properties.get("DestinationCidrBlock", properties.get("DestinationIpv6CidrBlock"))
+        if kind == "AWS::EC2::Route" and faces_internet(str(target)):
+            gateway = str(properties.get("GatewayId", ""))
+            if _is_internet_gateway(gateway, resources):
+                table = str(properties.get("RouteTableId"))
+                tables["table", table] = Exposure(logical_id, "Properties.GatewayId")
+    subnets = {
+        ("subnet", str(properties.get("SubnetId")), str(properties.get("RouteTableId"))): Exposure(
+            logical_id, "Properties.RouteTableId"
+        )
+        for logical_id, (kind, properties) in resources.items()
+        if kind == "AWS::EC2::SubnetRouteTableAssociation"
+        and ("table", str(properties.get("RouteTableId"))) in tables
+    }
+    return tables | subnets
+
+
+def _is_internet_gateway(gateway: str, resources: Resources) -> bool:
+    """A virtual private gateway stands in the same property."""
+    kind = resources.get(gateway.strip("${}").partition(".")[0], ("",))[0]
+    return kind == "AWS::EC2::InternetGateway" or gateway.startswith("igw-")
+
+
+def _follows(
+    key: tuple[str, ...],
+    having: Mapping[tuple[str, ...], Exposure],
+    without: Mapping[tuple[str, ...], Exposure],
+) -> bool:
+    """A subnet that only follows its table (which is told), or a listener its load balancer."""
+    match key:
+        case ("subnet", _, table):
+            return ("table", table) in having and ("table", table) not in without
+        case ("listener", balancer, _):
+            return ("load balancer", balancer) in having and ("load balancer", balancer) not in without
+    return False
+
+
+def _unblocked(side: Resources, other: Resources) -> dict[tuple[str, ...], Exposure]:
+    """Public access that a bucket of both sides no longer blocks here, though the other side does."""
+    found: dict[tuple[str, ...], Exposure] = {}
+    for logical_id, (kind, properties) in side.items():
+        if kind != _BUCKET or logical_id not in other:
+            continue
+        for block in _BLOCKS:
+            if _blocks(other[logical_id][1], block) and not _blocks(properties, block):
+                path = f"Properties.PublicAccessBlockConfiguration.{block}"
+                found["bucket", logical_id, block] = Exposure(logical_id, path)
+    return found
+
+
+def _blocks(properties: Mapping[str, Any], block: str) -> bool:
+    blocks = properties.get("PublicAccessBlockConfiguration")
+    return isinstance(blocks, Mapping) and str(blocks.get(block)).lower() == "true"

@@ -1,0 +1,365 @@
+"""Who can open a connection to whom, on which port, before and after a change.
+
+Read from the rules of security groups, in-line and stand-alone. Between two groups of the template both
+ends must agree: the client's egress and the server's ingress; with one of them alone, a connection is
+told as not effective. Resources come resolved, as for permissions.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+Properties = Mapping[str, Any]
+Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+GROUP = "AWS::EC2::SecurityGroup"
+_STAND_ALONE = {"AWS::EC2::SecurityGroupIngress": "Ingress", "AWS::EC2::SecurityGroupEgress": "Egress"}
+_PEERS = {
+    "Ingress": ("SourceSecurityGroupId", "SourceSecurityGroupName", "SourcePrefixListId"),
+    "Egress": ("DestinationSecurityGroupId", "DestinationPrefixListId"),
+}
+_CIDRS = ("CidrIp", "CidrIpv6")
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
+# Where a VPC has its addresses: RFC 1918, RFC 6598, and any IPv6, which AWS gives out.
+_PRIVATE = tuple(
+    ipaddress.ip_network(block)
+    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "2000::/3", "fc00::/7")
+)
+_PROTOCOLS = {"-1": "all", "6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}
+_WITH_PORTS = ("tcp", "udp")
+_ALL_PORTS = (0, 65535)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports from first to last; `text` instead, where the template leaves them open."""
+
+    first: int = 0
+    last: int = 65535
+    text: str | None = None
+
+    def __str__(self) -> str:
+        if self.text is not None:
+            return self.text
+        if (self.first, self.last) == _ALL_PORTS:
+            return "all"
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    def covers(self, other: Ports) -> bool:
+        """Whether it has all of the other's."""
+        if str(self) == "all":
+            return True
+        if self.text is not None or other.text is not None:
+            return self == other
+        return self.first <= other.first and other.last <= self.last
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`client` (a group's logical id, a network, a prefix list) may connect to `server`."""
+
+    client: str
+    server: str
+    protocol: str  # tcp, udp, icmp, …, all
+    ports: Ports
+
+    def covers(self, other: Connection) -> bool:
+        """Whether everything that `other` allows, this one does too."""
+        return (
+            self.protocol in ("all", other.protocol)
+            and self.ports.covers(other.ports)
+            and (_has(self.client, other.client) or self.client in _EVERYWHERE)
+            and _has(self.server, other.server)
+        )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a group, with the place where it is written."""
+
+    direction: str  # Ingress, Egress
+    group: str
+    peer: str
+    to_group: bool  # the peer is a group, not a network or a prefix list
+    protocol: str
+    ports: Ports
+    logical_id: str = field(compare=False)
+    path: str = field(compare=False)
+    is_default: bool = False  # nobody wrote it: AWS adds it
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """(client, server)."""
+        return (self.peer, self.group) if self.direction == "Ingress" else (self.group, self.peer)
+
+
+@dataclass(frozen=True)
+class ReachabilityChange:
+    """A connection that one side has and the other has not.
+
+    `effective` is False where nobody gains or loses it: another one covers it, or one end refuses.
+    """
+
+    change: str  # added, removed
+    connection: Connection
+    effective: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of the review's JSON."""
+        return {
+            "change": self.change,
+            "from": self.connection.client,
+            "to": self.connection.server,
+            "protocol": self.connection.protocol,
+            "ports": str(self.connection.ports),
+            "effective": self.effective,
+        }
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """The rules of one side."""
+
+    resources: Resources
+    rules: tuple[Rule, ...]
+    untold: frozenset[str] = frozenset()  # groups of whose default egress nothing is told
+
+    @cached_property
+    def connections(self) -> dict[Connection, bool]:
+        """Every connection that a rule speaks of → whether it can be opened: both ends agree."""
+        found: dict[tuple[str, str, str], list[tuple[Ports, bool]]] = {}
+        for rule in self.rules:
+            if _is_loopback(rule.peer) or (rule.is_default and rule.group in self.untold):
+                continue
+            found.setdefault((*rule.ends, rule.protocol), []).append((rule.ports, False))
+            for protocol, ports in self._agreed(rule):
+                found.setdefault((*rule.ends, protocol), []).append((ports, True))
+        connections: dict[Connection, bool] = {}
+        for key, offered in found.items():
+            whole = merged(ports for ports, agreed in offered if agreed)
+            half = [
+                ports
+                for ports in merged(ports for ports, _ in offered)
+                if not any(had.covers(ports) for had in whole)
+            ]
+            connections |= {Connection(*key, ports): False for ports in half}
+            connections |= {Connection(*key, ports): True for ports in whole}
+        return connections
+
+    @cached_property
+    def open(self) -> tuple[Connection, ...]:
+        """The connections that can be opened."""
+        return tuple(connection for connection, agreed in self.connections.items() if agreed)
+
+    def _agreed(self, rule: Rule) -> Iterator[tuple[str, Ports]]:
+        """The part of a rule that the other end allows too."""
+        if self.resources.get(rule.peer, ("",))[0] != GROUP:
+            yield rule.protocol, rule.ports  # the other end is not in this template
+            return
+        for other in self.rules:
+            faces = other.direction != rule.direction and other.group == rule.peer
+            if faces and (other.peer == rule.group or (not other.to_group and _may_hold_groups(other.peer))):
+                yield from _common(rule, other)
+
+
+def firewall(resources: Resources, default_egress_of: Iterable[str] | None = None) -> Firewall:
+    """Read a side's rules.
+
+    A group without an egress rule in it is given AWS's: everything, everywhere. It always counts for what
+    two groups agree on; as a connection of its own it is told of `default_egress_of` (None: of every group).
+    """
+    defaults = tuple(_default_egress(resources))
+    untold = set() if default_egress_of is None else {rule.group for rule in defaults} - {*default_egress_of}
+    return Firewall(resources, tuple(_rules(resources)) + defaults, frozenset(untold))
+
+
+def compare(before: Resources, after: Resources) -> tuple[ReachabilityChange, ...]:
+    """The connections a change adds and removes; what newly faces the internet first."""
+    kept = [key for key, (kind, _) in after.items() if kind == GROUP and key in before]
+    old, new = firewall(before, kept), firewall(after, kept)
+    changes = [*_differences("added", old, new), *_differences("removed", new, old)]
+    return tuple(sorted(changes, key=_order))
+
+
+def faces_internet(network: str) -> bool:
+    """Whether a network is (nearly) the whole internet, however it is written."""
+    block = _network(network)
+    return block is not None and block.prefixlen < (8 if block.version == 4 else 4)
+
+
+def merged(offered: Iterable[Ports]) -> list[Ports]:
+    """The same ports in as few ranges as possible: overlapping and adjacent ones become one."""
+    ranges: list[Ports] = []
+    texts: dict[Ports, None] = {}
+    for ports in sorted(offered, key=lambda ports: (ports.first, ports.last)):
+        if ports.text is not None:
+            texts[ports] = None
+        elif ranges and ports.first <= ranges[-1].last + 1:
+            ranges[-1] = Ports(ranges[-1].first, max(ranges[-1].last, ports.last))
+        else:
+            ranges.append(ports)
+    return ranges if any(str(ports) == "all" for ports in ranges) else ranges + list(texts)
+
+
+# ── Differences ──
+
+
+def _differences(change: str, without: Firewall, having: Firewall) -> Iterator[ReachabilityChange]:
+    for connection, agreed in having.connections.items():
+        had = without.connections.get(connection)
+        if had is None or (agreed and not had):
+            covered = any(other.covers(connection) for other in without.open)
+            yield ReachabilityChange(change, connection, agreed and not covered)
+
+
+def _order(change: ReachabilityChange) -> tuple[Any, ...]:
+    connection = change.connection
+    return (
+        change.change != "added" or not faces_internet(connection.client),
+        not change.effective,
+        change.change,
+        connection.server,
+        connection.client,
+        connection.protocol,
+        connection.ports.first,
+        str(connection.ports),
+    )
+
+
+# ── Networks ──
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _has(whole: str, part: str) -> bool:
+    """Whether a network has all of another; a group or a prefix list has itself only."""
+    if whole == part:
+        return True
+    outer, inner = _network(whole), _network(part)
+    if outer is None or inner is None:
+        return False
+    return inner.subnet_of(outer) if outer.version == inner.version else False  # pyright: ignore[reportArgumentType]
+
+
+def _is_loopback(text: str) -> bool:
+    block = _network(text)
+    return block is not None and block.is_loopback
+
+
+def _may_hold_groups(peer: str) -> bool:
+    """Whether a network may hold addresses of a VPC: one that is not known may, a public one does not."""
+    block = _network(peer)
+    return block is None or any(block.version == own.version and block.overlaps(own) for own in _PRIVATE)
+
+
+# ── Rules ──
+
+
+def _rules(resources: Resources) -> Iterator[Rule]:
+    for logical_id, (kind, properties) in resources.items():
+        if kind == GROUP:
+            for direction in _PEERS:
+                key = f"SecurityGroup{direction}"
+                for number, item in enumerate(_list(properties.get(key))):
+                    yield from _read(
+                        resources, direction, logical_id, item, logical_id, f"Properties.{key}[{number}]"
+                    )
+        elif kind in _STAND_ALONE:
+            group = _group(resources, properties.get("GroupId", properties.get("GroupName")))
+            yield from _read(resources, _STAND_ALONE[kind], group, properties, logical_id, "Properties")
+
+
+def _read(
+    resources: Resources, direction: str, group: str, item: Any, logical_id: str, path: str
+) -> Iterator[Rule]:
+    if not isinstance(item, Mapping):
+        return
+    protocol = _text(item.get("IpProtocol", "-1")).lower()
+    protocol = _PROTOCOLS.get(protocol, protocol)
+    ports = _ports(protocol, item.get("FromPort"), item.get("ToPort"))
+    for key in (*_CIDRS, *_PEERS[direction]):
+        if item.get(key) not in (None, ""):
+            peer = _text(item[key])
+            to_group = "SecurityGroup" in key
+            if to_group:
+                peer = _group(resources, peer)
+            elif (block := _network(peer)) is not None:
+                peer = str(block)
+            yield Rule(direction, group, peer, to_group, protocol, ports, logical_id, f"{path}.{key}")
+
+
+def _default_egress(resources: Resources) -> Iterator[Rule]:
+    """What AWS adds to a group without an egress rule in it; a stand-alone rule does not take it away."""
+    for logical_id, (kind, properties) in resources.items():
+        if kind == GROUP and not properties.get("SecurityGroupEgress"):
+            path = "Properties.SecurityGroupEgress"
+            everything = ("Egress", logical_id, _EVERYWHERE[0], False, "all", Ports())
+            yield Rule(*everything, logical_id, path, is_default=True)
+
+
+def _ports(protocol: str, first: Any, last: Any) -> Ports:
+    if protocol not in _WITH_PORTS:  # a message type and code, where there are any
+        kind = "-1" if protocol == "all" or first is None else _text(first)
+        return Ports() if kind == "-1" else Ports(text=kind)
+    lowest, highest = _text(_given(first, last, 0)), _text(_given(last, first, _ALL_PORTS[1]))
+    if "-1" in (lowest, highest):
+        return Ports()
+    if lowest.isdecimal() and highest.isdecimal():
+        return Ports(int(lowest), int(highest))
+    return Ports(text=lowest if lowest == highest else f"{lowest}-{highest}")
+
+
+def _given(value: Any, other: Any, default: int) -> Any:
+    """A port that is left out is the other's; both left out: all."""
+    return value if value is not None else other if other is not None else default
+
+
+def _common(rule: Rule, other: Rule) -> Iterator[tuple[str, Ports]]:
+    """What both rules allow."""
+    if "all" in (rule.protocol, other.protocol):
+        narrower = other if rule.protocol == "all" else rule
+        yield narrower.protocol, narrower.ports
+    elif rule.protocol == other.protocol:
+        for one, another in ((rule, other), (other, rule)):
+            if one.ports.covers(another.ports):
+                yield rule.protocol, another.ports
+                return
+        first, last = max(rule.ports.first, other.ports.first), min(rule.ports.last, other.ports.last)
+        if first <= last and rule.ports.text is None and other.ports.text is None:
+            yield rule.protocol, Ports(first, last)
+
+
+_REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.GroupId|\.Id)?\}$")
+
+
+def _group(resources: Resources, value: Any) -> str:
+    """The logical id of a group of this template; else the text as it stands."""
+    text = _text(value)
+    reference = _REFERENCE.match(text)
+    if reference and resources.get(reference[1], ("",))[0] == GROUP:
+        return reference[1]
+    for logical_id, (kind, properties) in resources.items():
+        if kind == GROUP and text and _text(properties.get("GroupName", "")) == text:
+            return logical_id
+    return text
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else str(value)
