@@ -1,14 +1,12 @@
-"""The endpoint's own process: `python -m fraud_cfn.local.server PORT PACE [DIRECTORY]`.
+"""The endpoint's own process: `python -m fraud_cfn.local.server PORT PACE`.
 
-Prints its URL once it answers, and ends when its standard input does. With a directory it judges requests
-by IAM's policies, and answers over TLS with a certificate that it makes there and prints after the URL.
+Prints its URL once it answers, and ends when its standard input does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import sys
 import threading
@@ -32,17 +30,11 @@ _SETTINGS = {
 }
 
 
-# A request is then judged by the keys and policies that IAM has; the account's own key is this one.
-_IAM = {"AUTH": "true", "USE_SSL": "1", "AWS_SECRET_ACCESS_KEY": "local"}
-
-
-def main(port: int, pace: float, directory: str = "") -> None:
+def main(port: int, pace: float) -> None:
     listener = _listen(port)
     port = listener.getsockname()[1]
     os.environ.update(_SETTINGS, GATEWAY_PORT=str(port))
-    if directory:
-        os.environ.update(_IAM, TMPDIR=directory)
-    threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
+    threading.Thread(target=_end_with_input, daemon=True).start()
 
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -55,16 +47,11 @@ def main(port: int, pace: float, directory: str = "") -> None:
     operations.register(pace)
     change_sets.register()
 
-    config = Config()
-    address = f"http://127.0.0.1:{port}"
-    if directory:
-        config.certfile, config.keyfile = _certificate()
-        address = f"https://127.0.0.1:{port} {config.certfile}"
-
     async def ready() -> None:
-        print(address, flush=True)
+        print(f"http://127.0.0.1:{port}", flush=True)
         await asyncio.Event().wait()  # for ever: the end is _end_with_input
 
+    config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"
     asyncio.run(serve(app, config, shutdown_trigger=ready))
@@ -85,23 +72,11 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _certificate() -> tuple[str, str]:
-    from ministack.core import tls
-
-    try:
-        return tls.resolve_tls_material()
-    except FileNotFoundError:
-        print("--iam needs the program openssl, for a certificate: install it", file=sys.stderr)
-        sys.exit(2)
-
-
-def _end_with_input(directory: str) -> None:
+def _end_with_input() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
-    if directory:
-        shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)  # nothing to save
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:])
+    main(int(sys.argv[1]), float(sys.argv[2]))

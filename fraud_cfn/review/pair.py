@@ -41,15 +41,20 @@ class Pair:
         world is certain; what differs in some is "may".
         """
         if logical_ids not in self._worlds:
-            self._worlds[logical_ids] = tuple(self._enumerated(logical_ids))
+            sides = (self.before, self.after)
+            nodes = [(side, side.template.resources.get(name)) for side in sides for name in logical_ids]
+            self._worlds[logical_ids] = self.worlds_of(nodes)
         return self._worlds[logical_ids]
 
-    def _enumerated(self, logical_ids: Iterable[str]) -> Iterator[World]:
+    def worlds_of(self, nodes: Iterable[tuple[Side, Node]]) -> tuple[World, ...]:
+        """Every combination of open values that decides something in those nodes; at least one."""
+        return tuple(self._enumerated(nodes))
+
+    def _enumerated(self, nodes: Iterable[tuple[Side, Node]]) -> Iterator[World]:
         found: dict[str, set[str] | None] = {}
-        for side in (self.before, self.after):
-            for logical_id in logical_ids:
-                for name, texts in variables(side, side.template.resources.get(logical_id)).items():
-                    found[name] = None if texts is None else (found.get(name) or set()) | texts
+        for side, node in nodes:
+            for name, texts in variables(side, node).items():
+                found[name] = None if texts is None else (found.get(name) or set()) | texts
         names = list(found)
         choices = [self._values(name, found[name]) for name in names]
         if _count(choices) <= _MOST_WORLDS:

@@ -1,0 +1,489 @@
+"""What AWS does that no schema says, each row with its source.
+
+GUIDE is the CloudFormation template reference: one page a type, "Update requires" at each property.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fraud_cfn.review.schemas import Path_, schema
+
+GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
+CUSTOM_NAMES = f"{GUIDE}/aws-properties-name.html"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A property whose change does something else than the type's schema says."""
+
+    type_name: str
+    path: Path_
+    effect: Literal["replaces", "fails"]
+    why: str
+    source: str
+
+
+_KMS_SOURCE = f"{GUIDE}/aws-resource-kms-key.html"
+DEVIATIONS = (
+    Deviation(
+        "AWS::Route53::RecordSet",
+        ("Name",),
+        "replaces",
+        "another name is another record",
+        f"{GUIDE}/aws-resource-route53-recordset.html",
+    ),
+    Deviation(
+        "AWS::ServiceDiscovery::Service",
+        ("DnsConfig", "NamespaceId"),
+        "replaces",
+        "a Cloud Map service stays in its namespace",
+        f"{GUIDE}/aws-properties-servicediscovery-service-dnsconfig.html",
+    ),
+    Deviation(
+        "AWS::Scheduler::Schedule",
+        ("GroupName",),
+        "fails",
+        "a schedule cannot change its group: the update looks for it in the new one",
+        "https://github.com/aws/aws-cdk/issues/34216",
+    ),
+    *(
+        Deviation("AWS::KMS::Key", (name,), "fails", f"a key's {name} cannot be changed", _KMS_SOURCE)
+        for name in ("KeySpec", "KeyUsage", "Origin", "MultiRegion")
+    ),
+    Deviation(
+        "AWS::CloudFormation::CustomResource",
+        ("ServiceToken",),
+        "fails",
+        "a custom resource's ServiceToken cannot be changed",
+        f"{GUIDE}/aws-resource-cloudformation-customresource.html",
+    ),
+)
+
+# ── Custom names ──
+
+# Where the name is not the create-only `Name`, `<Type>Name` or `<Type>Identifier`.
+_NAMED = {
+    "AWS::CloudWatch::CompositeAlarm": "AlarmName",
+    "AWS::DynamoDB::GlobalTable": "TableName",
+    "AWS::EC2::KeyPair": "KeyName",
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::ElastiCache::CacheCluster": "ClusterName",
+    "AWS::ElastiCache::ReplicationGroup": "ReplicationGroupId",
+    "AWS::ElastiCache::SubnetGroup": "CacheSubnetGroupName",
+    "AWS::ElastiCache::ServerlessCache": "ServerlessCacheName",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
+    "AWS::Logs::MetricFilter": "FilterName",
+    "AWS::Logs::SubscriptionFilter": "FilterName",
+    "AWS::Redshift::ClusterParameterGroup": "ParameterGroupName",
+}
+# Names that many may have, or that a new revision keeps.
+_NOT_NAMED = {
+    "AWS::Athena::NamedQuery",
+    "AWS::Batch::JobDefinition",
+    "AWS::Route53::HostedZone",
+    "AWS::SSM::MaintenanceWindow",
+}
+# Names that are unique only within something: where that changes, the name may be kept.
+# Source: each service's Create call, and the type's page in GUIDE.
+NAME_SCOPES: dict[str, tuple[Path_, ...]] = {
+    "AWS::ServiceDiscovery::Service": (("NamespaceId",), ("DnsConfig", "NamespaceId")),
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": (("Vpc",),),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": (
+        ("ScalingTargetId",),
+        ("ResourceId",),
+        ("ScalableDimension",),
+        ("ServiceNamespace",),
+    ),
+    "AWS::Logs::MetricFilter": (("LogGroupName",),),
+    "AWS::Logs::SubscriptionFilter": (("LogGroupName",),),
+    "AWS::Lambda::Alias": (("FunctionName",),),
+    "AWS::ApiGateway::Model": (("RestApiId",),),
+    "AWS::ApiGateway::RequestValidator": (("RestApiId",),),
+    "AWS::ApiGateway::Stage": (("RestApiId",),),
+    "AWS::ApiGatewayV2::Stage": (("ApiId",),),
+    "AWS::WAFv2::WebACL": (("Scope",),),
+    "AWS::WAFv2::IPSet": (("Scope",),),
+    "AWS::WAFv2::RuleGroup": (("Scope",),),
+    "AWS::WAFv2::RegexPatternSet": (("Scope",),),
+}
+
+
+def name_property(type_name: str) -> str | None:
+    """The property that gives a resource of that type its custom name; None where it has none.
+
+    Source: CUSTOM_NAMES; `Family` of a task definition is none, a new revision keeps it.
+    """
+    if type_name in _NOT_NAMED:
+        return None
+    if type_name in _NAMED:
+        return _NAMED[type_name]
+    known = schema(type_name)
+    if known is None:
+        return None
+    short = type_name.rpartition("::")[2]
+    for name in (f"{short}Name", f"{short}Identifier", "Name"):
+        if (name,) in known.create_only and known.has_property(name):
+            return name
+    return None
+
+
+# ── Identity: what there can be only one of ──
+
+# Beside names and identifiers that the template gives. Properties that are absent count as such.
+IDENTITIES: dict[str, tuple[Path_, ...]] = {
+    "AWS::EC2::SecurityGroupIngress": tuple(
+        (name,)
+        for name in (
+            "GroupId",
+            "GroupName",
+            "IpProtocol",
+            "FromPort",
+            "ToPort",
+            "CidrIp",
+            "CidrIpv6",
+            "SourcePrefixListId",
+            "SourceSecurityGroupId",
+            "SourceSecurityGroupName",
+        )
+    ),
+    "AWS::EC2::SecurityGroupEgress": tuple(
+        (name,)
+        for name in (
+            "GroupId",
+            "IpProtocol",
+            "FromPort",
+            "ToPort",
+            "CidrIp",
+            "CidrIpv6",
+            "DestinationPrefixListId",
+            "DestinationSecurityGroupId",
+        )
+    ),
+    "AWS::EC2::Route": (
+        ("RouteTableId",),
+        ("DestinationCidrBlock",),
+        ("DestinationIpv6CidrBlock",),
+        ("DestinationPrefixListId",),
+    ),
+    "AWS::EC2::SubnetRouteTableAssociation": (("SubnetId",),),
+    "AWS::EC2::SubnetNetworkAclAssociation": (("SubnetId",),),
+    "AWS::EC2::GatewayRouteTableAssociation": (("GatewayId",),),
+    "AWS::EC2::EIPAssociation": (("AllocationId",), ("EIP",)),
+    "AWS::EC2::VPCGatewayAttachment": (("VpcId",), ("InternetGatewayId",), ("VpnGatewayId",)),
+    "AWS::EC2::VPCDHCPOptionsAssociation": (("VpcId",),),
+    "AWS::EC2::NetworkAclEntry": (("NetworkAclId",), ("Egress",), ("RuleNumber",)),
+    "AWS::EC2::NatGateway": (("AllocationId",),),
+    "AWS::EC2::Subnet": (("VpcId",), ("CidrBlock",)),
+    "AWS::ElasticLoadBalancingV2::Listener": (("LoadBalancerArn",), ("Port",)),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": (("ListenerArn",), ("Priority",)),
+    "AWS::ElasticLoadBalancingV2::ListenerCertificate": (("ListenerArn",), ("Certificates",)),
+    "AWS::Route53::RecordSet": (
+        ("HostedZoneId",),
+        ("HostedZoneName",),
+        ("Name",),
+        ("Type",),
+        ("SetIdentifier",),
+    ),
+    "AWS::ApplicationAutoScaling::ScalableTarget": (
+        ("ServiceNamespace",),
+        ("ResourceId",),
+        ("ScalableDimension",),
+    ),
+    "AWS::ECS::ClusterCapacityProviderAssociations": (("Cluster",),),
+    "AWS::S3::BucketPolicy": (("Bucket",),),
+    "AWS::Cognito::UserPoolDomain": (("Domain",),),
+    "AWS::WAFv2::WebACLAssociation": (("ResourceArn",),),
+    "AWS::Lambda::EventInvokeConfig": (("FunctionName",), ("Qualifier",)),
+    "AWS::SecretsManager::RotationSchedule": (("SecretId",),),
+    "AWS::SecretsManager::ResourcePolicy": (("SecretId",),),
+}
+
+# ── What a class says ──
+
+# Types that hold data of their own: gone with the resource.
+STATEFUL = frozenset(
+    f"AWS::{name}"
+    for name in (
+        "AmazonMQ::Broker",
+        "Backup::BackupVault",
+        "Backup::LogicallyAirGappedBackupVault",
+        "Cassandra::Keyspace",
+        "Cassandra::Table",
+        "CloudTrail::EventDataStore",
+        "CodeArtifact::Domain",
+        "CodeArtifact::Repository",
+        "CodeCommit::Repository",
+        "Cognito::IdentityPool",
+        "Cognito::UserPool",
+        "DocDB::DBCluster",
+        "DocDBElastic::Cluster",
+        "DynamoDB::GlobalTable",
+        "DynamoDB::Table",
+        "EC2::Volume",
+        "ECR::PublicRepository",
+        "ECR::Repository",
+        "EFS::FileSystem",
+        "ElastiCache::CacheCluster",
+        "ElastiCache::ReplicationGroup",
+        "ElastiCache::ServerlessCache",
+        "Elasticsearch::Domain",
+        "FSx::FileSystem",
+        "FSx::Volume",
+        "KMS::Key",
+        "KMS::ReplicaKey",
+        "Kinesis::Stream",
+        "Logs::LogGroup",
+        "Logs::LogStream",
+        "MSK::Cluster",
+        "MSK::ServerlessCluster",
+        "MemoryDB::Cluster",
+        "Neptune::DBCluster",
+        "NeptuneGraph::Graph",
+        "OpenSearchServerless::Collection",
+        "OpenSearchService::Domain",
+        "QLDB::Ledger",
+        "RDS::DBCluster",
+        "RDS::DBInstance",
+        "Redshift::Cluster",
+        "RedshiftServerless::Namespace",
+        "S3::Bucket",
+        "S3Express::DirectoryBucket",
+        "S3Tables::Table",
+        "S3Tables::TableBucket",
+        "SDB::Domain",
+        "SQS::Queue",
+        "SecretsManager::Secret",
+        "Timestream::Database",
+        "Timestream::InfluxDBInstance",
+        "Timestream::Table",
+    )
+)
+# Instances of a cluster hold none: the cluster's volume does.
+CLUSTERED_BY = {"AWS::RDS::DBInstance": "DBClusterIdentifier"}
+
+# Types that carry traffic or run tasks: their removal interrupts.
+CARRIERS = frozenset(
+    f"AWS::{name}"
+    for name in (
+        "ApiGateway::BasePathMapping",
+        "ApiGateway::Deployment",
+        "ApiGateway::DomainName",
+        "ApiGateway::Method",
+        "ApiGateway::RestApi",
+        "ApiGateway::Stage",
+        "ApiGateway::VpcLink",
+        "ApiGatewayV2::Api",
+        "ApiGatewayV2::ApiMapping",
+        "ApiGatewayV2::DomainName",
+        "ApiGatewayV2::Integration",
+        "ApiGatewayV2::Route",
+        "ApiGatewayV2::Stage",
+        "ApiGatewayV2::VpcLink",
+        "AppRunner::Service",
+        "AppSync::GraphQLApi",
+        "AutoScaling::AutoScalingGroup",
+        "Batch::ComputeEnvironment",
+        "Batch::JobQueue",
+        "CloudFront::Distribution",
+        "EC2::EIP",
+        "EC2::EIPAssociation",
+        "EC2::EgressOnlyInternetGateway",
+        "EC2::Instance",
+        "EC2::InternetGateway",
+        "EC2::NatGateway",
+        "EC2::NetworkInterface",
+        "EC2::Route",
+        "EC2::RouteTable",
+        "EC2::SpotFleet",
+        "EC2::Subnet",
+        "EC2::SubnetRouteTableAssociation",
+        "EC2::TransitGateway",
+        "EC2::TransitGatewayAttachment",
+        "EC2::TransitGatewayRoute",
+        "EC2::TransitGatewayVpcAttachment",
+        "EC2::VPC",
+        "EC2::VPCEndpoint",
+        "EC2::VPCGatewayAttachment",
+        "EC2::VPCPeeringConnection",
+        "EC2::VPNConnection",
+        "EC2::VPNGateway",
+        "ECS::CapacityProvider",
+        "ECS::Cluster",
+        "ECS::Service",
+        "ECS::TaskSet",
+        "EFS::MountTarget",
+        "EKS::Cluster",
+        "EKS::FargateProfile",
+        "EKS::Nodegroup",
+        "ElasticLoadBalancing::LoadBalancer",
+        "ElasticLoadBalancingV2::Listener",
+        "ElasticLoadBalancingV2::ListenerCertificate",
+        "ElasticLoadBalancingV2::ListenerRule",
+        "ElasticLoadBalancingV2::LoadBalancer",
+        "ElasticLoadBalancingV2::TargetGroup",
+        "Events::Rule",
+        "GlobalAccelerator::Accelerator",
+        "GlobalAccelerator::EndpointGroup",
+        "GlobalAccelerator::Listener",
+        "Lambda::Alias",
+        "Lambda::EventSourceMapping",
+        "Lambda::Function",
+        "Lambda::Permission",
+        "Lambda::Url",
+        "Neptune::DBInstance",
+        "NetworkFirewall::Firewall",
+        "Pipes::Pipe",
+        "RDS::DBInstance",
+        "RDS::DBProxy",
+        "RDS::DBProxyEndpoint",
+        "RDS::DBProxyTargetGroup",
+        "DocDB::DBInstance",
+        "Route53::HostedZone",
+        "Route53::RecordSet",
+        "Route53::RecordSetGroup",
+        "SNS::Subscription",
+        "Scheduler::Schedule",
+        "ServiceDiscovery::HttpNamespace",
+        "ServiceDiscovery::Instance",
+        "ServiceDiscovery::PrivateDnsNamespace",
+        "ServiceDiscovery::PublicDnsNamespace",
+        "ServiceDiscovery::Service",
+        "StepFunctions::StateMachine",
+    )
+)
+
+# Properties whose change exchanges tasks, drops connections or reboots, without a replacement.
+# ECS: "UpdateService starts a new deployment" · RDS, EC2, ElastiCache: GUIDE, "Some interruptions".
+INTERRUPTS: dict[str, tuple[Path_, ...]] = {
+    "AWS::ECS::Service": (
+        ("TaskDefinition",),
+        ("NetworkConfiguration",),
+        ("LoadBalancers",),
+        ("ServiceRegistries",),
+        ("CapacityProviderStrategy",),
+        ("LaunchType",),
+        ("PlatformVersion",),
+        ("ForceNewDeployment",),
+        ("ServiceConnectConfiguration",),
+        ("VolumeConfigurations",),
+        ("VpcLatticeConfigurations",),
+        ("EnableExecuteCommand",),
+        ("DeploymentController",),
+    ),
+    "AWS::Scheduler::Schedule": (("Target", "EcsParameters", "TaskDefinitionArn"),),
+    "AWS::Events::Rule": (("Targets", "*", "EcsParameters", "TaskDefinitionArn"),),
+    "AWS::Pipes::Pipe": (("TargetParameters", "EcsTaskParameters", "TaskDefinitionArn"),),
+    "AWS::RDS::DBCluster": (
+        ("EngineVersion",),
+        ("Port",),
+        ("DBClusterParameterGroupName",),
+        ("DBClusterInstanceClass",),
+        ("DBInstanceParameterGroupName",),
+        ("NetworkType",),
+    ),
+    "AWS::RDS::DBInstance": (
+        ("DBInstanceClass",),
+        ("EngineVersion",),
+        ("Port",),
+        ("DBParameterGroupName",),
+        ("OptionGroupName",),
+        ("CACertificateIdentifier",),
+        ("StorageType",),
+        ("ProcessorFeatures",),
+    ),
+    "AWS::RDS::DBParameterGroup": (("Parameters",),),
+    "AWS::RDS::DBClusterParameterGroup": (("Parameters",),),
+    "AWS::DocDB::DBInstance": (("DBInstanceClass",), ("EngineVersion",)),
+    "AWS::DocDB::DBCluster": (("EngineVersion",), ("Port",), ("DBClusterParameterGroupName",)),
+    "AWS::Neptune::DBCluster": (("EngineVersion",), ("DBPort",), ("DBClusterParameterGroupName",)),
+    "AWS::Neptune::DBInstance": (("DBInstanceClass",), ("DBParameterGroupName",)),
+    "AWS::EC2::Instance": (
+        ("InstanceType",),
+        ("UserData",),
+        ("EbsOptimized",),
+        ("KernelId",),
+        ("RamdiskId",),
+        ("Tenancy",),
+        ("HostId",),
+        ("Affinity",),
+        ("CpuOptions",),
+    ),
+    "AWS::EC2::Route": tuple(
+        (name,)
+        for name in (
+            "GatewayId",
+            "NatGatewayId",
+            "InstanceId",
+            "NetworkInterfaceId",
+            "TransitGatewayId",
+            "VpcEndpointId",
+            "VpcPeeringConnectionId",
+            "EgressOnlyInternetGatewayId",
+            "CarrierGatewayId",
+            "LocalGatewayId",
+        )
+    ),
+    "AWS::EC2::EIP": (("InstanceId",),),
+    "AWS::AutoScaling::AutoScalingGroup": (
+        ("LaunchTemplate",),
+        ("LaunchConfigurationName",),
+        ("MixedInstancesPolicy",),
+        ("VPCZoneIdentifier",),
+    ),
+    "AWS::ElastiCache::CacheCluster": (("CacheNodeType",), ("EngineVersion",)),
+    "AWS::ElastiCache::ReplicationGroup": (("CacheNodeType",), ("EngineVersion",)),
+    "AWS::ElasticLoadBalancingV2::Listener": (("Port",), ("Protocol",)),
+    "AWS::ElasticLoadBalancing::LoadBalancer": (("Listeners",),),
+    "AWS::AmazonMQ::Broker": (("EngineVersion",), ("HostInstanceType",), ("Configuration",)),
+    "AWS::MSK::Cluster": (("KafkaVersion",), ("BrokerNodeGroupInfo",), ("ConfigurationInfo",)),
+    "AWS::OpenSearchService::Domain": (("EngineVersion",), ("ClusterConfig",), ("EBSOptions",)),
+    "AWS::Elasticsearch::Domain": (("ElasticsearchVersion",), ("ElasticsearchClusterConfig",)),
+    "AWS::Redshift::Cluster": (("NodeType",), ("NumberOfNodes",), ("ClusterType",)),
+    "AWS::EKS::Nodegroup": (("Version",), ("ReleaseVersion",), ("LaunchTemplate",)),
+}
+TASK_DEFINITION = "AWS::ECS::TaskDefinition"
+
+# ── Traps: updates that fail for what stands around them ──
+
+TARGET_GROUPS_SOURCE = (
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html"
+)
+SUBNET_GROUPS = {
+    "AWS::RDS::DBSubnetGroup": "SubnetIds",
+    "AWS::DocDB::DBSubnetGroup": "SubnetIds",
+    "AWS::Neptune::DBSubnetGroup": "SubnetIds",
+    "AWS::ElastiCache::SubnetGroup": "SubnetIds",
+    "AWS::MemoryDB::SubnetGroup": "SubnetIds",
+    "AWS::Redshift::ClusterSubnetGroup": "SubnetIds",
+    "AWS::DAX::SubnetGroup": "SubnetIds",
+    "AWS::DMS::ReplicationSubnetGroup": "SubnetIds",
+}
+
+# Attributes that the service makes anew for each resource, also where the name is kept.
+GENERATED_ATTRIBUTES: dict[str, frozenset[str]] = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": frozenset(
+        {"", "LoadBalancerArn", "DNSName", "LoadBalancerFullName", "CanonicalHostedZoneID"}
+    ),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": frozenset({"", "TargetGroupArn", "TargetGroupFullName"}),
+    "AWS::SecretsManager::Secret": frozenset({"", "Id"}),
+    "AWS::DynamoDB::Table": frozenset({"StreamArn"}),
+    "AWS::RDS::DBCluster": frozenset({"DBClusterResourceId"}),
+    "AWS::RDS::DBInstance": frozenset({"DbiResourceId"}),
+    "AWS::IAM::Role": frozenset({"RoleId"}),
+    "AWS::ECS::TaskDefinition": frozenset({"", "TaskDefinitionArn"}),
+}
+
+# Transforms that leave resources of other types as they stand.
+PLAIN_TRANSFORMS = frozenset(
+    {
+        "AWS::LanguageExtensions",
+        "AWS::Serverless-2016-10-31",
+        "AWS::CodeDeployBlueGreen",
+        "AWS::Include",
+        "AWS::SecretsManager-2020-07-23",
+        "AWS::SecretsManager-2024-09-16",
+    }
+)
+RETAINS = ("Retain", "RetainExceptOnCreate")

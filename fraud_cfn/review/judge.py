@@ -1,0 +1,873 @@
+"""Judges what an update does to each resource: replaced or not, and the worst that follows.
+
+First what differs, world by world; then what a replaced resource drags along, to a fixpoint; then the
+class of each change. Nothing here reads a file or prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from fraud_cfn.review import facts
+from fraud_cfn.review.diff import ABSENT, Difference, Names, canonical, differences, leaves
+from fraud_cfn.review.model import Node, Template
+from fraud_cfn.review.pair import Pair
+from fraud_cfn.review.resolve import (
+    Call,
+    Reference,
+    Side,
+    Text,
+    Value,
+    World,
+    plain,
+    references,
+    scalar,
+    written,
+)
+from fraud_cfn.review.schemas import Path_, Schema, schema
+
+Certainty = Literal["no", "maybe", "yes"]
+CLASSES = ("none", "harmless", "interruption", "replacement", "data-loss", "will-fail")
+
+# Attributes of a resource beside its properties: a change there touches nothing that runs.
+_NOTHING = Template("nothing", {"Resources": {}})
+_ATTRIBUTES = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One leaf of a change: its path, both values (None: absent) and what a change there does."""
+
+    path: str
+    before: Value
+    after: Value
+    replacement: Certainty
+    because: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one resource."""
+
+    logical_id: str
+    type: str
+    action: Literal["add", "remove", "modify"]
+    replacement: Certainty
+    class_: str
+    reasons: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
+    renamed_to: str | None = None
+    renamed_from: str | None = None
+
+
+def judge(pair: Pair) -> list[Change]:
+    """Every resource that changes, once, in the templates' order."""
+    judgement = _Judgement(pair)
+    changes = [change for name in pair.logical_ids if (change := judgement.change(name))]
+    return [*_with_renames(judgement, changes), *_loops(pair, judgement)]
+
+
+def worst(classes: Iterable[str]) -> str:
+    """The worst of some classes; `none` of none."""
+    return max(classes, key=CLASSES.index, default="none")
+
+
+def _stronger(*statuses: str) -> Certainty:
+    if "yes" in statuses:
+        return "yes"
+    return "maybe" if "maybe" in statuses else "no"
+
+
+def _at(value: Value, path: Path_) -> Value:
+    """The value at a path of property names; ABSENT where there is none."""
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return ABSENT
+        value = value[step]
+    return value
+
+
+def _meets(pointer: Path_, steps: tuple[str, ...]) -> bool:
+    """Whether one path is the other one or leads to it."""
+    return all(one == another for one, another in zip(pointer, steps, strict=False))
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """What a change of one leaf does, before anything is known of the rest."""
+
+    replaces: Certainty
+    why: str
+    fails: bool = False
+    interrupts: bool = False
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    difference: Difference
+    effect: _Effect
+    why: str
+
+    @property
+    def replacement(self) -> Certainty:
+        if self.effect.replaces == "yes" and not self.difference.certain:
+            return "maybe"
+        return self.effect.replaces
+
+
+@dataclass
+class _View:
+    """One resource in one world: both sides, what differs by itself, and what its leaves refer to."""
+
+    world: World
+    before: dict[str, Value] | None
+    after: dict[str, Value] | None
+    leaves: dict[str, _Leaf] = field(default_factory=dict)
+    referring: list[tuple[str, tuple[str, ...], Value, tuple[Reference, ...]]] = field(default_factory=list)
+
+    @property
+    def replacement(self) -> Certainty:
+        return _stronger(*(leaf.replacement for leaf in self.leaves.values()))
+
+    @property
+    def action(self) -> Literal["add", "remove", "modify"] | None:
+        if self.before is None or self.after is None:
+            return None if self.before is self.after else "add" if self.before is None else "remove"
+        return "modify" if self.leaves else None
+
+
+class _Judgement:
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        before, after = pair.before.template, pair.after.template
+        self.names = Names(
+            open=frozenset({*before.parameters, *after.parameters}),
+            one_sided=frozenset({*before.resources} ^ {*after.resources}),
+        )
+        self.any_macro = any(
+            name not in facts.PLAIN_TRANSFORMS for name in (*before.transforms, *after.transforms)
+        )
+        self.views = {name: self._views(name) for name in pair.logical_ids}
+        self._drag()
+
+    def schema(self, logical_id: str) -> Schema | None:
+        return schema(self.pair.type_of(logical_id))
+
+    # ── What differs by itself ──
+
+    def _views(self, logical_id: str) -> list[_View]:
+        before, after = self.pair.before, self.pair.after
+        views = []
+        for world in self.pair.worlds(logical_id):
+            view = _View(world, before.properties(logical_id, world), after.properties(logical_id, world))
+            if view.before is not None and view.after is not None:
+                self._compare(logical_id, view)
+            views.append(view)
+        return views
+
+    def _compare(self, logical_id: str, view: _View) -> None:
+        known = self.schema(logical_id)
+        if not self._has_same_type(logical_id):
+            return
+        for difference in differences(view.before, view.after, known, self.names):
+            effect = self._effect(logical_id, difference)
+            view.leaves[difference.path] = _Leaf(difference, effect, self._why(effect, difference))
+        for path, steps, value in leaves(view.after, known):
+            if isinstance(value, Text | Call) and (names := tuple(references(value))):
+                view.referring.append((path, steps, value, names))
+
+    def _has_same_type(self, logical_id: str) -> bool:
+        types = {side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after)}
+        return len(types - {""}) == 1
+
+    def _why(self, effect: _Effect, difference: Difference) -> str:
+        if difference.certain:
+            return effect.why
+        sides = [side for side in (difference.before, difference.after) if side is not ABSENT]
+        open_names = dict.fromkeys(
+            reference.name for reference in references(sides) if self.names.is_open(reference)
+        )
+        depends = f"depends on {', '.join(open_names)}" if open_names else "may be the same value"
+        return f"{effect.why}, {depends}" if effect.why else depends
+
+    def _effect(self, logical_id: str, difference: Difference) -> _Effect:
+        """The strongest of what its leaves do."""
+        effects = [self._effect_at(logical_id, steps) for steps in difference.leaves()]
+        strongest = max(effects, key=lambda effect: ("no", "maybe", "yes").index(effect.replaces))
+        fails = next((effect for effect in effects if effect.fails), None)
+        made = fails or strongest
+        sides = [difference.before, difference.after]
+        if made.replaces == "no" and any(_has_transform(side) for side in sides):
+            made = _Effect("maybe", "what a transform makes of it is not known")
+        return replace(
+            made,
+            replaces=_stronger(made.replaces, strongest.replaces),
+            interrupts=any(effect.interrupts for effect in effects) or self._stops(logical_id, difference),
+        )
+
+    def _stops(self, logical_id: str, difference: Difference) -> bool:
+        """Whether no task of a service is left."""
+        is_service = self.pair.type_of(logical_id) == "AWS::ECS::Service"
+        return is_service and difference.path == "DesiredCount" and scalar(difference.after) == "0"
+
+    def _effect_at(self, logical_id: str, steps: tuple[str, ...]) -> _Effect:
+        type_name, known = self.pair.type_of(logical_id), self.schema(logical_id)
+        if known is None:
+            return _Effect("maybe", "no schema tells what this type does")
+        interrupts = any(_meets(path, steps) for path in facts.INTERRUPTS.get(type_name, ()))
+        base = self._by_schema(known, steps)
+        for row in facts.DEVIATIONS:
+            if row.type_name == known.type_name and _meets(row.path, steps):
+                if row.effect == "fails":
+                    return replace(base, why=row.why, fails=True)
+                return _Effect("yes", row.why)
+        return replace(base, interrupts=interrupts)
+
+    def _by_schema(self, known: Schema, steps: tuple[str, ...]) -> _Effect:
+        if any(_meets(pointer, steps) for pointer in known.create_only):
+            return _Effect("yes", "create-only")
+        if any(_meets(pointer, steps) for pointer in known.conditionally_create_only):
+            return _Effect("maybe", "conditionally create-only")
+        if steps[:1] == (known.tag_property,):
+            return _Effect("maybe", "a macro sees the template") if self.any_macro else _Effect("no", "")
+        if not known.is_updatable:
+            return _Effect("yes", "this type cannot be updated")
+        if known.type_name == "AWS::CloudFormation::CustomResource":
+            return _Effect("maybe", "its handler decides")
+        if not known.says_what_replaces and known.type_name != "AWS::CDK::Metadata":
+            return _Effect("maybe", "its schema does not tell what replaces it")
+        if any(step.startswith("Fn::") for step in steps):
+            return _Effect("maybe", "what a loop or transform makes of it is not known")
+        return _Effect("maybe", "a macro sees the template") if self.any_macro else _Effect("no", "")
+
+    # ── What a replaced resource drags along ──
+
+    def replacement(self, logical_id: str) -> Certainty:
+        """Whether it is replaced: `yes` where it is in every world."""
+        statuses = [view.replacement for view in self.views[logical_id]]
+        if all(status == "yes" for status in statuses):
+            return "yes"
+        return "maybe" if any(status != "no" for status in statuses) else "no"
+
+    def _drag(self) -> None:
+        referrers: dict[str, set[str]] = {}
+        for logical_id, views in self.views.items():
+            for view in views:
+                for *_, names in view.referring:
+                    for reference in names:
+                        referrers.setdefault(reference.name, set()).add(logical_id)
+        waiting = [name for name in self.pair.logical_ids if self._moves(name)]
+        while waiting:
+            moved = waiting.pop()
+            for logical_id in sorted(referrers.get(moved, ())):
+                before = self._state(logical_id)
+                self._taint(logical_id, moved)
+                if self._state(logical_id) != before:
+                    waiting.append(logical_id)
+
+    def _state(self, logical_id: str) -> tuple[object, ...]:
+        """What of a resource matters to those that refer to it."""
+        leaves = sum(len(view.leaves) for view in self.views[logical_id])
+        return self.replacement(logical_id), leaves, self.keeps_name(logical_id)
+
+    def _moves(self, logical_id: str) -> bool:
+        return any(view.leaves for view in self.views[logical_id])
+
+    def _taint(self, logical_id: str, moved: str) -> None:
+        for view in self.views[logical_id]:
+            for path, steps, value, names in view.referring:
+                status = _stronger(
+                    *(self._attribute_moves(moved, ref.attribute or "") for ref in names if ref.name == moved)
+                )
+                if status == "no":
+                    continue
+                known = view.leaves.get(path)
+                if known and (known.difference.certain or status == "maybe"):
+                    continue
+                difference = Difference(path, steps, value, value, status == "yes")
+                effect = self._effect(logical_id, difference)
+                kind = "is" if self.replacement(moved) == "yes" else "may be"
+                what = "replaced" if self.replacement(moved) != "no" else "changed"
+                because = f"{moved} {kind if what == 'replaced' else 'is'} {what}"
+                why = f"{effect.why}, {because}" if effect.why else because
+                view.leaves[path] = _Leaf(difference, effect, why)
+
+    def _attribute_moves(self, logical_id: str, attribute: str) -> Certainty:
+        """Whether that attribute (none: what Ref gives) has another value afterwards."""
+        status = self.replacement(logical_id)
+        mirrored = self._mirrored(logical_id, attribute)
+        if status == "no":
+            return mirrored or "no"
+        if mirrored == "no" or (
+            self.keeps_name(logical_id) and not self._is_generated(logical_id, attribute)
+        ):
+            return "maybe"
+        return status
+
+    def _mirrored(self, logical_id: str, attribute: str) -> Certainty | None:
+        """Whether the property that such an attribute repeats changes; None where it repeats none."""
+        known = self.schema(logical_id)
+        path = tuple(attribute.split("."))
+        if not attribute or known is None or not known.has_property(path[0]):
+            return None
+        found: Certainty | None = None
+        for view in self.views[logical_id]:
+            if view.after is None or _at(view.after, path) is ABSENT:
+                continue
+            found = _stronger(found or "no")
+            for leaf in view.leaves.values():
+                if _meets(path, leaf.difference.steps):
+                    found = _stronger(found, "yes" if leaf.difference.certain else "maybe")
+        return found
+
+    def _is_generated(self, logical_id: str, attribute: str) -> bool:
+        """Whether the service makes that attribute anew for each resource, whatever its name."""
+        type_name, known = self.pair.type_of(logical_id), self.schema(logical_id)
+        if attribute in facts.GENERATED_ATTRIBUTES.get(type_name, ()):
+            return True
+        if attribute:
+            return attribute.endswith("Id") and attribute != facts.name_property(type_name)
+        identifier = known.identifier[0][-1] if known and known.identifier else ""
+        return identifier == "Id" or (
+            identifier.endswith("Id") and identifier != facts.name_property(type_name)
+        )
+
+    # ── Names ──
+
+    def keeps_name(self, logical_id: str) -> bool:
+        """Whether it has a custom name that is the same afterwards, in a world where it is replaced."""
+        return any(
+            self._keeps(logical_id, view) for view in self.views[logical_id] if view.replacement != "no"
+        )
+
+    def _keeps(self, logical_id: str, view: _View) -> bool:
+        type_name = self.pair.type_of(logical_id)
+        name = facts.name_property(type_name)
+        if name is None or view.before is None or view.after is None:
+            return False
+        old, new = view.before.get(name, ABSENT), view.after.get(name, ABSENT)
+        if old is ABSENT or new is ABSENT or name in view.leaves or canonical(old) != canonical(new):
+            return False
+        scopes = facts.NAME_SCOPES.get(type_name, ())
+        return not any(
+            _meets(scope, leaf.difference.steps) and leaf.difference.certain
+            for scope in scopes
+            for leaf in view.leaves.values()
+        )
+
+    def identity(self, logical_id: str, side: Side, world: World) -> tuple[str, ...] | None:
+        """What there can be only one of, as text; None where there is nothing of the kind."""
+        type_name = side.template.type_of(logical_id)
+        properties = side.properties(logical_id, world)
+        if not properties:
+            return None
+        name = facts.name_property(type_name)
+        if name is not None:
+            value = _at(properties, (name,))
+            if value is ABSENT:
+                return None
+            scope = (_at(properties, path) for path in facts.NAME_SCOPES.get(type_name, ()))
+            return (type_name, *map(_as_identity, (value, *scope)))
+        paths = facts.IDENTITIES.get(type_name)
+        if paths is None:
+            known = schema(type_name)
+            paths = known.identifier if known else ()
+            if known is None or any(path in known.read_only for path in paths):
+                return None
+            if any(_at(properties, path) is ABSENT for path in paths):
+                return None
+        values = [_at(properties, path) for path in paths]
+        if all(value is ABSENT for value in values):
+            return None
+        return (type_name, *map(_as_identity, values))
+
+    @cached_property
+    def _identities_before(self) -> dict[str, set[tuple[str, ...]]]:
+        found: dict[str, set[tuple[str, ...]]] = {}
+        for logical_id in self.pair.before.template.resources:
+            for world in self.pair.worlds(logical_id):
+                if identity := self.identity(logical_id, self.pair.before, world):
+                    found.setdefault(logical_id, set()).add(identity)
+        return found
+
+    def taken_by(self, logical_id: str) -> str | None:
+        """The resource of BEFORE that already has the name or identity which this one takes anew."""
+        own = self._identities_before.get(logical_id, set())
+        for world in self.pair.worlds(logical_id):
+            identity = self.identity(logical_id, self.pair.after, world)
+            if identity is None or identity in own or self._is_of_replaced(logical_id, world):
+                continue
+            for other, identities in self._identities_before.items():
+                if other != logical_id and identity in identities:
+                    return other
+        return None
+
+    def _is_of_replaced(self, logical_id: str, world: World) -> bool:
+        """Whether its identity stands on a resource that is made anew, and so is another one."""
+        paths = facts.IDENTITIES.get(self.pair.after.template.type_of(logical_id), ())
+        properties = self.pair.after.properties(logical_id, world) or {}
+        return any(
+            reference.name in self.views
+            and self._attribute_moves(reference.name, reference.attribute or "") == "yes"
+            for path in paths
+            for reference in references(_at(properties, path))
+        )
+
+    def keeps_identity(self, logical_id: str) -> bool:
+        """Whether it is replaced by one of the same identity, which cannot be while the old one is there."""
+        paths = facts.IDENTITIES.get(self.pair.type_of(logical_id))
+        if not paths:
+            return False
+        return any(
+            view.replacement != "no"
+            and not any(
+                _meets(path, leaf.difference.steps) for path in paths for leaf in view.leaves.values()
+            )
+            and any(_at(view.after, path) is not ABSENT for path in paths)
+            for view in self.views[logical_id]
+            if view.before is not None and view.after is not None
+        )
+
+    # ── The change ──
+
+    def change(self, logical_id: str) -> Change | None:
+        """What happens to a resource; None where nothing does."""
+        if not self._has_same_type(logical_id):
+            return self._change_of_type(logical_id)
+        actions = {view.action for view in self.views[logical_id]} - {None}
+        candidates = []
+        if "remove" in actions:
+            candidates.append(self._removal(logical_id))
+        if "modify" in actions or (not actions and self._attributes(logical_id)):
+            candidates.append(self._modification(logical_id))
+        if "add" in actions:
+            candidates.append(self._addition(logical_id))
+        if not candidates:
+            undefined = self._undefined(logical_id)
+            if not undefined:
+                return None
+            candidates.append(self._made(logical_id, "modify", "no", "will-fail", undefined))
+        return max(candidates, key=lambda change: CLASSES.index(change.class_))
+
+    def _made(
+        self,
+        logical_id: str,
+        action: Literal["add", "remove", "modify"],
+        replacement: Certainty,
+        class_: str,
+        reasons: Iterable[str] = (),
+        details: Iterable[Detail] = (),
+    ) -> Change:
+        type_name = self.pair.type_of(logical_id)
+        return Change(logical_id, type_name, action, replacement, class_, tuple(reasons), tuple(details))
+
+    def _change_of_type(self, logical_id: str) -> Change:
+        types = [side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after)]
+        reason = "CloudFormation refuses another type under the same logical id"
+        detail = Detail("Type", types[0], types[1], "no", reason)
+        return self._made(logical_id, "modify", "no", "will-fail", [reason], [detail])
+
+    def _addition(self, logical_id: str) -> Change:
+        reasons = self._undefined(logical_id)
+        if other := self.taken_by(logical_id):
+            reasons.append(f"{other} has the same name or identity, and the new one is made first")
+        return self._made(logical_id, "add", "no", "will-fail" if reasons else "harmless", reasons)
+
+    def _removal(self, logical_id: str) -> Change:
+        if referrer := self._still_referred(logical_id):
+            reasons = [f"{referrer} still refers to it"]
+            return self._made(logical_id, "remove", "no", "will-fail", reasons)
+        policy = self.pair.before.template.resources[logical_id].get("DeletionPolicy")
+        type_name = self.pair.type_of(logical_id)
+        if policy in facts.RETAINS:
+            reasons = [f"orphaned: DeletionPolicy {policy} keeps it, outside of the stack"]
+            return self._made(logical_id, "remove", "no", "harmless", reasons)
+        if self._is_stateful(logical_id):
+            reasons = ["a snapshot stays"] if policy == "Snapshot" else ["its data goes with it"]
+            return self._made(logical_id, "remove", "no", "data-loss", reasons)
+        unknown = schema(type_name) is None
+        if unknown:
+            return self._made(logical_id, "remove", "no", "replacement", ["no schema tells what it holds"])
+        class_ = "interruption" if type_name in facts.CARRIERS else "harmless"
+        return self._made(logical_id, "remove", "no", class_)
+
+    def _is_stateful(self, logical_id: str) -> bool:
+        type_name = self.pair.type_of(logical_id)
+        if type_name not in facts.STATEFUL:
+            return False
+        cluster = facts.CLUSTERED_BY.get(type_name)
+        return cluster is None or not any(cluster in (view.before or {}) for view in self.views[logical_id])
+
+    def _modification(self, logical_id: str) -> Change:
+        details = [*self._details(logical_id), *self._attributes(logical_id)]
+        replacement = self.replacement(logical_id)
+        found = [leaf for view in self.views[logical_id] for leaf in view.leaves.values()]
+        failing = list(dict.fromkeys(leaf.effect.why for leaf in found if leaf.effect.fails))
+        failing += self._undefined(logical_id) + self._traps(logical_id, replacement)
+        reasons: list[str] = []
+        if failing:
+            class_, reasons = "will-fail", failing
+        elif replacement != "no":
+            class_, reasons = self._class_of_replacement(logical_id)
+        else:
+            class_ = "interruption" if any(leaf.effect.interrupts for leaf in found) else "harmless"
+            if not found:
+                reasons = ["takes effect only together with another change"]
+        if replacement == "maybe" and not failing:
+            reasons = [f"may: {reason}" for reason in reasons] or ["may be replaced"]
+        return self._made(logical_id, "modify", replacement, class_, reasons, details)
+
+    def _class_of_replacement(self, logical_id: str) -> tuple[str, list[str]]:
+        if self.pair.type_of(logical_id) == facts.TASK_DEFINITION:
+            return "harmless", ["a new revision"]
+        if self._is_stateful(logical_id):
+            policy = self.pair.after.template.resources[logical_id].get("UpdateReplacePolicy")
+            if policy in facts.RETAINS:
+                return "replacement", [f"orphaned: UpdateReplacePolicy {policy} keeps the old one"]
+            return "data-loss", ["a snapshot stays" if policy == "Snapshot" else "the new one starts empty"]
+        return "replacement", []
+
+    def _traps(self, logical_id: str, replacement: Certainty) -> list[str]:
+        """Why the update of that resource fails."""
+        reasons = []
+        known = self.schema(logical_id)
+        if replacement != "no" and not (known and known.deletes_first):
+            if self.keeps_name(logical_id):
+                reasons.append(
+                    "a custom-named resource requires replacing: CloudFormation makes the new one first,"
+                    " and the name is taken"
+                )
+            elif self.keeps_identity(logical_id):
+                reasons.append("the new one is made first, and needs what the old one still has")
+            if self.pair.type_of(logical_id) == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                reasons += self._target_groups_that_stay(logical_id)
+        if self.pair.type_of(logical_id) in facts.SUBNET_GROUPS and replacement != "yes":
+            reasons += self._subnets_of_another_vpc(logical_id)
+        if replacement == "no" and (other := self.taken_by(logical_id)):
+            reasons.append(f"{other} has the same name or identity")
+        return reasons
+
+    def _target_groups_that_stay(self, logical_id: str) -> list[str]:
+        """A target group serves one load balancer: the new one cannot have it while the old one has."""
+        before = self.pair.before
+        behind = {logical_id}
+        groups: set[str] = set()
+        kinds = ("AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule")
+        for kind in kinds:
+            for name in self.pair.logical_ids:
+                if before.template.type_of(name) != kind:
+                    continue
+                used = {ref.name for view in self.views[name] for ref in references(view.before or {})}
+                if used & behind:
+                    behind.add(name)
+                    groups |= {
+                        group
+                        for group in used
+                        if before.template.type_of(group) == "AWS::ElasticLoadBalancingV2::TargetGroup"
+                    }
+        staying = sorted(
+            group
+            for group in groups
+            if self.pair.after.template.type_of(group) and self.replacement(group) != "yes"
+        )
+        if not staying:
+            return []
+        return [f"its target groups stay ({', '.join(staying)}): each serves one load balancer only"]
+
+    def _subnets_of_another_vpc(self, logical_id: str) -> list[str]:
+        path = (facts.SUBNET_GROUPS[self.pair.type_of(logical_id)],)
+        for view in self.views[logical_id]:
+            if view.before is None or view.after is None:
+                continue
+            old = self._vpcs(self.pair.before, _at(view.before, path), view.world)
+            new = self._vpcs(self.pair.after, _at(view.after, path), view.world)
+            moved = {
+                vpc
+                for vpc in new
+                if isinstance(vpc, Reference)
+                and vpc.name in self.views
+                and self.replacement(vpc.name) == "yes"
+            }
+            if old and new and (not (old & new) or moved):
+                return ["the subnets of a group cannot move to another VPC"]
+        return []
+
+    def _vpcs(self, side: Side, subnets: Value, world: World) -> set[Value]:
+        found: set[Value] = set()
+        for reference in references(subnets if subnets is not ABSENT else None):
+            if side.template.type_of(reference.name) == "AWS::EC2::Subnet":
+                vpc = (side.properties(reference.name, world) or {}).get("VpcId")
+                names = tuple(references(vpc))
+                found.add(names[0] if names else written(vpc))
+        return found
+
+    def _details(self, logical_id: str) -> Iterator[Detail]:
+        views = self.views[logical_id]
+        for path in dict.fromkeys(path for view in views for path in view.leaves):
+            found = [view.leaves[path] for view in views if path in view.leaves]
+            statuses = [leaf.replacement for leaf in found]
+            status = _stronger(*statuses)
+            if status == "yes" and (len(found) < len(views) or set(statuses) != {"yes"}):
+                status = "maybe"
+            why = found[0].why
+            if len(found) < len(views):
+                on = self._turns_on(views, path)
+                why = f"{why}, depends on {on}" if why else f"depends on {on}"
+            first = found[0].difference
+            yield Detail(f"Properties.{path}", _shown(first.before), _shown(first.after), status, why)
+
+    def _turns_on(self, views: list[_View], path: str) -> str:
+        """The open values that decide whether that leaf differs."""
+        there = [(dict(view.world), path in view.leaves) for view in views]
+        names = [
+            name
+            for name in there[0][0]
+            if any(
+                one[1] != another[1] and {n for n in one[0] if one[0].get(n) != another[0].get(n)} == {name}
+                for one in there
+                for another in there
+            )
+        ]
+        return ", ".join(names or there[0][0])
+
+    def _attributes(self, logical_id: str) -> list[Detail]:
+        before = self.pair.before.template.resources.get(logical_id)
+        after = self.pair.after.template.resources.get(logical_id)
+        if before is None or after is None:
+            return []
+        found = []
+        world = self.pair.worlds(logical_id)[0]
+        for name in _ATTRIBUTES:
+            old, new = (
+                side.resolve(declaration[name], world) if name in declaration else ABSENT
+                for side, declaration in ((self.pair.before, before), (self.pair.after, after))
+            )
+            for difference in differences(old, new, None, self.names):
+                path = f"{name}.{difference.path}" if difference.path else name
+                why = "takes effect only together with another change" if name.endswith("Policy") else ""
+                found.append(Detail(path, _shown(difference.before), _shown(difference.after), "no", why))
+        return found
+
+    # ── What refers to what is not there ──
+
+    def _undefined(self, logical_id: str) -> list[str]:
+        """Names that the resource refers to in AFTER and that nothing there defines."""
+        after = self.pair.after.template
+        if after.transforms or after.loops:
+            return []
+        declared = {*after.resources, *after.parameters}
+        before = {*self.pair.before.template.resources, *self.pair.before.template.parameters}
+        names = dict.fromkeys(
+            reference.name
+            for view in self.views[logical_id]
+            for reference in references(view.after or {})
+            if reference.name not in declared
+            and reference.name not in before
+            and not reference.name.startswith("AWS::")
+        )
+        return [f"{name} is not defined" for name in names]
+
+    def _still_referred(self, logical_id: str) -> str | None:
+        """Who refers to a removed resource in AFTER, where both conditions hold."""
+        after = self.pair.after
+        for name, declaration in after.template.resources.items():
+            if logical_id in _depends_on(declaration) and logical_id not in after.template.resources:
+                return name
+            if not any(ref.name == logical_id for ref in _mentioned(declaration)):
+                continue
+            for world in self.pair.worlds(name, logical_id):
+                gone = self.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
+                used = {ref.name for ref in references(after.properties(name, world) or {})}
+                if gone and logical_id in used:
+                    return name
+        return self._still_in_outputs(logical_id)
+
+    def _still_in_outputs(self, logical_id: str) -> str | None:
+        after = self.pair.after
+        for name, output in after.template.outputs.items():
+            if not any(ref.name == logical_id for ref in _mentioned(output)):
+                continue
+            declaration = after.template.resources.get(logical_id)
+            old = self.pair.before.template.resources.get(logical_id)
+            for world in self.pair.worlds_of(
+                [(after, output), (after, declaration), (self.pair.before, old)]
+            ):
+                gone = self.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
+                if not gone or not after.holds(output.get("Condition"), world):
+                    continue
+                if any(
+                    ref.name == logical_id for ref in references(after.resolve(output.get("Value"), world))
+                ):
+                    return f"the output {name}"
+        for key, node in after.template.loops.items():
+            if any(ref.name == logical_id for ref in _mentioned(node)):
+                return key
+        return None
+
+
+def _as_identity(value: Value) -> str:
+    return "" if value is ABSENT else canonical(value)
+
+
+def _shown(value: Value) -> Value:
+    return None if value is ABSENT else plain(value)
+
+
+def _has_transform(value: Value) -> bool:
+    if isinstance(value, Call):
+        return value.function.startswith(("Fn::Transform", "Fn::ForEach")) or _has_transform(value.argument)
+    if isinstance(value, Text):
+        return any(_has_transform(part) for part in value.parts)
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_has_transform(child) for child in children)
+
+
+def _depends_on(declaration: dict[str, Node]) -> list[Node]:
+    names = declaration.get("DependsOn") or []
+    return names if isinstance(names, list) else [names]
+
+
+def _mentioned(node: Node) -> Iterator[Reference]:
+    """Every reference in a node as it stands, on all branches."""
+    if isinstance(node, list):
+        for child in node:
+            yield from _mentioned(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key == "Ref" and isinstance(child, str):
+                yield Reference(child)
+            elif key == "Fn::GetAtt":
+                parts = child.split(".", 1) if isinstance(child, str) else child
+                if isinstance(parts, list) and parts and isinstance(parts[0], str):
+                    yield Reference(parts[0], "")
+            elif key == "Fn::Sub":
+                yield from references(Side(_NOTHING).resolve({"Fn::Sub": child}, {}))
+            else:
+                yield from _mentioned(child)
+
+
+# ── Renames ──
+
+
+def _with_renames(judgement: _Judgement, changes: list[Change]) -> list[Change]:
+    """A removed and an added resource of one type and alike properties are told as one rename."""
+    removed = [change for change in changes if change.action == "remove"]
+    added = [change for change in changes if change.action == "add"]
+    gone = {change.logical_id for change in (*removed, *added)}
+    scores = sorted(
+        (
+            (-_likeness(judgement, old.logical_id, new.logical_id, gone), position, old, new)
+            for position, (old, new) in enumerate((o, n) for o in removed for n in added)
+            if old.type == new.type and not _is_both(judgement, old.logical_id, new.logical_id)
+        ),
+        key=lambda scored: scored[:2],
+    )
+    to: dict[str, str] = {}
+    origin: dict[str, str] = {}
+    for score, _, old, new in scores:
+        if -score > 0.5 and old.logical_id not in to and new.logical_id not in origin:
+            to[old.logical_id], origin[new.logical_id] = new.logical_id, old.logical_id
+    return [
+        replace(change, renamed_to=to.get(change.logical_id), renamed_from=origin.get(change.logical_id))
+        for change in changes
+    ]
+
+
+def _is_both(judgement: _Judgement, old: str, new: str) -> bool:
+    """Whether both templates have both: then a condition flipped, and nothing was renamed."""
+    templates = (judgement.pair.before.template, judgement.pair.after.template)
+    return all(name in template.resources for name in (old, new) for template in templates)
+
+
+def _likeness(judgement: _Judgement, old: str, new: str, gone: set[str]) -> float:
+    """1: the same properties, as far as names of renamed things allow; 0: nothing in common."""
+    before = next((view.before for view in judgement.views[old] if view.before is not None), None)
+    after = next((view.after for view in judgement.views[new] if view.after is not None), None)
+    if before is None or after is None:
+        return 0
+    name = facts.name_property(judgement.pair.type_of(old))
+    if name and name in before and name in after and canonical(before[name]) == canonical(after[name]):
+        return 1
+    sides = [_neutral(judgement, side, gone) for side in (before, after)]
+    most = max(map(len, sides))
+    return len(sides[0] & sides[1]) / most if most else 1
+
+
+def _neutral(judgement: _Judgement, properties: dict[str, Value], gone: set[str]) -> set[str]:
+    found = set()
+    for path, _, value in leaves(properties):
+        text = written(value)
+        for reference in references(value):
+            if reference.name in gone:
+                kind = judgement.pair.type_of(reference.name)
+                text = text.replace(str(reference), f"<{kind}.{reference.attribute}>")
+        found.add(f"{path}={text}")
+    return found
+
+
+# ── Loops and macros ──
+
+
+def _loops(pair: Pair, judgement: _Judgement) -> Iterator[Change]:
+    """What nobody can expand offline: a difference inside may be anything."""
+    before, after = pair.before.template, pair.after.template
+    for key in {**after.loops, **before.loops}:
+        old, new = before.loops.get(key, ABSENT), after.loops.get(key, ABSENT)
+        type_name = _type_within(new if new is not ABSENT else old)
+        reason = "a loop or transform, which is not expanded here"
+        if old is ABSENT:
+            yield Change(key, type_name, "add", "no", "harmless", (reason,))
+        elif new is ABSENT:
+            class_ = "data-loss" if type_name in facts.STATEFUL else "replacement"
+            yield Change(key, type_name, "remove", "no", class_, (reason,))
+        else:
+            moved = [
+                reference.name
+                for reference in _mentioned(new)
+                if reference.name in judgement.views and judgement.replacement(reference.name) != "no"
+            ]
+            if canonical(old) != canonical(new) or moved:
+                class_ = "data-loss" if type_name in facts.STATEFUL else "replacement"
+                detail = Detail(key, _shown(old), _shown(new), "maybe", reason)
+                yield Change(key, type_name, "modify", "maybe", class_, (f"may: {reason}",), (detail,))
+    yield from _macros(pair)
+
+
+def _macros(pair: Pair) -> Iterator[Change]:
+    before, after = pair.before.template, pair.after.template
+    macros = [[n for n in side.transforms if n not in facts.PLAIN_TRANSFORMS] for side in (before, after)]
+    why = "a macro may change everything"
+    if macros[0] != macros[1]:
+        detail = Detail("Transform", macros[0], macros[1], "maybe", why)
+        yield Change("Transform", "", "modify", "maybe", "replacement", (f"may: {why}",), (detail,))
+    for section in ("Mappings", "Conditions", "Parameters", "Globals"):
+        sides = [_made_by_others(side.body.get(section), section == "Globals") for side in (before, after)]
+        if canonical(sides[0]) != canonical(sides[1]):
+            detail = Detail(section, _shown(sides[0]), _shown(sides[1]), "maybe", why)
+            yield Change(section, "", "modify", "maybe", "replacement", (f"may: {why}",), (detail,))
+
+
+def _made_by_others(section: Node, whole: bool) -> Node:
+    entries = section if isinstance(section, dict) else {}
+    return {key: node for key, node in entries.items() if whole or key.startswith("Fn::")}
+
+
+def _type_within(node: Node) -> str:
+    """The one type that a loop makes; `""` where it is none or many."""
+    types = set(_types(node))
+    return types.pop() if len(types) == 1 else ""
+
+
+def _types(node: Node) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("Type"), str) and "::" in node["Type"]:
+            yield node["Type"]
+        else:
+            for child in node.values():
+                yield from _types(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _types(child)

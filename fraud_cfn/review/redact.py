@@ -1,0 +1,64 @@
+"""Keeps what could be secret out of a report: in a pull request everybody reads it, and for ever."""
+
+from __future__ import annotations
+
+import re
+
+from fraud_cfn.review.model import Node
+
+MASK = "****"
+# Names under which secrets stand; a reference to where a secret is kept (…Arn, …Id, …Name) is none.
+_SECRET = re.compile(
+    r"(password|passwd|passphrase|secret|token|credential|api_?keys?\b|private_?key|access_?key|auth_?key"
+    r"|connection_?string)",
+    re.IGNORECASE,
+)
+_WHERE_IT_IS = re.compile(
+    r"(arn|arns|id|ids|name|names|length|days|rotation\w*|policy|ttl|validity\w*|expir\w*|type|usage|enabled"
+    r"|valuefrom|servicetoken|kms\w*)$",
+    re.IGNORECASE,
+)
+# Values that give themselves away, whatever they are called.
+_FORMS = re.compile(
+    r"(A(?:KIA|SIA)[A-Z0-9]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"|xox[abprs]-[A-Za-z0-9-]{10,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@))"
+)
+
+
+def masked(path: str, value: Node) -> Node:
+    """The value as it may be shown under that path; a reference (`${…}`, `{{resolve:…}}`) is no secret."""
+    if isinstance(value, dict):
+        named = _name_of(value)
+        return {
+            key: masked(f"{path}[{named}].{key}" if named and key == "Value" else f"{path}.{key}", child)
+            for key, child in value.items()
+        }
+    if isinstance(value, list):
+        return [masked(path, child) for child in value]
+    if isinstance(value, str):
+        if _is_secret_name(path) and not _is_reference(value):
+            return MASK
+        return _FORMS.sub(MASK, value)
+    return MASK if _is_secret_name(path) and type(value) in (int, float) else value
+
+
+def _name_of(item: dict[str, Node]) -> str:
+    """What an item like `{Name: PASSWORD, Value: …}` is called."""
+    name = item.get("Name", item.get("Key", ""))
+    return name if isinstance(name, str) else ""
+
+
+def _is_secret_name(path: str) -> bool:
+    """Whether a secret may stand there: its own name or, of a `Value`, that of the item."""
+    names = [name for name in re.split(r"[.\[\]]+", path) if name]
+    if names and names[-1] in ("Value", "Default"):
+        names.pop()
+    name = names[-1] if names else ""
+    return bool(_SECRET.search(name)) and not _WHERE_IT_IS.search(name)
+
+
+def _is_reference(value: str) -> bool:
+    return value == "" or bool(
+        re.fullmatch(r"(\$\{[^{}]+\}|\{\{resolve:[^{}]*(\$\{[^{}]+\})?[^{}]*\}\})", value)
+    )
