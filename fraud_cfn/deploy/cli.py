@@ -5,11 +5,20 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from fraud_cfn.deploy.errors import DeployError, DetachedError, Exit, InterruptionError, UnexpectedError
+from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
+from fraud_cfn.deploy.errors import (
+    DeployError,
+    DetachedError,
+    Exit,
+    InterruptionError,
+    UnexpectedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from fraud_cfn.deploy.stack.outcome import Outcome
@@ -33,11 +42,19 @@ The last line is 'result=… stack=…'."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns its exit code. Never raises for what a user can cause."""
-    options = vars(_parser().parse_args(arguments))
-    from fraud_cfn.deploy.terminal import interrupts
+    from fraud_cfn.deploy.terminal import interrupts, streams
     from fraud_cfn.deploy.terminal.console import Console
 
+    streams.prepare()
+    words = sys.argv[1:] if arguments is None else arguments
     interrupts.begin()
+    try:
+        _must_be_text(words)
+        options = vars(_parser().parse_args(words))
+    except UsageError as error:
+        form = _form_in(words)
+        console = Console(results=form == "text")
+        return _last(console, form, _early(console, error), _stack_in(words))
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
     console = Console(color=options.pop("color"), results=form == "text")
     try:
@@ -53,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         outcome = _early(console, UnexpectedError(text, "FRAUD_CFN_DEBUG=1 shows where; please report it"))
     if form == "markdown" and outcome.markdown:
         console.document(outcome.markdown)
-    return _last(console, form, outcome, f"TapStack{suffix}")
+    return _last(console, form, outcome, _stack_in([verb, suffix]))
 
 
 def _interruption() -> DeployError:
@@ -99,28 +116,58 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
         return module.run(place, suffix, console, **options)
 
 
-def _last(console: Console, form: str, outcome: Outcome, name: str) -> int:
+def _last(console: Console, form: str, outcome: Outcome, stack: str) -> int:
     """JSON to stdout where that was asked for; then the last line, never into the JSON."""
-    stack = outcome.stack or name
-    line = f"result={outcome.result} stack={stack}"
     if form == "json":
-        import json
-
-        content = {"result": outcome.result, "stack": stack, "exit": int(outcome.exit), **outcome.data}
-        console.document(json.dumps(content, indent=2, ensure_ascii=False, default=str))
-    if form == "text":
-        console.result(line)
-    else:
-        console.say(line)
+        exit_code = int(outcome.exit)
+        head = {"result": outcome.result, "stack": stack, "arn": outcome.stack, "exit": exit_code}
+        console.json({**head, **outcome.data})
+    console.last(f"result={outcome.result} stack={stack}")
     return int(outcome.exit)
+
+
+def _must_be_text(words: list[str]) -> None:
+    for number, word in enumerate(words, 1):
+        if re.search("[\ud800-\udfff]", word):  # what Python makes of bytes that it cannot decode
+            raise UsageError(
+                f"argument {number} is not text in this locale's encoding: {word!r}",
+                "write it in the encoding that LC_ALL names, or set LC_ALL=C.UTF-8",
+            )
+
+
+def _stack_in(words: list[str]) -> str:
+    """The stack's name that a command line asks for, as far as it can be told; empty where it cannot."""
+    suffix = words[1] if len(words) > 1 else ""
+    usable = re.fullmatch(SUFFIX_FORM, suffix) and len(suffix) <= SUFFIX_MOST
+    return f"TapStack{suffix}" if usable else ""
+
+
+def _form_in(words: list[str]) -> str:
+    """What `--format` asks for on a command line that cannot be parsed."""
+    joined = "\0".join(words).replace("--format\0", "--format=")
+    asked = [word for word in joined.split("\0") if word.startswith("--format=")]
+    form = asked[-1].partition("=")[2] if asked else "text"
+    return form if form in ("json", "markdown") else "text"
 
 
 # ── Arguments ─────────────────────────────────────────────────────────────────────────────────────
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises `UsageError` where argparse would print its own form of an error and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        verb = self.prog.removeprefix("fraud-cfn").strip()
+        raise UsageError(message, f"make {verb} ENV=dev ARGS=--help" if verb else "make help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "fraud-cfn", description=_HEAD, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        "fraud-cfn",
+        description=_HEAD,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for build in _VERBS:
@@ -136,6 +183,7 @@ def _verb(verbs: Any, name: str, says: str, *examples: str) -> argparse.Argument
         description=f"{says[0].upper()}{says[1:]}.",
         epilog=f"examples:\n{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     one.add_argument("environment", metavar="ENV", help="environment suffix; the stack is TapStack<ENV>")
     where = one.add_argument_group("where")

@@ -85,8 +85,8 @@ def test_a_rollback_that_fails_needs_recovery(updating: Aws, tell: Teller) -> No
     updating.scripts["ExecuteChangeSet"] = [*ROLLED_BACK[:-1], *steps("242 UPDATE_ROLLBACK_FAILED")]
     told = tell("deploy dev --yes")
     assert told.code == 6
-    assert "Next    make rollback ENV=dev" in told.text
-    assert told.last.startswith("result=needs-recovery stack=arn:")
+    assert "next:  make rollback ENV=dev" in told.text
+    assert told.last == "result=needs-recovery stack=TapStackdev"
 
 
 def test_no_changes_is_success_and_leaves_no_change_set(deployed: Aws, tell: Teller) -> None:

@@ -175,7 +175,7 @@ def test_a_failed_update_is_rolled_back_and_points_at_our_file(live: Place) -> N
     assert told.code == 1
     assert "FAILED TapStackops UPDATE_ROLLBACK_COMPLETE" in told.text
     assert "defined in fraud_cfn/platform/services/api.py" in told.text
-    assert "Next    make diagnose ENV=ops" in told.text
+    assert "next:  make diagnose ENV=ops" in told.text
 
 
 def test_destroying_empties_the_bucket_and_leaves_the_neighbour_whole(place: Place) -> None:
@@ -203,7 +203,7 @@ def test_a_deletion_that_fails_says_what_holds_it_and_how_to_leave_it(place: Pla
     place.endpoint.fail("TapStackheld", "Vpc", "somebody's lock")
     told = place("destroy held --yes --confirm TapStackheld")
     assert told.code == 6, told.text
-    assert "Cause   Vpc  AWS::EC2::VPC" in told.text
+    assert "cause: Vpc  AWS::EC2::VPC" in told.text
     assert "python -m fraud_cfn.deploy destroy held --retain Vpc" in told.text
     again = place("deploy held --yes")
     assert again.code == 6

@@ -115,7 +115,7 @@ def _where(failures: list[str], document: Document) -> str:
 
 
 def show(reviewed: Review, console: Console, *, result: bool = False) -> None:
-    console.lines(preview.text(reviewed.preview, console.width), result=result)
+    console.lines(preview.text(reviewed.preview, console.width(result=result)), result=result)
     for line in reviewed.warnings:
         console.warn(f"CloudFormation warns: {line}")
 

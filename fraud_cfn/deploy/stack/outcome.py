@@ -12,6 +12,7 @@ from fraud_cfn.deploy.stack.statuses import rolled_back, succeeded
 from fraud_cfn.deploy.stack.watch import Ended
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.plain import one_line
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Ma
     }.get(status, "")
     console.say(f"\nFAILED {stacks.name_of(suffix)} {status} in {took}{after}", "bold red")
     explain(console, found, sources)
-    console.say(f"Next    {next_step(found, status, suffix)}")
+    console.say(f"next:  {next_step(found, status, suffix)}")
     return Outcome(
         "rolled-back" if clean else "needs-recovery",
         arn,
@@ -54,16 +55,16 @@ def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Ma
 def explain(console: Console, found: causes.Causes, sources: Mapping[str, str]) -> None:
     """The cause, where it is defined, and what else failed."""
     if found.first is None:
-        console.say("Cause   no resource failed: somebody cancelled it, or rolled it back")
+        console.say("cause: no resource failed: somebody cancelled it, or rolled it back")
         return
-    for title, one in (("Cause", found.first), *(("Also", other) for other in found.others)):
-        console.say(f"{title:<7} {one.logical_id}  {one.type}", "bold")
+    for title, one in (("cause:", found.first), *(("also:", other) for other in found.others)):
+        console.say(f"{title:<6} {one.logical_id}  {one.type}", "bold")
         for line in one.reason.splitlines():
-            console.say(f"        {line}")
+            console.say(f"       {line}")
         if one.logical_id in sources:
-            console.say(f"        defined in {sources[one.logical_id]}")
+            console.say(f"       defined in {sources[one.logical_id]}")
     if found.cancelled:
-        console.say(f"Also    {', '.join(found.cancelled)} (cancelled as a result)")
+        console.say(f"also:  {', '.join(found.cancelled)} (cancelled as a result)")
 
 
 def next_step(found: causes.Causes, status: str, suffix: str) -> str:
@@ -82,4 +83,4 @@ def outputs(console: Console, values: Mapping[str, str]) -> None:
     """A stack's outputs to stdout, aligned."""
     widest = max(map(len, values), default=0)
     for key in sorted(values):
-        console.result(f"{key:<{widest}}  {values[key]}")
+        console.result(f"{key:<{widest}}  {one_line(values[key])}")

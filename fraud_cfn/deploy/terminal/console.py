@@ -1,20 +1,32 @@
 """What a command says: progress to stderr, results to stdout.
 
 On a terminal, colour and one live line with history above it (Rich); elsewhere, under `CI` too, plain
-lines. A reader that goes away (a closed pipe) never changes what the command does.
+lines. Whatever text comes in, no control character goes out, and no line but the last one begins
+like the last one. A reader that goes away never changes what the command does.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fraud_cfn.deploy.errors import DeclinedError
+from fraud_cfn.deploy.terminal.plain import clean, clean_data
+from fraud_cfn.deploy.terminal.streams import Stream
+
+if TYPE_CHECKING:
+    from rich.console import Console as Rich
+    from rich.status import Status
 
 Line = tuple[str, str]  # style, text
+
+_LAST = re.compile(r"^(?=result=)", re.MULTILINE)
+_UNBOUNDED = 10_000  # columns where there is no terminal
 
 
 class Console:
@@ -22,12 +34,14 @@ class Console:
 
     def __init__(self, *, color: bool = True, results: bool = True, stdin: TextIO | None = None) -> None:
         self._results = results  # False where stdout is to hold one document, JSON or Markdown
-        self._out, self._err = sys.stdout, sys.stderr  # Rich puts others there while a line is live
+        self._out, self._err = Stream(sys.stdout), Stream(sys.stderr)
         self._stdin = stdin or sys.stdin
-        self.live = self._err.isatty() and not os.environ.get("CI")
-        self._color = color and "NO_COLOR" not in os.environ and not os.environ.get("CI")
-        self._rich: dict[TextIO, Any] = {}
-        self._status: Any = None
+        plain = _on("CI") or os.environ.get("TERM") == "dumb"
+        self.live = self._err.isatty() and not plain
+        self._color = color and not plain and not os.environ.get("NO_COLOR")
+        self._rich: dict[Stream, Rich] = {}
+        self._status: Status | None = None
+        self._told_lost = False
 
     def say(self, text: str = "", style: str = "") -> None:
         """Progress, for people, to stderr."""
@@ -42,8 +56,16 @@ class Console:
             self._write(self._out, text, style)
 
     def document(self, text: str) -> None:
-        """What was asked for, as JSON or Markdown, to stdout."""
+        """What was asked for, as Markdown, to stdout."""
         self._write(self._out, text, "")
+
+    def json(self, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
+        """What was asked for, as JSON, to stdout: in ASCII, which every encoding holds."""
+        self._write(self._out, json.dumps(clean_data(content), indent=indent, default=str), "")
+
+    def last(self, text: str) -> None:
+        """The last line, `result=…`: to stdout, or to stderr where stdout holds a document."""
+        self._write(self._out if self._results else self._err, text, "", last=True)
 
     def lines(self, lines: list[Line], *, result: bool = False) -> None:
         for style, text in lines:
@@ -62,29 +84,37 @@ class Console:
                 self._status = None
 
     def update(self, text: str) -> None:
-        """Put `text` on the live line; nothing where there is none."""
+        """Put `text` on the live line; nothing where there is none. Of parts joined by ` · ` those that do
+        not fit are counted, not cut."""
         if self._status is not None:
             from rich.text import Text
 
-            self._status.update(Text(text[: self.width - 4]))
+            self._status.update(Text(fitting(clean(text).replace("\n", " "), self.width() - 4)))
 
-    @property
-    def width(self) -> int:
-        return self._terminal(self._err).width if self.live else 10_000
+    def width(self, *, result: bool = False) -> int:
+        """Columns of the terminal that results, or progress, go to."""
+        stream = self._out if result else self._err
+        return self._terminal(stream).width if stream.isatty() and not _on("CI") else _UNBOUNDED
 
     @property
     def can_ask(self) -> bool:
         """Whether somebody is there to answer."""
-        return self._stdin.isatty() and self._err.isatty()
+        try:
+            return self._stdin.isatty() and self._err.isatty()
+        except ValueError:  # closed
+            return False
 
     def ask(self, question: str, otherwise: str) -> str:
         """A typed answer; `DeclinedError` with `otherwise` as the next step where nobody can be asked."""
         if not self.can_ask:
             raise DeclinedError("there is no terminal to ask on", otherwise)
-        self._flush(self._out)
-        self._err.write(f"{question} ")
-        self._flush(self._err)
-        return self._stdin.readline().strip()
+        self._out.flush()
+        self._err.write(f"{_shown(question)} ")
+        self._err.flush()
+        try:
+            return self._stdin.readline().strip()
+        except OSError as error:  # the terminal is gone
+            raise DeclinedError("there is no terminal to ask on any more", otherwise) from error
 
     def confirm(self, question: str, *, yes: bool, otherwise: str) -> None:
         """Go on only after a yes; `DeclinedError` otherwise."""
@@ -93,39 +123,51 @@ class Console:
         if self.ask(f"{question} [y/N]", otherwise).lower() not in ("y", "yes"):
             raise DeclinedError("declined; nothing was changed")
 
-    def _write(self, stream: TextIO, text: str, style: str) -> None:
-        try:
-            if stream.isatty():
-                # The terminal wraps, not Rich: what is copied from it stays in one piece.
-                self._terminal(stream).print(
-                    text, style=style or None, markup=False, highlight=False, soft_wrap=True
-                )
-            else:
-                stream.write(f"{text}\n")
-                stream.flush()
-        except (BrokenPipeError, ValueError):
-            _silence(stream)
+    def _write(self, stream: Stream, text: str, style: str, *, last: bool = False) -> None:
+        shown = clean(text) if last else _shown(text)
+        if stream.isatty():
+            from rich.text import Text
 
-    def _flush(self, stream: TextIO) -> None:
-        try:
+            # The terminal wraps, not Rich: what is copied from it stays in one piece.
+            self._terminal(stream).print(Text(shown, style), soft_wrap=True)
+        else:
+            stream.write(f"{shown}\n")
             stream.flush()
-        except (BrokenPipeError, ValueError):
-            _silence(stream)
+        if self._out.lost and not self._told_lost:
+            self._told_lost = True
+            self.warn(f"stdout cannot be written any more ({self._out.lost}); this changes nothing else")
 
-    def _terminal(self, stream: TextIO) -> Any:
+    def _terminal(self, stream: Stream) -> Rich:
         if stream not in self._rich:
             from rich.console import Console as Rich
 
-            self._rich[stream] = Rich(file=stream, no_color=not self._color)
+            # pyright knows no way to say that a stream is enough of an IO[str]
+            self._rich[stream] = Rich(
+                file=stream,  # pyright: ignore[reportArgumentType]
+                no_color=not self._color,
+                emoji=False,
+                markup=False,
+                highlight=False,
+            )
         return self._rich[stream]
 
 
-def _silence(stream: TextIO) -> None:
-    """Nobody reads any more: write into nothing from here on, also at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, stream.fileno())
-    except (OSError, ValueError):
-        pass
-    finally:
-        os.close(nowhere)
+def _shown(text: str) -> str:
+    """Harmless, and never taken for the last line."""
+    return _LAST.sub(" ", clean(text))
+
+
+def _on(variable: str) -> bool:
+    """Whether a switch in the environment is set, and not to a word for no."""
+    return os.environ.get(variable, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def fitting(text: str, width: int) -> str:
+    """Of parts joined by ` · `, as many as fit, and how many more there are."""
+    parts = text.split(" · ")
+    for kept in range(len(parts), 0, -1):
+        more = f" · +{len(parts) - kept}" if kept < len(parts) else ""
+        line = f"{' · '.join(parts[:kept])}{more}"
+        if len(line) <= width:
+            return line
+    return text[: max(width, 1)]

@@ -116,7 +116,7 @@ def _failed(place: Place, stack: Stack, ended: Ended, console: Console) -> Outco
     outcome.explain(console, found, place.document.defined_in)
     held = dict.fromkeys(one.logical_id for one in (found.first, *found.others) if one)
     retain = " ".join(f"--retain {one}" for one in held)
-    console.say(f"Next    take away what holds it, then {stacks.command('destroy', place.suffix)}")
+    console.say(f"next:  take away what holds it, then {stacks.command('destroy', place.suffix)}")
     if retain:
         console.say(f"        or leave it in the account: {stacks.command('destroy', place.suffix, retain)}")
     return Outcome("delete-failed", stack.arn, Exit.RECOVERY, {"cause": found.first and vars(found.first)})

@@ -105,4 +105,4 @@ def serving(place: Place, stack: Stack, name: str, console: Console) -> None:
                 f"{': ' + reason if reason else ''}",
                 "bold red",
             )
-            console.say(f"Next    {stacks.command('diagnose', place.suffix)}")
+            console.say(f"next:  {stacks.command('diagnose', place.suffix)}")

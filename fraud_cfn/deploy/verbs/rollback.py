@@ -54,7 +54,7 @@ def run(
     ids = [one.logical_id for one in (stuck.first, *stuck.others) if one]
     over = " ".join(f"--skip {one}" for one in ids) or "--skip ID"
     console.say(
-        f"Next    correct the cause and run it again, or go on without: "
+        f"next:  correct the cause and run it again, or go on without: "
         f"{stacks.command('rollback', suffix, over)}"
     )
     return Outcome("needs-recovery", stack.arn, Exit.RECOVERY)

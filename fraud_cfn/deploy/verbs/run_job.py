@@ -37,7 +37,7 @@ def run(session: Session, suffix: str, console: Console, *, detach: bool, timeou
     code = "no exit code" if codes.get("job") is None else f"exit code {codes['job']}"
     console.say(f"{'DONE' if good else 'FAILED'} {code}; {reason}", "bold green" if good else "bold red")
     if not good:
-        console.say(f"Next    {stacks.command('logs', suffix, '--service job --since 1h')}")
+        console.say(f"next:  {stacks.command('logs', suffix, '--service job --since 1h')}")
     return Outcome(
         "job-done" if good else "job-failed",
         stack.arn,
