@@ -7,10 +7,11 @@ import importlib
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
+from fraud_cfn.config import ROOT, SUFFIX_FORM, SUFFIX_MOST
 from fraud_cfn.deploy.errors import (
     DeployError,
     DetachedError,
@@ -104,6 +105,7 @@ def _early(console: Console, error: DeployError) -> Outcome:
 
 
 def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> Outcome:
+    _must_be_whole(verb)
     from fraud_cfn.deploy.account import session
     from fraud_cfn.deploy.stack import stacks
 
@@ -114,6 +116,20 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
         console.say(f"{name}  eu-central-1  account {place.account}{where}", "bold")
         module = importlib.import_module(f"fraud_cfn.deploy.verbs.{verb.replace('-', '_')}")
         return module.run(place, suffix, console, **options)
+
+
+def _must_be_whole(verb: str) -> None:
+    """`UsageError` where the command stands without its checkout, or without the packages it needs."""
+    if not (ROOT / "generate.py").is_file():
+        raise UsageError(
+            f"fraud-cfn works in a checkout only: the reviewed template is there, and not beside {ROOT}",
+            f"clone the project, and there: make {verb} ENV=dev",
+        )
+    if missing := [name for name in ("boto3", "rich", "yaml") if find_spec(name) is None]:
+        raise UsageError(
+            f"this Python ({sys.executable}) lacks {', '.join(missing)}",
+            f"let make install and use what is needed: make {verb} ENV=dev",
+        )
 
 
 def _last(console: Console, form: str, outcome: Outcome, stack: str) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.stack import causes, stacks
 from fraud_cfn.deploy.stack.statuses import rolled_back, succeeded
-from fraud_cfn.deploy.stack.watch import Ended
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.plain import one_line
+
+if TYPE_CHECKING:
+    from fraud_cfn.deploy.stack.watch import Ended
 
 
 @dataclass(frozen=True)
