@@ -6,14 +6,14 @@ VERBS := plan deploy start release status logs run-job outputs diagnose rollback
 
 # What users say is text: taken as it is, never expanded by make, and handed on by the environment, so that
 # no shell reads it. FRAUD_TYPED tells what stands on make's command line from what a CI happens to set.
-VARIABLES := PYTHON ENV SERVICE TAG BACK COMMAND ARGS PORT SEED
+VARIABLES := PYTHON ENV SERVICE TAG BACK COMMAND ARGS PORT SEED BASE
 export FRAUD_TYPED := $(foreach name,$(VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(VARIABLES)
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install template validate demo local $(VERBS) integration test coverage lint check format bench pictures lock clean
+.PHONY: help install template validate diff demo local $(VERBS) integration test coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ template: .venv/installed ## Write templates/fraud-platform.yaml and validate it
 validate: .venv/installed ## Validate the committed template with both engines, in every scenario; environments/ too
 	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
+
+diff: .venv/installed ## Predict, offline, what deploying the template over another revision's does (BASE=origin/main)
+	@$(BIN)/python -m fraud_cfn.review $(call typed,BASE,--base)
 
 # ── On AWS, or on the endpoint in AWS_ENDPOINT_URL ──────────────────────────────────────────────────
 

@@ -55,7 +55,7 @@ def peak_memory(code: str) -> float | None:
         check=True,
         cwd=ROOT,
         env=_environment(),
-        encoding="utf-8",
+        text=True,
     )
     return int(done.stderr) * 1024 / 1e6
 

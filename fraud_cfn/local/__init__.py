@@ -18,7 +18,6 @@ from functools import cache
 from typing import IO, Any
 
 from fraud_cfn.config import REGION
-from fraud_cfn.streams import UTF8
 
 ACCOUNT = "111122223333"
 
@@ -77,9 +76,7 @@ def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, **UTF8},
-            encoding="utf-8",
-            errors="replace",
+            text=True,
             start_new_session=True,
         )
         try:

@@ -7,7 +7,6 @@ import sys
 import threading
 from contextlib import suppress
 
-from fraud_cfn import streams
 from fraud_cfn.local import EndpointError, endpoint, seed
 
 
@@ -51,5 +50,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    streams.survive()
     sys.exit(main())

@@ -1,5 +1,6 @@
 """Predict what deploying AFTER over BEFORE does, offline.
 
+Without files: the committed template against another revision, for each environment that has a file.
 Exit codes: 0 reviewed · 1 a class named in --fail-on occurs · 2 something cannot be read.
 """
 
@@ -7,15 +8,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fraud_cfn.config import COMMITTED, SUFFIX_PARAMETER
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.judge import CLASSES
-from fraud_cfn.review.model import TemplateError, read
-from fraud_cfn.review.review import review
+from fraud_cfn.review.model import Template, TemplateError, read
+from fraud_cfn.review.report import as_markdown, as_text
+from fraud_cfn.review.review import Review, review
+from fraud_cfn.review.revisions import BASES, RevisionError, template_at
 from fraud_cfn.review.schemas import SchemasError
+from fraud_cfn.template import environments
+from fraud_cfn.template.environments import EnvironmentFileError
 
 _CLASSES = CLASSES[1:]
 
@@ -25,22 +32,29 @@ class _UsageError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
-    except (TemplateError, SchemasError, _UsageError) as error:
+    except (TemplateError, SchemasError, RevisionError, EnvironmentFileError, _UsageError) as error:
         print(f"review: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fraud_cfn.review",
         description="Predict what deploying AFTER over BEFORE does: nothing is asked of AWS.",
-        epilog="Exit codes: 0 reviewed, 1 a class named in --fail-on occurs, 2 something cannot be read.",
+        epilog="Without files, the committed template is compared with --base, also with the values of each"
+        " file in environments/. Exit codes: 0 reviewed, 1 a class named in --fail-on occurs, 2 something"
+        " cannot be read.",
     )
-    parser.add_argument("before", metavar="BEFORE", help="the template as it is deployed")
-    parser.add_argument("after", metavar="AFTER", help="the template as it would be")
+    parser.add_argument("before", metavar="BEFORE", nargs="?", help="the template as it is deployed")
+    parser.add_argument("after", metavar="AFTER", nargs="?", help="the template as it would be")
+    parser.add_argument("--base", metavar="REV", help=f"default: {BASES[0]}, else {BASES[1]}")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
     parser.add_argument(
         "--param",
@@ -58,10 +72,46 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     failing = _classes(options.fail_on)
     values = _values(options.param)
-    before, after = read(Path(options.before)), read(Path(options.after))
+    before, after, each = _sides(options)
+    for name in values:
+        if not name.startswith("AWS::") and name not in {**before.parameters, **after.parameters}:
+            raise _UsageError(f"--param names {name!r}, which neither template has as a parameter")
     reviewed = review(before, after, values)
-    print(json.dumps(document(reviewed), indent=2, ensure_ascii=False))
-    return 1 if reviewed.classes & failing else 0
+    by_environment = {suffix: review(before, after, {**known, **values}) for suffix, known in each.items()}
+    print(_written(options.format, reviewed, by_environment), end="")
+    occurring = reviewed.classes.union(*(found.classes for found in by_environment.values()))
+    return 1 if occurring & failing else 0
+
+
+def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str, Mapping[str, str]]]:
+    """Both templates, and what is known of each environment."""
+    if options.before is not None:
+        if options.after is None or options.base is not None:
+            raise _UsageError("give BEFORE and AFTER, two files, or neither and --base REV")
+        return read(Path(options.before)), read(Path(options.after)), {}
+    after = read(COMMITTED)
+    _, before = template_at(options.base, COMMITTED)
+    return before, after, _environments(before, after)
+
+
+def _environments(before: Template, after: Template) -> dict[str, dict[str, str]]:
+    """Environment → its parameter values, of those that a template has."""
+    declared = {**before.parameters, **after.parameters}
+    found: dict[str, dict[str, str]] = {}
+    for environment in environments.read_all():
+        known = {name: setting.value for name, setting in environment.parameters.items()}
+        known[SUFFIX_PARAMETER] = environment.suffix
+        found[environment.suffix] = {name: value for name, value in known.items() if name in declared}
+    return found
+
+
+def _written(form: str, reviewed: Review, each: Mapping[str, Review]) -> str:
+    if form == "json":
+        answer = document(reviewed)
+        if each:
+            answer["environments"] = {suffix: document(found) for suffix, found in each.items()}
+        return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    return (as_markdown if form == "markdown" else as_text)(reviewed, each)
 
 
 def _classes(text: str) -> set[str]:

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,9 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fraud_cfn import streams
 from fraud_cfn.config import COMMITTED, REGION, ROOT
-from fraud_cfn.streams import UTF8
 from fraud_cfn.template.document import Document, DocumentError, read
 from fraud_cfn.template.scenarios import ACCOUNT, SCENARIOS
 
@@ -156,9 +153,7 @@ def _start_linter() -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **UTF8},
-        encoding="utf-8",
-        errors="replace",
+        text=True,
     )
 
 
@@ -240,5 +235,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    streams.survive()
     raise SystemExit(main())

@@ -21,7 +21,7 @@ def run(deployer: Deployer, suffix: str, *names: str) -> subprocess.CompletedPro
         env=environment,
         cwd=HERE.parent.parent,
         capture_output=True,
-        encoding="utf-8",
+        text=True,
         timeout=60,
         check=False,
     )

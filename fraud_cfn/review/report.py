@@ -1,0 +1,331 @@
+"""A review in words: what a human must look at first, in at most 15 lines, then the rest, folded.
+
+Text for the terminal and Markdown for a comment of a pull request, from the same lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fraud_cfn.review.as_json import document
+from fraud_cfn.review.judge import CLASSES
+from fraud_cfn.review.resolve import written
+from fraud_cfn.review.review import Review
+
+FIRST_SCREEN = 15
+# GitHub takes 65,536 characters in a comment.
+MOST_CHARACTERS = 60_000
+_LONGEST_VALUE = 160
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_AUTHORITY = "The change set is the authority."
+
+_TITLES = {
+    "will-fail": "the update will fail",
+    "data-loss": "data is lost",
+    "replacement": "resources are replaced",
+    "interruption": "something is interrupted",
+    "harmless": "harmless",
+    "none": "nothing changes",
+}
+_TOLD = {
+    "data-loss": "DATA LOSS",
+    "will-fail": "WILL FAIL",
+    "replacement": "REPLACED",
+    "interruption": "INTERRUPTED",
+}
+_ACTIONS = {"add": "added", "remove": "removed", "modify": "modified"}
+_BAD = {"off", "wider", "up", "down"}
+
+
+@dataclass
+class Block:
+    """A heading with its lines; `weight`: the higher, the sooner it is cut."""
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+    weight: int = 0
+
+
+def quoted(value: Any) -> str:
+    """A value within a line, marked so that each form can quote it in its own way."""
+    text = _CONTROL.sub("", " ".join(_written(value).split())).replace("«", "").replace("»", "")
+    return f"«{text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + '…'}»"
+
+
+def _written(value: Any) -> str:
+    return "absent" if value is None else written(value)
+
+
+# ── What is said ──
+
+
+def verdict_line(review: Review, environments: Mapping[str, Review] | None = None) -> str:
+    """The one line: what is predicted, and how many of each class."""
+    counts = [
+        f"{number} {name}"
+        for name in reversed(CLASSES[1:])
+        if (number := sum(change.class_ == name for change in review.changes))
+    ]
+    failing = sum(bool(entry.fails) for entry in review.parameters)
+    if failing:
+        counts.insert(0, f"{failing} parameter{'s' if failing > 1 else ''} refused")
+    told = f" ({', '.join(counts)})" if counts else ""
+    each = ""
+    if environments:
+        each = " · " + ", ".join(f"{quoted(name)}: {found.verdict}" for name, found in environments.items())
+    return f"Predicted: {_TITLES[review.verdict]}{told}{each}. {_AUTHORITY}"
+
+
+def first_screen(review: Review) -> list[str]:
+    """At most 15 lines that a human must look at; every kind of trouble is among them."""
+    groups = [lines for lines in _groups(review) if lines]
+    total = sum(map(len, groups))
+    if total <= FIRST_SCREEN:
+        return [line for lines in groups for line in lines]
+    # Each group has one line; what is left goes to the first groups.
+    room = [1] * len(groups)
+    left = FIRST_SCREEN - len(groups)
+    for number, lines in enumerate(groups):
+        more = min(len(lines) - 1, left)
+        room[number] += more
+        left -= more
+    shown: list[str] = []
+    for lines, most in zip(groups, room, strict=True):
+        if len(lines) <= most:
+            shown += lines
+        else:
+            shown += lines[: most - 1]
+            rest = lines[most - 1 :]
+            shown.append(
+                rest[0] if len(rest) == 1 else f"{rest[0]} — and {len(rest) - 1} more like it, below"
+            )
+    return shown
+
+
+def _groups(review: Review) -> Iterator[list[str]]:
+    answer = document(review)
+    changes: list[dict[str, Any]] = answer["changes"]
+    for name in ("data-loss", "will-fail", "replacement", "interruption"):
+        lines = [_change_line(change) for change in changes if change["class"] == name]
+        if name == "will-fail":
+            lines += [
+                f"WILL FAIL · parameter {quoted(entry['name'])} {entry['because']}"
+                for entry in answer["parameters"]
+                if entry["class"]
+            ]
+        yield lines
+    yield list(_role_lines(answer))
+    yield [
+        f"REACHABLE · {quoted(entry['from'])} can newly connect to {quoted(entry['to'])}"
+        f" on {quoted(_port(entry))}{_may(entry)}"
+        for entry in answer["reachability"]
+        if entry["change"] == "added" and entry.get("effective", True)
+    ]
+    for kind in ("internet", "encryption", "logging", "pattern", "cost"):
+        yield [
+            _finding_line(entry) for entry in answer["findings"] if entry["kind"] == kind and _is_bad(entry)
+        ]
+
+
+def _is_bad(entry: Mapping[str, str]) -> bool:
+    return entry["direction"] in _BAD and (entry["kind"] == "cost" or entry["direction"] != "down")
+
+
+def _port(entry: Mapping[str, str]) -> str:
+    return "everything" if entry["protocol"] == "all" else f"{entry['protocol']} {entry['ports']}"
+
+
+def _may(entry: Mapping[str, Any]) -> str:
+    return f" (may: depends on {', '.join(entry['depends_on'])})" if entry.get("maybe") else ""
+
+
+def _change_line(change: Mapping[str, Any]) -> str:
+    what = f"{_TOLD.get(change['class'], change['class'])} · {quoted(change['logical_id'])}"
+    what += f" {change['type']} {_happens(change)}"
+    because = "; ".join(change["because"])
+    details = [detail for detail in change["details"] if detail["replacement"] != "no"] or change["details"]
+    if details:
+        detail = details[0]
+        more = f" and {len(details) - 1} more" if len(details) > 1 else ""
+        because = "; ".join(filter(None, [because, f"{_difference(detail)}{more}"]))
+    return f"{what}{': ' + because if because else ''}{_where(change)}"
+
+
+def _happens(change: Mapping[str, Any]) -> str:
+    if change["renamed_to"]:
+        return f"is renamed to {quoted(change['renamed_to'])}"
+    if change["renamed_from"]:
+        return f"is renamed from {quoted(change['renamed_from'])}"
+    if change["action"] != "modify":
+        return f"is {_ACTIONS[change['action']]}"
+    return {"yes": "is replaced", "maybe": "may be replaced", "no": "is modified"}[change["replacement"]]
+
+
+def _where(change: Mapping[str, Any]) -> str:
+    return f" · {change['defined_in']}" if change.get("defined_in") else ""
+
+
+def _difference(detail: Mapping[str, Any]) -> str:
+    path = quoted(detail["path"].removeprefix("Properties."))
+    if detail["before"] == detail["after"]:
+        return f"{path} follows"
+    return f"{path} {quoted(detail['before'])} → {quoted(detail['after'])}"
+
+
+def _role_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Who may do more, or something else, than before: the widest first."""
+    ways = {entry["role"]: entry["permissions"] for entry in answer["roles"]}
+    ways |= {entry["logical_id"]: entry["permissions"] for entry in answer["policies"]}
+    order = ("wider", "incomparable", "narrower", "same")
+    for name, way in sorted(ways.items(), key=lambda item: order.index(item[1])):
+        gained = [
+            entry
+            for entry in answer["permissions"]
+            if (entry["role"] or entry["logical_id"]) == name
+            and (entry["change"] == "added") == (entry["effect"] == "Allow")
+            and entry.get("effective", True)
+        ]
+        if way not in ("wider", "incomparable") or not gained:
+            continue
+        first = gained[0]
+        more = f" and {len(gained) - 1} more" if len(gained) > 1 else ""
+        yield f"PERMITTED · {quoted(name)} {way}: {_grant(first)}{more}{_may(first)}"
+
+
+def _grant(entry: Mapping[str, Any]) -> str:
+    action = "every action of" if entry["action"] is None else f"{quoted(entry['action'])} on"
+    who = f" for {quoted(entry['principal'])}" if entry["principal"] else ""
+    when = f" when {quoted(entry['condition'])}" if entry["condition"] else ""
+    sign = "+" if entry["change"] == "added" else "−"
+    deny = "deny " if entry["effect"] == "Deny" else ""
+    return f"{sign} {deny}{action} {quoted(entry['resource'])}{who}{when}"
+
+
+def _finding_line(entry: Mapping[str, str]) -> str:
+    path = entry["path"].removeprefix("Properties.")
+    return f"{entry['kind'].upper()} {entry['direction']} · {quoted(entry['logical_id'])} {quoted(path)}"
+
+
+# ── The rest ──
+
+
+def blocks(review: Review) -> list[Block]:
+    """Everything, the worst first: each with old → new, and the file that defines it."""
+    answer = document(review)
+    found = [
+        Block("Parameters", [_parameter_line(entry) for entry in answer["parameters"]], 2),
+        Block("Permissions", [f"{_holder(e)} {_grant(e)}{_may(e)}" for e in answer["permissions"]], 1),
+        Block("Reachability", [_reach_line(entry) for entry in answer["reachability"]], 1),
+        Block("Findings", [_finding_line(entry) for entry in answer["findings"]], 1),
+        Block("Outputs", [f"{quoted(e['name'])} {e['change']}" for e in answer["outputs"]], 4),
+    ]
+    for name in reversed(CLASSES[1:]):
+        for change in answer["changes"]:
+            if change["class"] == name:
+                weight = 5 if name == "harmless" else 0
+                found.append(Block(_change_line({**change, "details": []}), _details(change), weight))
+    return sorted((b for b in found if b.lines or b.weight in (0, 5)), key=lambda block: block.weight)
+
+
+def _details(change: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{_difference(detail)}{' (' + detail['because'] + ')' if detail['because'] else ''}"
+        for detail in change["details"]
+    ]
+
+
+def _holder(entry: Mapping[str, Any]) -> str:
+    return quoted(entry["role"] or entry["logical_id"])
+
+
+def _reach_line(entry: Mapping[str, Any]) -> str:
+    sign = "+" if entry["change"] == "added" else "−"
+    half = "" if entry.get("effective", True) else " (one end only: no connection)"
+    return f"{sign} {quoted(entry['from'])} → {quoted(entry['to'])} {_port(entry)}{half}{_may(entry)}"
+
+
+def _parameter_line(entry: Mapping[str, Any]) -> str:
+    values = ""
+    if entry["before"] is not None or entry["after"] is not None:
+        values = f" {quoted(entry['before'])} → {quoted(entry['after'])}"
+    because = f" ({entry['because']})" if entry["because"] else ""
+    return f"{quoted(entry['name'])} {entry['change']}{values}{because}"
+
+
+# ── Forms ──
+
+
+def as_text(review: Review, environments: Mapping[str, Review] | None = None) -> str:
+    """For the terminal."""
+
+    def plainly(line: str) -> str:
+        return re.sub("[«»]", "", line)
+
+    lines = [plainly(verdict_line(review, environments))]
+    first = first_screen(review)
+    lines += ["", *(f"  {plainly(line)}" for line in first)] if first else []
+    rest = blocks(review)
+    if rest:
+        lines += ["", "── All of it ──"]
+    for block in rest:
+        lines.append(plainly(block.title))
+        lines += [f"    {plainly(line)}" for line in block.lines]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(review: Review, environments: Mapping[str, Review] | None = None) -> str:
+    """For a comment: under GitHub's limit; what is cut is told at the top."""
+    head = f"**{_marked(verdict_line(review, environments))}**\n"
+    first = "".join(f"- {_marked(line)}\n" for line in first_screen(review))
+    rest = [(block, _folded(block)) for block in blocks(review)]
+    room = MOST_CHARACTERS - len(head) - len(first) - 500
+    kept: list[str] = []
+    cut: list[Block] = []
+    for block, text in rest:
+        if len(text) <= room and not cut:
+            kept.append(text)
+            room -= len(text)
+        else:
+            cut.append(block)
+    notice = ""
+    if cut:
+        harmless = sum(block.weight == 5 for block in cut)
+        others = len(cut) - harmless
+        parts = [f"{harmless} of {_count(review, 'harmless')} harmless changes"] if harmless else []
+        parts += [f"{others} other parts"] if others else []
+        notice = f"\n_Cut to fit a comment: {' and '.join(parts)} are not shown._\n"
+    folded = ""
+    if kept:
+        title = f"All of it: {len(review.changes)} resources"
+        folded = f"\n<details><summary>{title}</summary>\n\n{''.join(kept)}\n</details>\n"
+    return f"{head}{notice}\n{first}{folded}"
+
+
+def _count(review: Review, name: str) -> int:
+    return sum(change.class_ == name for change in review.changes)
+
+
+def _folded(block: Block) -> str:
+    lines = "".join(f"  - {_marked(line)}\n" for line in block.lines)
+    return f"- {_marked(block.title)}\n{lines}"
+
+
+def _marked(line: str) -> str:
+    """A line as Markdown: values as code, everything else harmless."""
+    parts: list[str] = []
+    for piece in re.split("(«[^»]*»)", line):
+        if piece.startswith("«"):
+            parts.append(_code(piece[1:-1]))
+        else:
+            parts.append(re.sub(r"([\\`*_\[\]<>|#@~])", r"\\\1", _CONTROL.sub("", piece)))
+    return "".join(parts)
+
+
+def _code(text: str) -> str:
+    """Text as a code span, whatever backticks are in it; a bar is escaped, as a table would split there."""
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    return f"{ticks}{pad}{text or 'empty'}{pad}{ticks}"

@@ -1,0 +1,87 @@
+"""Before and after, and what AWS makes of it: each case cites the page or the schema that says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fraud_cfn.review import model
+from fraud_cfn.review.as_json import document
+from fraud_cfn.review.review import review
+
+FOLDER = Path(__file__).with_name("cases")
+CASES = sorted(FOLDER.glob("*.yaml"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    case: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=model._Loader)  # noqa: S506
+    assert case["source"], "every case says who says so"
+    return case
+
+
+def answer(case: dict[str, Any]) -> dict[str, Any]:
+    sides = [model.parse(json.dumps(case[side]), side) for side in ("before", "after")]
+    return document(review(sides[0], sides[1], case.get("params") or {}))
+
+
+def in_short(answered: dict[str, Any]) -> dict[str, Any]:
+    """The whole answer as the cases write it."""
+    changes = answered["changes"]
+    renamed = {change["logical_id"]: change["renamed_to"] for change in changes if change["renamed_to"]}
+    origins = {change["renamed_from"]: change["logical_id"] for change in changes if change["renamed_from"]}
+    assert renamed == origins, "a rename stands in both entries"
+    return {
+        "verdict": answered["verdict"],
+        "changes": {
+            change["logical_id"]: [change["action"], change["replacement"], change["class"]]
+            for change in changes
+        },
+        "renamed": renamed,
+        "parameters": sorted([entry["name"], entry["change"]] for entry in answered["parameters"]),
+        "outputs": sorted([entry["name"], entry["change"]] for entry in answered["outputs"]),
+        "findings": sorted(
+            [entry["kind"], entry["logical_id"], entry["path"], entry["direction"]]
+            for entry in answered["findings"]
+        ),
+        "roles": {entry["role"]: entry["permissions"] for entry in answered["roles"]},
+        "permissions": sorted(
+            [entry["change"], entry["role"], entry["effect"], entry["action"], entry["resource"]]
+            for entry in answered["permissions"]
+        ),
+        "reachability": sorted(
+            [entry["change"], entry["from"], entry["to"], entry["protocol"], entry["ports"]]
+            for entry in answered["reachability"]
+        ),
+    }
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_whole_answer_is_as_aws_says(path: Path) -> None:
+    case = load(path)
+    expected = case["expected"]
+    answered = answer(case)
+    found = in_short(answered)
+    wanted = {
+        part: sorted(expected.get(part, [])) if isinstance(value, list) else expected.get(part, {})
+        for part, value in found.items()
+    }
+    assert found == {**wanted, "verdict": expected["verdict"]}
+    for logical_id, paths in expected.get("paths", {}).items():
+        [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
+        assert [detail["path"] for detail in change["details"]] == paths
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_template_against_itself_is_nothing(path: Path) -> None:
+    case = load(path)
+    for side in ("before", "after"):
+        answered = answer({**case, "before": case[side], "after": case[side]})
+        assert (answered["verdict"], answered["changes"]) == ("none", [])
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(CASES) >= 60

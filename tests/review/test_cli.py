@@ -1,0 +1,218 @@
+"""The command: what it prints, what it ends with, and that nothing makes it show a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.config import COMMITTED, ROOT
+from fraud_cfn.review.cli import main
+from fraud_cfn.review.model import TemplateError
+from fraud_cfn.review.revisions import RevisionError, template_at
+
+BEFORE = """
+Parameters: {Env: {Type: String}}
+Resources:
+  Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !Sub 'jobs-${Env}'}}
+  Topic: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: a}}
+"""
+AFTER = BEFORE.replace("jobs-", "work-").replace("DisplayName: a", "DisplayName: b")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    paths = [tmp_path / "before.yaml", tmp_path / "after.yaml"]
+    for path, text in zip(paths, (BEFORE, AFTER), strict=True):
+        path.write_text(text, encoding="utf-8")
+    return [str(path) for path in paths]
+
+
+def test_text_begins_with_the_verdict(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(files) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == ("Predicted: data is lost (1 data-loss, 1 harmless). The change set is the authority.")
+    assert "DATA LOSS · Queue AWS::SQS::Queue is replaced" in lines[2]
+
+
+def test_json_has_every_key_of_the_contract(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*files, "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    parts = "verdict changes permissions roles reachability parameters outputs findings"
+    assert set(parts.split()) <= answer.keys()
+    keys = "logical_id type action replacement class renamed_to renamed_from defined_in details"
+    assert set(keys.split()) <= answer["changes"][0].keys()
+    assert {"path", "before", "after", "replacement", "because"} <= answer["changes"][0]["details"][0].keys()
+
+
+@pytest.mark.parametrize(
+    ("named", "code"),
+    [("data-loss", 1), ("will-fail", 0), ("replacement,interruption", 0), ("harmless", 1), ("", 0)],
+)
+def test_it_fails_on_exactly_the_classes_named(files: list[str], named: str, code: int) -> None:
+    assert main([*files, "--fail-on", named]) == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--fail-on", "data-loss,terrible"], "--fail-on knows no class terrible"),
+        (["--fail-on", "none"], "--fail-on knows no class none"),
+        (["--param", "Env"], "--param takes NAME=VALUE"),
+        (["--param", "Nope=1"], "--param names 'Nope'"),
+        (["--base", "main"], "give BEFORE and AFTER"),
+    ],
+)
+def test_what_was_said_wrong_is_one_line(
+    files: list[str], arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*files, *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_a_known_value_narrows_a_condition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = """
+Parameters: {Env: {Type: String}}
+Conditions: {IsProd: !Equals [!Ref Env, prod]}
+Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd, a, x]}}}
+"""
+    for name, content in (("before", text), ("after", text.replace("[IsProd, a,", "[IsProd, b,"))):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    arguments = [str(tmp_path / "before"), str(tmp_path / "after"), "--format", "json"]
+    answers = []
+    for more in ([], ["--param", "Env=prod"], ["--param", "Env=dev"]):
+        main([*arguments, *more])
+        answers.append(json.loads(capsys.readouterr().out))
+    assert [answer["verdict"] for answer in answers] == ["data-loss", "data-loss", "none"]
+    assert [answer["changes"][0]["replacement"] for answer in answers[:2]] == ["maybe", "yes"]
+    assert "depends on Env" in answers[0]["changes"][0]["details"][0]["because"]
+
+
+# ── Revisions ──
+
+
+def git(folder: Path, *arguments: str) -> None:
+    known = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
+    who = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, env=known)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose first commit has no template and whose second one has."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "first")
+    git(folder, "tag", "first")
+    (folder / "template.yaml").write_text(BEFORE, encoding="utf-8")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "second")
+    return folder
+
+
+def test_the_base_is_main_where_there_is_no_remote(repository: Path) -> None:
+    name, template = template_at(None, repository / "template.yaml")
+    assert (name, list(template.resources)) == ("main", ["Queue", "Topic"])
+
+
+def test_a_file_that_is_missing_there_is_a_first_version(repository: Path) -> None:
+    _, template = template_at("first", repository / "template.yaml")
+    assert template.resources == {}
+
+
+def test_a_revision_that_is_not_here_is_one_line(repository: Path) -> None:
+    for name in ("nowhere", "--help", "main:template.yaml", ""):
+        with pytest.raises(RevisionError, match="there is no revision"):
+            template_at(name, repository / "template.yaml")
+
+
+def test_a_shallow_clone_without_the_base_says_what_to_do(repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
+    with pytest.raises(RevisionError, match="fetch-depth: 0"):
+        template_at("first", tmp_path / "shallow" / "template.yaml")
+
+
+def test_no_repository_and_a_base_that_is_no_template_are_one_line(repository: Path, tmp_path: Path) -> None:
+    with pytest.raises(RevisionError, match="no git repository"):
+        template_at(None, tmp_path / "template.yaml")
+    (repository / "template.yaml").write_text("[", encoding="utf-8")
+    git(repository, "commit", "--quiet", "--all", "--message", "broken")
+    with pytest.raises(TemplateError, match=r"template.yaml at main is no template"):
+        template_at(None, repository / "template.yaml")
+
+
+# ── Bad input ──
+
+
+def test_nothing_malformed_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Templates with lines lost, doubled, shifted or replaced: reviewed, or one line."""
+    chance = random.Random(7)  # noqa: S311 - the same every time
+    lines = COMMITTED.read_text(encoding="utf-8").splitlines()
+    odd = ["{", "- !If [a]", "x: !Ref", "  Fn::If: [IsLive, 1]", "!Sub 5", "? :", "\t", "- - -", "Ref: [1]"]
+    codes = set()
+    for number in range(60):
+        start = chance.randrange(0, len(lines) - 400)
+        made = ["Resources:", *lines[start : start + 400]] if number % 3 else list(lines)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(made))
+            made[at : at + chance.randrange(0, 3)] = [
+                " " * chance.randrange(0, 14) + chance.choice([*odd, made[at].strip(), ""])
+            ]
+        path = tmp_path / "after.yaml"
+        path.write_text("\n".join(made), encoding="utf-8")
+        codes.add(main([str(COMMITTED), str(path), "--format", "markdown"]))
+        printed = capsys.readouterr()
+        assert printed.err.count("\n") <= 1
+    assert codes == {0, 2}
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        "A: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [x]}}",
+        "A: {Type: 'AWS::SQS::Queue', Condition: [1], DependsOn: {a: 1}, DeletionPolicy: {Ref: P}}",
+        "A: {Type: 'AWS::IAM::Role', Properties: {Policies: x, AssumeRolePolicyDocument: [{Statement: 5}]}}",
+        "A: {Type: 'AWS::EC2::SecurityGroup', Properties: {SecurityGroupIngress: {a: [1]}}}",
+        "A: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [[1], {Name: [x]}, null]}}",
+        "A: {Type: 'AWS::S3::Bucket', Properties: {LifecycleConfiguration: {Rules: [{Id: {a: 1}}]}}}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: {Tags: {a: 1}}, Metadata: [x], UpdatePolicy: 5}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: !Ref P}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: {X: !FindInMap [a, b, c], Y: !GetAtt A, Z: !Select [x]}}",
+    ],
+)
+def test_forms_that_aws_would_refuse_are_reviewed_all_the_same(resources: str, tmp_path: Path) -> None:
+    (tmp_path / "odd").write_text(f"Resources:\n  {resources}\n", encoding="utf-8")
+    (tmp_path / "plain").write_text(BEFORE, encoding="utf-8")
+    for sides in (("odd", "plain"), ("plain", "odd"), ("odd", "odd")):
+        assert main([str(tmp_path / side) for side in sides]) == 0
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m fraud_cfn.review --base HEAD --format json | true"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert done.stderr == b""
+
+
+def test_the_command_imports_neither_the_sdk_nor_the_linter() -> None:
+    code = (
+        "import sys; from fraud_cfn.review.cli import main; main(sys.argv[1:]);"
+        "slow = {'boto3', 'botocore', 'cfnlint', 'troposphere', 'rich'};"
+        "print(sorted(slow & {*sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(COMMITTED), str(COMMITTED)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "[]\n"
+    assert done.stdout.startswith("Predicted: nothing changes.")
