@@ -13,7 +13,7 @@ export $(VARIABLES)
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install template validate diff demo local $(VERBS) integration test coverage lint check format bench pictures lock clean
+.PHONY: help install template validate diff demo local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,12 @@ help: ## Show what each target does
 
 install: .venv/installed ## Create .venv from the committed lock file
 
-.venv/installed: requirements.lock setup.cfg
+.venv/installed: requirements.lock requirements-rules.lock setup.cfg
 	@"$$PYTHON" -c 'import sys; v = sys.version_info; sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.12" if v < (3, 11) else 0)'
 	@echo "Installing the locked packages into .venv (once, about a minute)"
 	@"$$PYTHON" -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-rules.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
@@ -73,6 +74,9 @@ integration: .venv/installed ## Run the integration tests against a deployed sta
 
 test: .venv/installed ## Run the whole test suite
 	@$(BIN)/pytest -n auto --dist loadfile
+
+mutate: .venv/installed ## Break the template on purpose, one fault at a time, and list what nobody sees (EVERY=20: a fixed sample)
+	@$(BIN)/python -m tests.mutation $(if $(EVERY),--every $(EVERY))
 
 coverage: .venv/installed ## Run the test suite and show which branches of deploy/ it leaves out
 	@rm -f .coverage .coverage.*

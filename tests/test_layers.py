@@ -38,7 +38,7 @@ LAYER_OF = {f"fraud_cfn.{module}": level for level, modules in enumerate(LAYERS)
 ROOMS = ("terminal", "account", "stack", "running", "change", "verbs")
 
 # What works on the rendered file, and so never sees a builder: what was reviewed is what is deployed.
-READERS = ("deploy", "local", "review")
+READERS = ("deploy", "local", "prove", "review")
 READABLE = {
     f"fraud_cfn.{module}"
     for module in (
@@ -140,7 +140,10 @@ def test_only_deployment_and_the_local_endpoint_import_the_sdk() -> None:
 
 
 def test_only_validation_imports_the_validators() -> None:
-    assert [module for module in ALL if packages(module) & VALIDATORS] == ["fraud_cfn.template.validation"]
+    assert [module for module in ALL if packages(module) & VALIDATORS] == [
+        "fraud_cfn.prove.engine",
+        "fraud_cfn.template.validation",
+    ]
 
 
 def test_services_know_nothing_of_each_other() -> None:

@@ -1,0 +1,179 @@
+"""Rules that others wrote, judged in every scenario, against the findings that were accepted.
+
+AWS Control Tower's proactive controls, and the constraints that are known to fail a deployment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fraud_cfn.prove.engine import Judge, controls_judge, deploy_judge
+from fraud_cfn.prove.mutants import mutants
+from fraud_cfn.prove.packs import Control, deploy_rules
+
+ACCEPTED = Path(__file__).with_name("controls.yaml")
+
+Templates = Mapping[str, dict[str, Any]]  # scenario → resolved template
+Findings = dict[str, dict[str, set[str]]]  # control → scenario → logical ids that do not meet it
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A finding that stays."""
+
+    where: tuple[str, ...]  # logical ids and resource types
+    because: str
+    parameter: str = ""  # given, the control is met
+
+    def covers(self, logical_id: str, resource_type: str) -> bool:
+        return logical_id in self.where or resource_type in self.where
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one control: `met`, `met when … is given`, or `accepted`."""
+
+    control: Control
+    accepted: Accepted | None
+
+    @property
+    def word(self) -> str:
+        if self.accepted is None:
+            return "met"
+        return f"met when `{self.accepted.parameter}` is given" if self.accepted.parameter else "accepted"
+
+
+def accepted(path: Path = ACCEPTED) -> dict[str, Accepted]:
+    """The reviewed file: control → what is accepted."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {
+        control: Accepted(tuple(entry["where"]), entry["because"], entry.get("parameter", ""))
+        for control, entry in entries.items()
+    }
+
+
+def applicable(controls: Collection[Control], templates: Templates) -> list[Control]:
+    """The controls that report on a resource type of these templates."""
+    types = _types(templates)
+    return [control for control in controls if control.types & types]
+
+
+def _types(templates: Templates) -> set[str]:
+    return {
+        resource["Type"] for template in templates.values() for resource in template["Resources"].values()
+    }
+
+
+def findings(controls: Collection[Control], templates: Templates) -> Findings:
+    """The controls that do not hold, in every scenario."""
+    by_rule = {control.rule: control.id for control in controls}
+    return _found(controls_judge(list(controls)), by_rule, templates)
+
+
+def deploy_findings(templates: Templates) -> Findings:
+    """The constraints known to fail a deployment that do not hold, in every scenario."""
+    rules, libraries = deploy_rules()
+    types = _types(templates)
+    concerned = [rule for rule in rules if rule.types & types]
+    return _found(deploy_judge(concerned, libraries), {}, templates)
+
+
+def _found(judge: Judge, names: Mapping[str, str], templates: Templates) -> Findings:
+    found: Findings = {}
+    with ThreadPoolExecutor() as pool:  # the engine releases the interpreter's lock
+        judged = pool.map(judge.failures, templates.values())
+        for scenario, failures in zip(templates, judged, strict=True):
+            for failure in failures:
+                by_scenario = found.setdefault(names.get(failure.rule, failure.rule), {})
+                by_scenario.setdefault(scenario, set()).add(failure.logical_id)
+    return found
+
+
+def complaints(
+    found: Findings, known: Mapping[str, Accepted], templates: Templates, given: Callable[[str, str], bool]
+) -> list[str]:
+    """What is wrong: findings that nobody accepted, and acceptances of what no longer occurs.
+
+    `given`: whether a scenario gives a parameter.
+    """
+    wrong: list[str] = []
+    for control, by_scenario in found.items():
+        entry = known.get(control)
+        for scenario, logical_ids in by_scenario.items():
+            types = {name: templates[scenario]["Resources"][name]["Type"] for name in logical_ids}
+            extra = [name for name in types if not (entry and entry.covers(name, types[name]))]
+            wrong += [f"{control}: {name} does not meet it (scenario: {scenario})" for name in sorted(extra)]
+            if entry and entry.parameter and given(scenario, entry.parameter):
+                wrong.append(f"{control}: not met although {entry.parameter} is given (scenario: {scenario})")
+    for control, entry in known.items():
+        seen = {
+            name
+            for scenario, logical_ids in found.get(control, {}).items()
+            for logical_id in logical_ids
+            for name in (logical_id, templates[scenario]["Resources"][logical_id]["Type"])
+        }
+        wrong += [
+            f"{control}: accepted on {name}, where it is met: take that out"
+            for name in entry.where
+            if name not in seen
+        ]
+        if entry.parameter and not any(given(scenario, entry.parameter) for scenario in templates):
+            wrong.append(f"{control}: no scenario gives {entry.parameter}")
+    return list(dict.fromkeys(wrong))
+
+
+def unseen(controls: Collection[Control], templates: Templates) -> list[Control]:
+    """Those of the controls that no single fault within a resource's properties makes fail: they say
+    nothing here, so they are not counted as met."""
+    with ThreadPoolExecutor() as pool:
+        seen = pool.map(
+            lambda control: any(_can_fail(control, template) for template in templates.values()), controls
+        )
+        return [control for control, can_fail in zip(controls, seen, strict=True) if not can_fail]
+
+
+def _can_fail(control: Control, template: dict[str, Any]) -> bool:
+    resources = template["Resources"]
+    concerned = {name: resource for name, resource in resources.items() if resource["Type"] in control.types}
+    judge = controls_judge([control])
+    part = {**template, "Resources": concerned}
+    within = (mutant for mutant in mutants(part) if ".Properties." in mutant.name)
+    return any(judge.failures(mutant.of(part)) for mutant in within)
+
+
+def verdicts(controls: Collection[Control], known: Mapping[str, Accepted]) -> list[Verdict]:
+    """A verdict for each control; true as long as there are no complaints."""
+    return [Verdict(control, known.get(control.id)) for control in controls]
+
+
+def page(shown: Collection[Verdict]) -> str:
+    """docs/controls.md."""
+    met = sum(verdict.accepted is None for verdict in shown)
+    given = sum(bool(verdict.accepted and verdict.accepted.parameter) for verdict in shown)
+    unmet = len(shown) - met - given
+    lines = [
+        "# AWS Control Tower's proactive controls",
+        "",
+        "<!-- Generated from templates/fraud-platform.yaml: run 'make docs' after a change of it. -->",
+        "",
+        "A bank's account may enforce these controls, and then refuses a stack that does not meet one.",
+        "The rules are AWS's own, as published for CloudFormation Guard; they run in every scenario.",
+        "",
+        f"{len(shown)} concern this platform: {met} are met, {given} when a parameter is given; {unmet} are",
+        "not, because this platform was asked to be so or because the rule is behind.",
+        "",
+        "| Control | Requires | Verdict | Why |",
+        "|---|---|---|---|",
+    ]
+    order = sorted(shown, key=lambda verdict: (verdict.accepted is None, verdict.word.startswith("met")))
+    for verdict in order:
+        title = verdict.control.title.removeprefix("Require ")
+        reason = verdict.accepted.because if verdict.accepted else ""
+        lines.append(f"| {verdict.control.id} | {title} | {verdict.word} | {reason} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from fraud_cfn.prove import controls
+from fraud_cfn.prove.controls import Accepted, Findings
+from fraud_cfn.prove.packs import Control, PackError
+from fraud_cfn.prove.packs import controls as all_controls
+from fraud_cfn.prove.resolved import resolved
+from fraud_cfn.review.model import Template, parse
+from fraud_cfn.template.document import Document
+from fraud_cfn.template.scenarios import SCENARIOS
+
+Resolved = dict[str, Any]
+
+
+def given(scenario: str, parameter: str) -> bool:
+    return bool(SCENARIOS[scenario].get(parameter))
+
+
+@pytest.fixture(scope="module")
+def template(document: Document) -> Template:
+    return Template("template", document.template, document.text)
+
+
+@pytest.fixture(scope="module")
+def templates(template: Template) -> dict[str, Resolved]:
+    return {scenario: resolved(template, values) for scenario, values in SCENARIOS.items()}
+
+
+@pytest.fixture(scope="module")
+def concerned(templates: dict[str, Resolved]) -> list[Control]:
+    return controls.applicable(all_controls(), templates)
+
+
+def control(name: str) -> Control:
+    return next(control for control in all_controls() if control.id == name)
+
+
+def test_every_control_and_constraint_is_met_or_accepted_in_every_scenario(
+    concerned: list[Control], templates: dict[str, Resolved]
+) -> None:
+    found = controls.findings(concerned, templates) | controls.deploy_findings(templates)
+    assert controls.complaints(found, controls.accepted(), templates, given) == []
+
+
+def test_a_broken_constraint_is_seen(templates: dict[str, Resolved]) -> None:
+    broken = copy.deepcopy(templates["live"])
+    attributes = broken["Resources"]["LoadBalancer"]["Properties"]["LoadBalancerAttributes"]
+    attributes.append({"Key": "idle_timeout.timeout_seconds", "Value": "5000"})
+    found = controls.deploy_findings({"live": broken})
+    assert {"live": {"LoadBalancer"}} in found.values()
+
+
+@pytest.mark.parametrize(
+    ("name", "logical_id", "path"),
+    [
+        ("CT.ECS.PR.4", "ApiTaskDefinition", ("NetworkMode",)),
+        ("CT.RDS.PR.16", "DatabaseCluster", ("StorageEncrypted",)),
+        ("CT.S3.PR.1", "DataBucket", ("PublicAccessBlockConfiguration", "BlockPublicAcls")),
+        ("CT.ECR.PR.1", "ApiRepository", ("LifecyclePolicy",)),
+        ("CT.ELASTICLOADBALANCING.PR.4", "LoadBalancer", ("LoadBalancerAttributes",)),
+    ],
+)
+def test_a_control_that_is_met_fails_without_what_it_asks_for(
+    templates: dict[str, Resolved], name: str, logical_id: str, path: tuple[str, ...]
+) -> None:
+    broken = copy.deepcopy(templates["live"])
+    parent = broken["Resources"][logical_id]["Properties"]
+    for key in path[:-1]:
+        parent = parent[key]
+    del parent[path[-1]]
+    found = controls.findings([control(name)], {"live": broken})
+    assert found == {name: {"live": {logical_id}}}
+
+
+FOUND: Findings = {"CT.A.PR.1": {"live": {"Jobs"}}}
+QUEUE = {"live": {"Resources": {"Jobs": {"Type": "AWS::SQS::Queue"}, "Other": {"Type": "AWS::SQS::Queue"}}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "said"),
+    [
+        (FOUND, {}, ["CT.A.PR.1: Jobs does not meet it (scenario: live)"]),
+        (FOUND, {"CT.A.PR.1": Accepted(("Jobs",), "asked so")}, []),
+        (FOUND, {"CT.A.PR.1": Accepted(("AWS::SQS::Queue",), "asked so")}, []),
+        (
+            FOUND,
+            {"CT.A.PR.1": Accepted(("Jobs", "Other"), "asked so")},
+            ["CT.A.PR.1: accepted on Other, where it is met: take that out"],
+        ),
+        (
+            {},
+            {"CT.A.PR.1": Accepted(("Jobs",), "x")},
+            ["CT.A.PR.1: accepted on Jobs, where it is met: take that out"],
+        ),
+        (
+            FOUND,
+            {"CT.A.PR.1": Accepted(("Jobs",), "x", "Given")},
+            ["CT.A.PR.1: not met although Given is given (scenario: live)"],
+        ),
+        (FOUND, {"CT.A.PR.1": Accepted(("Jobs",), "x", "Never")}, ["CT.A.PR.1: no scenario gives Never"]),
+    ],
+)
+def test_what_nobody_accepted_and_what_no_longer_occurs_is_said(
+    found: Findings, known: dict[str, Accepted], said: list[str]
+) -> None:
+    assert controls.complaints(found, known, QUEUE, lambda _, parameter: parameter == "Given") == said
+
+
+def test_a_resolved_template_has_no_open_choice(templates: dict[str, Resolved]) -> None:
+    for scenario, template in templates.items():
+        assert "Fn::If" not in str(template), scenario
+        assert "AWS::NoValue" not in str(template), scenario
+    assert "HttpsListener" in templates["TLS"]["Resources"]
+    assert "HttpsListener" not in templates["live"]["Resources"]
+
+
+def test_references_stay_references_and_known_names_become_arns() -> None:
+    template = parse(
+        """
+        Parameters: {Suffix: {Type: String}}
+        Resources:
+          Bucket: {Type: 'AWS::S3::Bucket', Properties: {BucketName: !Sub 'data-${Suffix}'}}
+          Policy:
+            Type: AWS::S3::BucketPolicy
+            DependsOn: [Bucket, Gone]
+            Properties: {Bucket: !Ref Bucket, PolicyDocument: {Resource: !Sub '${Bucket.Arn}/*'}}
+          Gone: {Type: 'AWS::SQS::Queue', Condition: Never}
+        Conditions: {Never: !Equals [!Ref Suffix, never]}
+        """
+    )
+    policy = resolved(template, {"Suffix": "dev"})["Resources"]["Policy"]
+    assert policy["DependsOn"] == ["Bucket"]
+    assert policy["Properties"] == {
+        "Bucket": {"Ref": "Bucket"},
+        "PolicyDocument": {"Resource": "arn:aws:s3:::data-dev/*"},
+    }
+
+
+def test_a_pack_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fraud_cfn.prove.packs.GUARD_WHEEL", "no-such-wheel")
+    all_controls.cache_clear()
+    with pytest.raises(PackError, match=r"^no-such-wheel is not installed: run 'make install'$"):
+        all_controls()
+    all_controls.cache_clear()
