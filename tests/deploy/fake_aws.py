@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -136,6 +137,7 @@ class Aws:
     weights: tuple[int, int] = (100, 0)
     answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     page: int = 100  # events a page
+    ahead: timedelta = timedelta(0)  # how far AWS's clock is ahead of ours
 
     # ── State ────────────────────────────────────────────────────────────────────────────────────
 
@@ -395,6 +397,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
         self.wfile.flush()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - the story's time
+        return format_datetime(self.aws.clock.utc() + self.aws.ahead, usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay quiet."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import boto3
 from botocore import exceptions as boto
@@ -15,9 +20,13 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account import proxies
 from fraud_cfn.deploy.account.clients import Clients
 from fraud_cfn.deploy.errors import AwsError, CredentialsError, DeployError, UnreachableError, UsageError
+from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.plain import one_line
 
+_SAME_TIME = timedelta(seconds=2)  # what a whole second and the way of an answer make of it
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {
     "AuthFailure",
@@ -36,24 +45,62 @@ _LOGIN = "log in again ('aws sso login' or 'aws login'), or name another profile
 _NO_CREDENTIALS = "set AWS_PROFILE, or run 'aws configure'; to try it without an account: make demo"
 
 
+class AwsClock:
+    """How far AWS's clock is from ours, read off its answers (their `Date`, which has whole seconds)."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def read(self, http_response: Any = None, **_: Any) -> None:
+        """Called by botocore after each answer."""
+        try:
+            told = parsedate_to_datetime(http_response.headers["Date"])
+            ahead = told.astimezone(UTC) - clock.utc()
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return  # no date, or none that can be read
+        self.ahead = ahead if abs(ahead) > _SAME_TIME else timedelta(0)
+
+
 @dataclass(frozen=True)
 class Session(Clients):
-    """Clients for one region and, if given, one endpoint; a client is made when first asked for."""
+    """Clients for one region; a client is made when first asked for.
+
+    `url` is the endpoint that was asked for by an option. Without it botocore finds each service's own:
+    AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, ~/.aws/config, and none of these where
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS says so.
+    """
 
     boto: boto3.Session
-    endpoint: str | None
+    url: str | None
+    clock: AwsClock = field(default_factory=AwsClock, compare=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def _make(self, service: str) -> Any:
         if service not in self._clients:
             make = cast("Any", self.boto).client  # its overloads want one service each
-            self._clients[service] = make(service, endpoint_url=self.endpoint, config=_config())
+            with _usable_settings():
+                if not self._clients:
+                    _fetch_credentials(_core(self.boto))
+                client = make(service, endpoint_url=self.url, config=_config(_core(self.boto)))
+            client.meta.events.register("after-call", self.clock.read)
+            self._clients[service] = client
         return self._clients[service]
 
     @cached_property
     def account(self) -> str:
         """The twelve digits of the caller's account; asking proves the credentials."""
-        return self.client("sts").get_caller_identity()["Account"]
+        with _usable_settings():
+            return self.client("sts").get_caller_identity()["Account"]
+
+    @property
+    def endpoint(self) -> str:
+        """Where CloudFormation is asked, if that is not AWS."""
+        url = str(self.client("cloudformation").meta.endpoint_url)
+        return "" if _of_aws(url) else url
+
+    def now(self) -> datetime:
+        """The time by AWS's clock, whatever ours says."""
+        return clock.utc() + self.clock.ahead
 
 
 def connect(region: str | None = None, endpoint: str | None = None) -> Session:
@@ -67,22 +114,102 @@ def connect(region: str | None = None, endpoint: str | None = None) -> Session:
             f"{source} asks for {asked}, but this platform is built for {REGION} only",
             f"leave it out, or set it to {REGION}",
         )
-    url = endpoint or os.environ.get("AWS_ENDPOINT_URL") or None
-    if url and not url.startswith(("http://", "https://")):
-        raise UsageError(f"the endpoint {url!r} is not a URL", "write it as http://127.0.0.1:4566")
-    return Session(boto3.Session(region_name=REGION), url)
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise UsageError(f"the endpoint {endpoint!r} is not a URL", "write it as http://127.0.0.1:4566")
+    proxies.bypass_loopback()
+    with _usable_settings():
+        return Session(boto3.Session(region_name=REGION), endpoint)
 
 
-def _config() -> Config:
-    """Adaptive retries unless the user's own AWS settings say otherwise."""
-    attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "6"))
-    mode = os.environ.get("AWS_RETRY_MODE", "adaptive")
+def _core(session: boto3.Session) -> Any:
+    """The botocore session, which alone knows the settings."""
+    return cast("Any", session)._session
+
+
+def _config(core: Any) -> Config:
+    """Adaptive retries, six at most, unless the user's own AWS settings say otherwise."""
+    own: dict[str, Any] = core.get_scoped_config()
+    retries: dict[str, Any] = {}
+    if not (os.environ.get("AWS_RETRY_MODE") or own.get("retry_mode")):
+        retries["mode"] = "adaptive"
+    if not (os.environ.get("AWS_MAX_ATTEMPTS") or own.get("max_attempts")):
+        retries["total_max_attempts"] = 6
     return Config(
-        retries={"mode": mode, "total_max_attempts": attempts},  # pyright: ignore[reportArgumentType]
-        connect_timeout=5,
-        read_timeout=30,
-        user_agent_extra="fraud-cfn",
+        retries=cast("Any", retries), connect_timeout=5, read_timeout=30, user_agent_extra="fraud-cfn"
     )
+
+
+@contextmanager
+def _usable_settings() -> Generator[None]:
+    """Turn what botocore trips over in a setting, and does not wrap, into one line that names it."""
+    try:
+        yield
+    except (DeployError, boto.BotoCoreError, boto.ClientError, ResponseParserError):
+        raise
+    except (ValueError, TypeError, LookupError, OSError) as error:
+        words = one_line(str(error))
+        names = sorted(
+            name
+            for name, value in os.environ.items()
+            if (name.startswith("AWS_") or name.lower().endswith("_proxy")) and value and value in words
+        )
+        setting = " and ".join(names) or "an AWS setting"
+        raise UsageError(
+            f"{setting} cannot be used: {proxies.masked(words)}",
+            "correct it in this shell, or in ~/.aws/config",
+        ) from error
+
+
+def _fetch_credentials(core: Any) -> None:
+    """Have botocore get the credentials once; whatever goes wrong is a `CredentialsError` that names the
+    profile. Asking for an MFA code needs a terminal."""
+    profile = core.profile or "default"
+    login = f"aws sso login --profile {profile}"
+    try:
+        with _no_input_but_from_a_terminal(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # getpass's: what it warns of ends as an error here
+            credentials = core.get_credentials()
+            if credentials is not None:
+                credentials.get_frozen_credentials()
+    except (boto.ProfileNotFound, boto.PartialCredentialsError, boto.NoCredentialsError) as error:
+        raise explain(error) from error
+    except EOFError as error:
+        export = f'eval "$(aws configure export-credentials --profile {profile} --format env)"'
+        raise CredentialsError(
+            f"the profile {profile} asks for an MFA code, and there is no terminal to type it on",
+            f"get credentials on a terminal first: {export}",
+        ) from error
+    except Exception as error:
+        words = proxies.masked(one_line(str(error))) or type(error).__name__
+        raise CredentialsError(
+            f"the credentials of the profile {profile} cannot be had: {words}",
+            f"log in again ({login}), or name another profile in AWS_PROFILE",
+        ) from error
+    if credentials is None:
+        raise explain(boto.NoCredentialsError())
+
+
+@contextmanager
+def _no_input_but_from_a_terminal() -> Generator[None]:
+    """Without a terminal nobody answers: let a prompt meet the end of its input, and not wait for ever."""
+    try:
+        with open("/dev/tty", "rb"):
+            pass
+    except OSError:
+        before = sys.stdin
+        with open(os.devnull, encoding="utf-8") as nothing:
+            sys.stdin = nothing
+            try:
+                yield
+            finally:
+                sys.stdin = before
+    else:
+        yield
+
+
+def _of_aws(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host.endswith((".amazonaws.com", ".api.aws"))
 
 
 @contextmanager
@@ -109,12 +236,12 @@ def explain(error: Exception) -> DeployError:
         missing = "are incomplete" if isinstance(error, boto.PartialCredentialsError) else "were not found"
         return CredentialsError(f"AWS credentials {missing}", _NO_CREDENTIALS)
     if isinstance(error, (boto.HTTPClientError, boto.ConnectionError)):
-        where = error.kwargs.get("endpoint_url") or "AWS"
-        return UnreachableError(f"{where} does not answer ({_short(error)})", _reach(str(where)))
+        return _unreachable(error)
     if "Token" in type(error).__name__ or "SSO" in type(error).__name__:
         return CredentialsError(f"AWS credentials are not usable ({error})", _LOGIN)
     return CredentialsError(
-        f"AWS cannot be asked ({' '.join(str(error).split())})", "check the AWS configuration of this shell"
+        f"AWS cannot be asked ({proxies.masked(one_line(str(error)))})",
+        "check the AWS configuration of this shell",
     )
 
 
@@ -151,10 +278,24 @@ def _refusal(error: boto.ClientError) -> DeployError:
     return AwsError(f"{error.operation_name}: {said or code}")
 
 
-def _reach(where: str) -> str:
-    if "amazonaws.com" in where:
-        return "check the network, the proxy and AWS_ENDPOINT_URL"
-    return "start it ('make local'), or unset AWS_ENDPOINT_URL to use AWS"
+def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployError:
+    where = str(error.kwargs.get("endpoint_url") or "AWS")
+    proxy = proxies.for_url(where)
+    if isinstance(error, boto.ProxyConnectionError) or proxy:
+        name, shown = proxy or proxies.of(str(error.kwargs.get("proxy_url", "")))
+        host = urlsplit(where).hostname
+        around = f", or go around it: NO_PROXY={host}" if host else ", or go around it by NO_PROXY"
+        return UnreachableError(
+            f"{where} does not answer through the proxy {shown} ({_short(error)})",
+            f"check the proxy{f', which {name} names' if name else ''}{around}",
+        )
+    if proxies.is_loopback(where):
+        next_step = "start it ('make local'), or unset AWS_ENDPOINT_URL to use AWS"
+    elif _of_aws(where) or where == "AWS":
+        next_step = "check the network; behind a proxy set HTTPS_PROXY"
+    else:
+        next_step = "check the network, and the endpoint's URL"
+    return UnreachableError(f"{proxies.masked(where)} does not answer ({_short(error)})", next_step)
 
 
 def _short(error: Exception) -> str:
@@ -164,5 +305,6 @@ def _short(error: Exception) -> str:
         "ConnectTimeoutError": "timed out",
         "ReadTimeoutError": "timed out",
         "ConnectionClosedError": "closed the connection",
+        "ProxyConnectionError": "the proxy cannot be reached",
         "SSLError": "its TLS certificate is not trusted; AWS_CA_BUNDLE names one to trust",
     }.get(name, name)

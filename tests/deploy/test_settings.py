@@ -1,0 +1,208 @@
+"""Credentials, proxies, endpoints and retries as the user's own AWS settings have them, and AWS's clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.deploy.account import proxies, session
+from tests.deploy.conftest import Teller
+from tests.deploy.fake_aws import Aws, FaultError, serve
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Writes a profile `work` into ~/.aws/config, and makes it the one that is used."""
+
+    def write(*lines: str) -> None:
+        (tmp_path / "config").write_text("\n".join(["[profile work]", *lines]), encoding="utf-8")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_PROFILE", "work")
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+
+    return write
+
+
+# ── Credentials ───────────────────────────────────────────────────────────────────────────────────
+
+ROLE = "role_arn = arn:aws:iam::123456789012:role/x"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["credential_process = sh -c 'echo nothing >&2; exit 3'"], "cannot be had"),
+        (["credential_process = echo this is not JSON"], "cannot be had"),
+        (["credential_process = /nowhere/at/all"], "cannot be had"),
+        ([ROLE, "source_profile = nobody"], "cannot be had"),
+        ([ROLE, "credential_source = Moon"], "cannot be had"),
+        ([ROLE, "web_identity_token_file = /nowhere"], "cannot be had"),
+        (["sso_session = s", "sso_account_id = 1", "sso_role_name = r"], "cannot be had"),
+        ([ROLE, "mfa_serial = arn:aws:iam::1:mfa/x", "source_profile = work"], "work"),
+    ],
+)
+def test_credentials_that_cannot_be_had_name_their_profile(
+    profile, tell: Teller, lines: list[str], says: str
+) -> None:
+    profile(*lines)
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    error = next(line for line in told.text.splitlines() if line.startswith("error:"))
+    assert says in error
+    assert "work" in error
+    assert "Traceback" not in told.text
+
+
+def test_an_mfa_code_needs_a_terminal(
+    profile, tell: Teller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    profile(ROLE, "mfa_serial = arn:aws:iam::123456789012:mfa/me", "source_profile = keys")
+    with (tmp_path / "config").open("a", encoding="utf-8") as file:
+        file.write("\n[profile keys]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    opened = open
+
+    def no_terminal(path, *rest, **named):
+        if path == "/dev/tty":
+            raise OSError(6, "No such device or address")
+        return opened(path, *rest, **named)
+
+    monkeypatch.setattr("builtins.open", no_terminal)
+    monkeypatch.setattr("os.open", _no_terminal(__import__("os").open))
+    told = tell("plan dev")
+    assert told.code == 2
+    assert "error: the profile work asks for an MFA code, and there is no terminal to type it on" in told.text
+    assert "aws configure export-credentials --profile work" in told.text
+
+
+def _no_terminal(opened):
+    def open_(path, *rest, **named):
+        if path == "/dev/tty":
+            raise OSError(6, "No such device or address")
+        return opened(path, *rest, **named)
+
+    return open_
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_MAX_ATTEMPTS", "many"),
+        ("AWS_RETRY_MODE", "eager"),
+        ("AWS_ENDPOINT_URL", "localhost"),
+        ("AWS_ENDPOINT_URL_STS", "localhost:4566"),
+        ("AWS_DEFAULTS_MODE", "mine"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
+    ],
+)
+def test_a_setting_that_cannot_be_parsed_is_one_line(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = tell("plan dev")
+    assert told.code == 2
+    error = next(line for line in told.text.splitlines() if line.startswith("error:"))
+    assert value in error
+    assert "should not happen" not in error
+
+
+# ── Proxies ───────────────────────────────────────────────────────────────────────────────────────
+
+PROXY = "http://me:pa/ss@127.0.0.1:9"
+
+
+@pytest.fixture
+def behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+def test_a_proxy_never_stands_before_this_machine(deployed: Aws, tell: Teller) -> None:
+    assert tell("outputs dev").code == 0
+    assert deployed.calls
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+@pytest.mark.parametrize("url", ["http://aws.example:4566", "https://sts.eu-central-1.amazonaws.com"])
+def test_a_dead_proxy_is_named_without_its_password(tell: Teller, url: str) -> None:
+    told = tell(f"plan dev --endpoint-url {url}")
+    assert told.code == 2
+    assert "does not answer through the proxy http://…@127.0.0.1:9 (the proxy cannot be reached)" in told.text
+    assert "check the proxy, which HTTPS_PROXY or HTTP_PROXY names, or go around it by NO_PROXY" in told.text
+    assert "secret" not in told.text
+    assert "make local" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (PROXY, "http://…@127.0.0.1:9"),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9"),
+        ("at http://a:b@c and https://d@e:1/f", "at http://…@c and https://…@e:1/f"),
+    ],
+)
+def test_a_password_in_a_url_is_masked(text: str, shown: str) -> None:
+    assert proxies.masked(text) == shown
+
+
+# ── Endpoints and retries ─────────────────────────────────────────────────────────────────────────
+
+
+def test_each_service_may_have_an_endpoint_of_its_own(
+    deployed: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Aws(secrets={})
+    server = serve(other)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", other.url)
+    assert tell("outputs dev").code == 0
+    server.shutdown()
+    server.server_close()
+    assert other.calls == ["GetCallerIdentity"]
+    assert "GetCallerIdentity" not in deployed.calls
+
+
+def test_configured_endpoints_can_be_ignored(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert session.connect().endpoint == aws.url
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert session.connect().endpoint == ""
+    assert session.connect(endpoint=aws.url).endpoint == aws.url
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_files_own_retry_settings_hold(profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile("retry_mode = legacy", "max_attempts = 9")
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
+    monkeypatch.delenv("AWS_RETRY_MODE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "A")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "B")
+    retries = getattr(session.connect().client("sts").meta.config, "retries")  # noqa: B009
+    assert (retries["mode"], retries["total_max_attempts"]) == ("legacy", 9)
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    retries = getattr(session.connect().client("sts").meta.config, "retries")  # noqa: B009
+    assert (retries["mode"], retries["total_max_attempts"]) == ("adaptive", 6)
+
+
+# ── AWS's clock ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("minutes", [-10, 0, 10])
+def test_the_time_is_awss(aws: Aws, minutes: int) -> None:
+    aws.ahead = timedelta(minutes=minutes)
+    place = session.connect()
+    assert place.account
+    assert place.now() == aws.clock.utc() + aws.ahead
+
+
+def test_a_refusal_tells_the_time_too(aws: Aws) -> None:
+    aws.ahead = timedelta(hours=1)
+    aws.faults["GetCallerIdentity"] = [FaultError("AccessDenied", "no", 403)]
+    place = session.connect()
+    with pytest.raises(Exception, match="AccessDenied"):
+        _ = place.account
+    assert place.now() == aws.clock.utc() + timedelta(hours=1)
