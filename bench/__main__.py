@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
+from fraud_cfn import streams
+
 # A section is a module of this folder with `tables()`, which measures and yields its tables.
 SECTIONS = ("generation", "size", "validation", "growth", "deployments")
 
@@ -22,4 +24,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    streams.survive()
     raise SystemExit(main())

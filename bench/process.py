@@ -55,7 +55,7 @@ def peak_memory(code: str) -> float | None:
         check=True,
         cwd=ROOT,
         env=_environment(),
-        text=True,
+        encoding="utf-8",
     )
     return int(done.stderr) * 1024 / 1e6
 

@@ -12,7 +12,7 @@ from fraud_cfn.config import ROOT
 
 # Lowest first; modules of one row do not import each other. It is the table of how the code is laid out.
 LAYERS = (
-    ("config", "names"),
+    ("config", "names", "streams"),
     ("platform.intrinsics", "template.document", "template.scenarios", "template.constraints"),
     ("platform.naming", "template.validation", "template.environments"),
     ("platform.parameters",),
@@ -44,6 +44,7 @@ READABLE = {
     for module in (
         "config",
         "names",
+        "streams",
         "template.constraints",
         "template.document",
         "template.environments",

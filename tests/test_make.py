@@ -31,7 +31,6 @@ def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedPr
         cwd=folder,
         env=inherited | environment,
         capture_output=True,
-        text=True,
         encoding="utf-8",
         timeout=60,
         check=False,

@@ -12,9 +12,9 @@ from fraud_cfn.config import ROOT
 from fraud_cfn.template.document import Document
 from tests.lens import Lens
 
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
 PAGES = {
-    str(page.relative_to(ROOT)): page.read_text()
+    str(page.relative_to(ROOT)): page.read_text("utf-8")
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 }
 _MAKE = re.compile(r"(?:^|`)(make [a-z-]+(?: [A-Z]+=(?:'[^'`]*'|[^\s`]+))*)", re.MULTILINE)
@@ -27,7 +27,7 @@ def test_make_knows_every_command_shown(command: str) -> None:
         [*shlex.split(command), "--dry-run", "--old-file=.venv/installed"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -11,7 +11,7 @@ from fraud_cfn.config import ROOT
 from fraud_cfn.template.document import Document
 
 _ROW = re.compile(r"^\| (?P<requirement>[^|]+) \| (?P<yaml>[^|]+) \| `(?P<test>[^|`]+)` \|$", re.MULTILINE)
-ROWS = [match.groupdict() for match in _ROW.finditer((ROOT / "docs" / "requirements.md").read_text())]
+ROWS = [match.groupdict() for match in _ROW.finditer((ROOT / "docs" / "requirements.md").read_text("utf-8"))]
 
 
 def named(row: dict[str, str]) -> list[str]:
@@ -19,7 +19,7 @@ def named(row: dict[str, str]) -> list[str]:
 
 
 def test_every_row_of_the_tables_is_read() -> None:
-    page = (ROOT / "docs" / "requirements.md").read_text()
+    page = (ROOT / "docs" / "requirements.md").read_text("utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and "| Test |" not in line]
     assert len(rows) == len(ROWS) > 50
 
@@ -33,7 +33,7 @@ def test_a_requirement_names_what_exists(document: Document, row: dict[str, str]
     file, test = row["test"].split("::")
     functions = {
         node.name
-        for node in ast.parse((ROOT / "tests" / file).read_text()).body
+        for node in ast.parse((ROOT / "tests" / file).read_text("utf-8")).body
         if isinstance(node, ast.FunctionDef)
     }
     assert test in functions

@@ -43,7 +43,8 @@ The last line is 'result=… stack=…'."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns its exit code. Never raises for what a user can cause."""
-    from fraud_cfn.deploy.terminal import interrupts, streams
+    from fraud_cfn import streams
+    from fraud_cfn.deploy.terminal import interrupts
     from fraud_cfn.deploy.terminal.console import Console
 
     streams.prepare()

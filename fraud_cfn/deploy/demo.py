@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from fraud_cfn import local
+from fraud_cfn import local, streams
 from fraud_cfn.config import ROOT
 
 SUFFIX = "demo"
@@ -83,7 +83,7 @@ def _push(endpoint: local.Endpoint, name: str, tag: str) -> None:
 
 
 def _say(text: str) -> None:
-    bold = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(f"\n\033[1m▶ {text}\033[0m" if bold else f"\n▶ {text}", flush=True)
 
 
@@ -93,4 +93,5 @@ def _failed(reason: str) -> int:
 
 
 if __name__ == "__main__":
+    streams.survive()
     sys.exit(main())

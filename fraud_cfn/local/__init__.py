@@ -18,6 +18,7 @@ from functools import cache
 from typing import IO, Any
 
 from fraud_cfn.config import REGION
+from fraud_cfn.streams import UTF8
 
 ACCOUNT = "111122223333"
 
@@ -76,7 +77,9 @@ def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            text=True,
+            env={**os.environ, **UTF8},
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
         try:

@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 
+from fraud_cfn import streams
 from fraud_cfn.local import EndpointError, endpoint, seed
 
 
@@ -50,4 +51,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    streams.survive()
     sys.exit(main())

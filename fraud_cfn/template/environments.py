@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import yaml
 
+from fraud_cfn import streams
 from fraud_cfn.config import ROOT, SUFFIX_FORM, SUFFIX_MOST, SUFFIX_PARAMETER
 from fraud_cfn.template import constraints
 from fraud_cfn.template.constraints import Declared
@@ -429,4 +430,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    streams.survive()
     raise SystemExit(main())

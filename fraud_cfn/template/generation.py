@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fraud_cfn import streams
 from fraud_cfn.config import COMMITTED, ENVIRONMENT_SCHEMA
 
 STALE, REFUSED = 1, 2
@@ -24,6 +25,7 @@ class GenerationError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    streams.prepare()
     options = _parser().parse_args(arguments)
     try:
         return _run(options)

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fraud_cfn import streams
 from fraud_cfn.config import COMMITTED, REGION, ROOT
+from fraud_cfn.streams import UTF8
 from fraud_cfn.template.document import Document, DocumentError, read
 from fraud_cfn.template.scenarios import ACCOUNT, SCENARIOS
 
@@ -153,7 +156,9 @@ def _start_linter() -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        env={**os.environ, **UTF8},
+        encoding="utf-8",
+        errors="replace",
     )
 
 
@@ -235,4 +240,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    streams.survive()
     raise SystemExit(main())

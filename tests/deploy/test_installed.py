@@ -20,7 +20,6 @@ def run(folder: Path, *words: str, isolated: bool = False) -> subprocess.Complet
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
-        text=True,
         encoding="utf-8",
         timeout=60,
         check=False,

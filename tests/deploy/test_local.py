@@ -127,7 +127,12 @@ def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
     logs.create_log_stream(logGroupName=group, logStreamName="app/api/1")
     command = [sys.executable, "-u", "-m", "fraud_cfn.deploy", "logs", "ops", "--service", "api", "--follow"]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
     )
     try:
         assert process.stderr

@@ -60,7 +60,7 @@ def start(aws: Aws, *options: str, **files: int) -> subprocess.Popen[str]:
         **files,
     }
     return subprocess.Popen(
-        command, env=environment(aws.url), cwd=ROOT, text=True, start_new_session=True, **streams
+        command, env=environment(aws.url), cwd=ROOT, encoding="utf-8", start_new_session=True, **streams
     )
 
 
@@ -184,7 +184,7 @@ def test_ctrl_c_at_the_question_leaves_nothing(real: Aws) -> None:
     assert real.current() is None
 
 
-def test_a_narrow_terminal_cuts_the_plan_and_the_live_line(real: Aws) -> None:
+def test_on_a_narrow_terminal_the_plan_goes_on_below_and_the_live_line_fits(real: Aws) -> None:
     real.scripts["ExecuteChangeSet"] = steps(
         "0 UPDATE_IN_PROGRESS",
         "0.1 UPDATE_IN_PROGRESS ApiService AWS::ECS::Service",
@@ -200,6 +200,8 @@ def test_a_narrow_terminal_cuts_the_plan_and_the_live_line(real: Aws) -> None:
     planned = [line for line in lines if line.startswith((" ~ ", "     DesiredCount"))]
     assert any("ApiService UPDATE" in line for line in live)
     assert len(planned) == 2
+    assert " ~ update   ApiService" in planned
+    assert "     AWS::ECS::Service" in lines
     assert [line for line in live + planned if len(line) > 40] == []
 
 
@@ -246,7 +248,10 @@ VERBS = [
 
 def test_help_imports_nothing_heavy_and_lists_every_verb() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HELP.format(arguments=["--help"])], capture_output=True, text=True, check=True
+        [sys.executable, "-c", HELP.format(arguments=["--help"])],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert done.stdout.endswith("imported []\n")
     assert [verb for verb in VERBS if f"\n    {verb} " not in done.stdout] == []
@@ -272,7 +277,7 @@ def test_a_stale_template_is_not_deployed(real: Aws, tmp_path: Path) -> None:
         env=environment(real.url) | {"PYTHONPATH": str(tmp_path)},
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import io
 import json
@@ -10,12 +11,16 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fraud_cfn.config import ROOT
+from fraud_cfn.deploy.change import preview
+from fraud_cfn.deploy.change.changeset import Change, Detail
+from fraud_cfn.deploy.change.preview import Preview
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import plain
 from fraud_cfn.deploy.terminal.console import Console, fitting
@@ -103,6 +108,39 @@ def test_a_full_disk_is_told_where_it_can_be(deployed: Aws) -> None:
     assert b"warning: stdout cannot be written any more (no space left on device)" in done.stderr
 
 
+@pytest.mark.parametrize("redirections", [">&-", "<&- >&- 2>&-"])
+def test_the_generator_survives_closed_streams(deployed: Aws, redirections: str) -> None:
+    done = run(deployed, redirections, "generate --stdout")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def locales(file: Path) -> Iterator[int]:
+    """Lines that open a file or a pipe as text without naming the encoding: it would be the locale's."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        named = {keyword.arg for keyword in node.keywords}
+        binary = any(isinstance(a, ast.Constant) and "b" in str(a.value) for a in node.args[1:2])
+        as_text = name in ("read_text", "write_text") or (
+            name == "open" and isinstance(node.func, ast.Name) and not binary
+        )
+        encoding = any(isinstance(a, ast.Constant) and "utf-8" in str(a.value).lower() for a in node.args)
+        if (as_text and not encoding and "encoding" not in named) or (
+            "text" in named and "encoding" not in named and name in STARTS
+        ):
+            yield node.lineno
+
+
+STARTS = ("Popen", "run", "check_output")
+
+
+@pytest.mark.parametrize("folder", ["fraud_cfn", "bench", "docs", "tests"])
+def test_no_pipe_or_file_leaves_its_encoding_to_the_locale(folder: str) -> None:
+    files = (ROOT / folder).rglob("*.py")
+    assert [f"{file}:{line}" for file in files for line in locales(file)] == []
+
+
 def test_help_to_a_closed_pipe_or_a_full_disk_is_no_error(deployed: Aws) -> None:
     for redirections in (">/dev/full", ">&-"):
         done = run(deployed, redirections, "fraud_cfn.deploy --help")
@@ -186,6 +224,47 @@ def test_an_arn_on_a_terminal_is_itself(real: Aws) -> None:  # noqa: F811
     terminal.type("n\n")
     terminal.end()
     assert arn[:50] in "".join(plain_lines(terminal.text))
+
+
+# ── Width ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("width", [40, 60, 120, 10_000])
+def test_what_warns_is_whole_at_every_width(width: int) -> None:
+    shown = Preview(
+        "TapStackdev",
+        "UPDATE",
+        {"Note": ("x" * 30, "y " * 40)},
+        (
+            row("DatabaseClusterParameterGroup", "AWS::RDS::DBClusterParameterGroup", "DATA LOSS"),
+            row("Q", "AWS::SQS::Queue", "via Alpha, Beta, Gamma"),
+        ),
+        (),
+    )
+    lines = [line for _, line in preview.text(shown, width)]
+    whole = " ".join(" ".join(lines).split())
+    for part in ("REPLACE", "DATA LOSS", "DatabaseClusterParameterGroup", "via Alpha, Beta, Gamma", "y y y"):
+        assert part in whole
+    assert "always recreates" in whole
+    assert "…" not in whole
+    assert max(map(len, lines)) <= max(width, 62)  # the longest of these names cannot be broken
+
+
+def row(logical_id: str, kind: str, note: str) -> preview.Row:
+    made_anew = Detail("DatabaseName", '"fraud"', '"scoring"', "Always", "")
+    changed = Change("Modify", logical_id, kind, "", "True", "", ("Properties",), (made_anew,))
+    return preview.Row("REPLACE", changed, note)
+
+
+def test_markdown_shows_values_letter_by_letter(tell: Teller, deployed: Aws) -> None:
+    hostile = detail("Name", "a|b", "`x` | <img src=x> :secret:\n| forged | row |")
+    deployed.changes = [change("Modify", "Jobs", "AWS::SQS::Queue", hostile, Replacement="False")]
+    told = tell("plan dev --format markdown")
+    table = [line for line in told.text.splitlines() if line.startswith("| update")]
+    assert len(table) == 1
+    assert table[0].count("|") == 5
+    assert "<img" not in told.text
+    assert "forged" in table[0]
 
 
 # ── Words ─────────────────────────────────────────────────────────────────────────────────────────

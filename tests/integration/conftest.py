@@ -82,7 +82,12 @@ def enabled(deployer: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Pla
     environment = {**os.environ, **deployer.endpoint.environment}
     for change in ((), ("--param", "ServicesEnabled=true")):
         result = subprocess.run(
-            [*command, *change], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [*command, *change],
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
         )
         assert result.returncode == 0, result.stderr
     return deployer.platform("it-dev")

@@ -21,7 +21,7 @@ def run(deployer: Deployer, suffix: str, *names: str) -> subprocess.CompletedPro
         env=environment,
         cwd=HERE.parent.parent,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
     )

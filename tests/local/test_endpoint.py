@@ -26,7 +26,7 @@ with local.endpoint() as running:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fraud_cfn.local", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=20, check=False)
 
 
 def listens(url: str, host: str = "127.0.0.1") -> bool:
@@ -41,7 +41,7 @@ def test_it_listens_on_the_loopback_address_only(endpoint: local.Endpoint) -> No
 
 
 def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as owner:
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, encoding="utf-8") as owner:
         assert owner.stdout
         url = owner.stdout.readline().strip()
         assert listens(url)
@@ -54,7 +54,9 @@ def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed() -> No
 
 def test_by_hand_it_prints_what_to_export_seeds_secrets_and_stops() -> None:
     command = [sys.executable, "-m", "fraud_cfn.local", "--seed", "dev"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         assert process.stdout
         assert process.stderr
         printed = []
@@ -90,7 +92,7 @@ def test_what_is_no_port_is_one_line_and_exit_code_2() -> None:
 
 
 def test_a_broken_installation_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ministack.py").write_text("raise ImportError('half of it is missing')")
+    (tmp_path / "ministack.py").write_text("raise ImportError('half of it is missing')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     result = run()
     assert result.returncode == 2

@@ -360,6 +360,10 @@ def test_reading_imports_no_sdk_no_validator_and_no_builder() -> None:
         f"print(*(name for name in {heavy.split()} if name in sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8"
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert done.stdout == "\n"

@@ -65,7 +65,7 @@ def test_it_writes_the_file_and_says_where(tmp_path: Path, capsys: pytest.Captur
 
 def test_it_replaces_what_the_file_held(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
-    file.write_text("old\n" * 100_000)
+    file.write_text("old\n" * 100_000, encoding="utf-8")
     assert generation.main(["--output", str(file)]) == 0
     assert file.read_bytes() == config.COMMITTED.read_bytes()
 
@@ -97,7 +97,7 @@ def test_each_format_has_a_file_of_its_own(
 ) -> None:
     monkeypatch.setattr(generation, "COMMITTED", tmp_path / "template.yaml")
     assert generation.main(["--format", "json"]) == 0
-    assert (tmp_path / "template.json").read_text() == document.minified() + "\n"
+    assert (tmp_path / "template.json").read_text("utf-8") == document.minified() + "\n"
     assert os.listdir(tmp_path) == ["template.json"]
 
 
@@ -106,8 +106,8 @@ def test_each_format_has_a_file_of_its_own(
 
 def test_check_shows_a_diff_of_a_stale_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "template.yaml"
-    stale = config.COMMITTED.read_text().replace("Type: AWS::EC2::VPC\n", "Type: AWS::EC2::Vpc\n")
-    file.write_text(stale)
+    stale = config.COMMITTED.read_text("utf-8").replace("Type: AWS::EC2::VPC\n", "Type: AWS::EC2::Vpc\n")
+    file.write_text(stale, encoding="utf-8")
     assert generation.main(["--check", "--output", str(file)]) == generation.STALE == 1
     out, err = capfd.readouterr()
     assert out.splitlines()[:2] == [f"--- {file} (committed)", f"+++ {file} (generated)"]
@@ -116,7 +116,7 @@ def test_check_shows_a_diff_of_a_stale_file(tmp_path: Path, capfd: pytest.Captur
         "+    Type: AWS::EC2::VPC",
     ]
     assert err == f"{file} is stale: run 'make template' and commit it\n"
-    assert file.read_text() == stale
+    assert file.read_text("utf-8") == stale
 
 
 def test_check_compares_text_so_that_git_may_change_how_lines_end(tmp_path: Path) -> None:
@@ -129,7 +129,10 @@ def test_check_sees_a_stale_schema(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "schema.json"
-    file.write_text(config.ENVIRONMENT_SCHEMA.read_text(encoding="utf-8").replace("ApiImageTag", "ApiTag"))
+    file.write_text(
+        config.ENVIRONMENT_SCHEMA.read_text(encoding="utf-8").replace("ApiImageTag", "ApiTag"),
+        encoding="utf-8",
+    )
     monkeypatch.setattr(generation, "ENVIRONMENT_SCHEMA", file)
     assert generation.main(["--check"]) == generation.STALE
     assert capfd.readouterr().err == f"{file} is stale: run 'make template' and commit it\n"
@@ -230,7 +233,7 @@ def test_a_broken_builder_is_named_by_file_and_line(
         r"fraud_cfn/platform/network\.py:(\d+): TypeError: 'NoneType' object is not callable", message
     )
     assert place, message
-    assert "name(" in Path(network.__file__).read_text().splitlines()[int(place[1]) - 1]
+    assert "name(" in Path(network.__file__).read_text("utf-8").splitlines()[int(place[1]) - 1]
     assert os.listdir(tmp_path) == []
 
 

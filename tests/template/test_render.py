@@ -103,7 +103,7 @@ def test_a_banner_over_each_section_tells_title_and_file(document: Document) -> 
     banners = [BANNER.fullmatch(line) for line in document.text.splitlines() if line.startswith("  # ")]
     assert [banner["source"] for banner in banners if banner] == SOURCES
     for banner in filter(None, banners):
-        docstring = (config.ROOT / banner["source"]).read_text().removeprefix('"""').splitlines()[0]
+        docstring = (config.ROOT / banner["source"]).read_text("utf-8").removeprefix('"""').splitlines()[0]
         assert banner["title"] == docstring.removesuffix('"""').removesuffix(".")
 
 
@@ -112,7 +112,9 @@ def test_every_resource_is_traced_to_the_builder_in_its_file(stack: Stack, docum
     assert document.defined_in == built_by
     assert document.defined_in.keys() == document.template["Resources"].keys()
     for source in set(document.defined_in.values()):
-        assert re.search(r"^def build\(", (config.ROOT / source).read_text(), flags=re.MULTILINE), source
+        assert re.search(r"^def build\(", (config.ROOT / source).read_text("utf-8"), flags=re.MULTILINE), (
+            source
+        )
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
         assert text.count(fault.right) == 1, fault
         text = text.replace(fault.right, fault.wrong)
     file = tmp_path_factory.mktemp("faulty") / "faulty.yaml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     return verdict(str(file))
 
 
@@ -240,7 +240,7 @@ def test_a_file_that_is_no_template_is_refused_in_one_line(tmp_path: Path) -> No
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     file = tmp_path / "small.yaml"
-    file.write_text(SMALL)
+    file.write_text(SMALL, encoding="utf-8")
     return file
 
 
@@ -276,13 +276,13 @@ def test_what_has_passed_is_not_proven_again_until_a_byte_changes(
     document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, proven = tmp_path / "template.yaml", []
-    file.write_text(document.text)
+    file.write_text(document.text, encoding="utf-8")
     monkeypatch.setattr(validation, "_PROOFS", tmp_path / "proofs")
     monkeypatch.setattr(validation, "check_all", lambda document: proven.append(document) or [])
     for expected in (1, 1):
         assert validation.main([str(file), "--unless-proven"]) == 0
         assert len(proven) == expected
-    file.write_text(document.text + "# a byte more\n")
+    file.write_text(document.text + "# a byte more\n", encoding="utf-8")
     assert validation.main([str(file), "--unless-proven"]) == 0
     assert len(proven) == 2
     assert validation.main([str(file)]) == 0, "asked for plainly, it always runs"
@@ -294,7 +294,7 @@ def test_a_template_with_findings_is_not_taken_as_proven(
     document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "template.yaml"
-    file.write_text(document.text)
+    file.write_text(document.text, encoding="utf-8")
     monkeypatch.setattr(validation, "_PROOFS", tmp_path / "proofs")
     found = validation.Finding("cfn-lint", "E0001", "Vpc", "wrong")
     monkeypatch.setattr(validation, "check_all", lambda _: [found])

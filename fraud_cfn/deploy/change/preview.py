@@ -10,6 +10,7 @@ from typing import Any
 from fraud_cfn.deploy.change.changeset import Change, ChangeSet, Detail
 from fraud_cfn.deploy.change.guards import Danger
 from fraud_cfn.deploy.terminal.console import Line
+from fraud_cfn.deploy.terminal.plain import code, one_line, wrapped
 
 _MANY = 20  # more new resources than this are listed by type
 _VALUE = 60  # characters of a value that are shown
@@ -101,7 +102,7 @@ def _because(change: Change) -> str:
 
 
 def text(shown: Preview, width: int = 10_000) -> list[Line]:
-    """Lines with their style; long ones are cut to `width`, ids and verdicts never."""
+    """Lines with their style; what is wider than `width` goes on below, nothing is cut off."""
     lines: list[Line] = [("", ""), ("bold", f"Plan   {shown.kind} {shown.stack}")]
     lines += _parameter_lines(shown)
     lines.append(("", ""))
@@ -110,19 +111,32 @@ def text(shown: Preview, width: int = 10_000) -> list[Line]:
     ids = max((len(row.change.logical_id) for row in listed), default=0)
     types = max((len(row.change.type) for row in listed), default=0)
     for row in listed:
-        sign, style = _SIGNS[row.verb]
-        line = f" {sign} {row.verb:<8} {row.change.logical_id:<{ids}}  {row.change.type:<{types}}  {row.note}"
-        lines.append((style, line.rstrip()))
+        lines += _row_lines(row, ids, types, width)
         lines += _detail_lines(row)
     if len(new) > _MANY:
         lines += _by_type(new)
     lines += [("", ""), ("bold", shown.summary)]
-    return [(style, _cut(line, width)) for style, line in lines]
+    return [(style, part) for style, line in lines for part in wrapped(line, width, _indent(line))]
+
+
+def _row_lines(row: Row, ids: int, types: int, width: int) -> list[Line]:
+    """One line in columns or, where that is too wide, the verdict before the type and the type below."""
+    sign, style = _SIGNS[row.verb]
+    begin = f" {sign} {row.verb:<8} {row.change.logical_id}"
+    line = f" {sign} {row.verb:<8} {row.change.logical_id:<{ids}}  {row.change.type:<{types}}  {row.note}"
+    if len(line.rstrip()) <= width:
+        return [(style, line.rstrip())]
+    return [(style, f"{begin}  {row.note}".rstrip()), ("dim", f"     {row.change.type}")]
+
+
+def _indent(line: str) -> int:
+    """Where a line goes on below itself."""
+    return len(line) - len(line.lstrip()) + 4
 
 
 def _parameter_lines(shown: Preview) -> list[Line]:
     if shown.kind == "CREATE":
-        lines = [f"{name} {after}" for name, (_, after) in shown.parameters.items() if after]
+        lines = [f"{name} {one_line(after)}" for name, (_, after) in shown.parameters.items() if after]
     else:
         lines = [
             f"{name} {_quoted(before)} → {_quoted(after)}"
@@ -134,7 +148,7 @@ def _parameter_lines(shown: Preview) -> list[Line]:
 
 
 def _quoted(value: str) -> str:
-    return value or "''"
+    return one_line(value) or "''"
 
 
 def _detail_lines(row: Row) -> list[Line]:
@@ -172,7 +186,7 @@ def _value(value: str | None, skip: int) -> str:
     """The value without its first `skip` characters, and not too long."""
     if value is None:
         return "(none)"
-    left = value[skip:]
+    left = one_line(value[skip:])
     short = left if len(left) <= _VALUE else f"{left[: _VALUE - 1]}…"
     return f'"{"…" if skip else ""}{short}"'
 
@@ -190,32 +204,24 @@ def _by_type(new: list[Row]) -> list[Line]:
     ]
 
 
-def _cut(line: str, width: int) -> str:
-    return line if len(line) <= width else f"{line[: max(width - 1, 1)]}…"
-
-
 # ── Markdown, JSON ────────────────────────────────────────────────────────────────────────────────
 
 
 def markdown(shown: Preview) -> str:
-    """For a pull request's comment."""
+    """For a pull request's comment; values stand there letter by letter."""
     lines = [f"### {shown.kind} `{shown.stack}`: {shown.summary}", ""]
     if shown.kind == "UPDATE" and shown.parameters:
         lines += ["| parameter | before | after |", "|---|---|---|"]
-        lines += [f"| {name} | {_cell(b)} | {_cell(a)} |" for name, (b, a) in shown.parameters.items()]
+        lines += [f"| {name} | {code(b or '')} | {code(a)} |" for name, (b, a) in shown.parameters.items()]
         lines.append("")
     if shown.rows:
         lines += ["| | resource | type | why |", "|---|---|---|---|"]
     for row in shown.rows:
-        values = [f"{one.property} {_values(one)}" for one in row.change.details if _values(one)]
-        why = "; ".join(filter(None, [row.note, *values] if row.verb != "create" else [row.note]))
+        values = [code(f"{one.property} {_values(one)}") for one in row.change.details if _values(one)]
+        why = "; ".join(filter(None, [row.note, *(values if row.verb != "create" else [])]))
         verb = f"**{row.verb}**" if row.verb.isupper() else row.verb
-        lines.append(f"| {verb} | {row.change.logical_id} | {row.change.type} | {_cell(why)} |")
+        lines.append(f"| {verb} | {row.change.logical_id} | {row.change.type} | {why} |")
     return "\n".join(lines)
-
-
-def _cell(value: str | None) -> str:
-    return (value or "").replace("|", "\\|").replace("\n", " ")
 
 
 def data(shown: Preview) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from fraud_cfn.config import COMMITTED, INLINE_LIMIT, REGION, ROOT
 from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.errors import TemplateError, UsageError
+from fraud_cfn.streams import UTF8
 from fraud_cfn.template import document
 
 S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3
@@ -89,7 +90,7 @@ class _Checks:
     """Two commands that run while AWS is being asked."""
 
     def __init__(self, commands: tuple[tuple[tuple[str, ...], str, str], ...]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": ""}
+        environment = {**os.environ, **UTF8, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": ""}
         self._running = [
             (
                 subprocess.Popen(
@@ -99,7 +100,8 @@ class _Checks:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
-                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
                     start_new_session=True,
                 ),
                 what,

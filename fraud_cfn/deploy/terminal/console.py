@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from fraud_cfn.deploy.errors import DeclinedError
 from fraud_cfn.deploy.terminal.plain import clean, clean_data
-from fraud_cfn.deploy.terminal.streams import Stream
+from fraud_cfn.streams import Stream
 
 if TYPE_CHECKING:
     from rich.console import Console as Rich

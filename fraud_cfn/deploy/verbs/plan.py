@@ -13,6 +13,7 @@ from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.plain import fenced
 
 
 def run(
@@ -83,7 +84,8 @@ def _report(
     markdown = preview.markdown(found.preview)
     if refused:
         console.result(f"Refused: {refused.message}\n         {refused.next_step}", "bold red")
-        markdown += f"\n\n**Deploy refuses this**: {refused.message}\n\n{refused.next_step}"
+        said = "\n".join((refused.message, refused.next_step))
+        markdown += f"\n\n**Deploy refuses this:**\n\n{fenced(said)}"
     if keep:
         how = stacks.command("deploy", place.suffix, f"--change-set {found.change_set.arn}")
         console.say(f"\nKept. To execute exactly this: {how}")

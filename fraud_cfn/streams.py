@@ -10,7 +10,10 @@ import contextlib
 import errno
 import os
 import sys
-from typing import TextIO
+from typing import TextIO, cast
+
+# For the environment of a Python process whose pipes are read and written as UTF-8, whatever the locale.
+UTF8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
 
 _HANDLER = "fraud-cfn"
 _PLAIN = {
@@ -44,6 +47,12 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         _reconfigure(stream, _HANDLER)
     _reconfigure(sys.stdin, "replace")
+
+
+def survive() -> None:
+    """As `prepare`; moreover nothing that is printed can fail."""
+    prepare()
+    sys.stdout, sys.stderr = cast("TextIO", Stream(sys.stdout)), cast("TextIO", Stream(sys.stderr))
 
 
 def _reconfigure(stream: TextIO, errors: str) -> None:
