@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ ACCOUNT = "111122223333"
 FAILURE = "/fraud-local/fail/{stack}/{logical_id}"
 
 
+_PATIENCE = 60  # seconds for the endpoint to start
+
+
 class EndpointError(Exception):
     """The endpoint does not start: one line, why and what to do."""
 
@@ -36,6 +40,7 @@ class Endpoint:
     """A running endpoint, empty at first."""
 
     url: str
+    certificate: str = ""  # file to trust, where it answers over TLS
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,12 +52,13 @@ class Endpoint:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
+            **({"AWS_CA_BUNDLE": self.certificate} if self.certificate else {}),
             **{name: f"{value},127.0.0.1".lstrip(",") for name, value in bypass.items()},
         }
 
     def client(self, service: str) -> Any:
         """A boto3 client of that service, whatever the caller's own AWS settings are."""
-        return _client(self.url, service)
+        return _client(self.url, self.certificate, service)
 
     def fail(self, stack: str, logical_id: str, *reasons: str) -> None:
         """Let the next creations, updates or deletions of that resource fail, one for each reason.
@@ -64,16 +70,21 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
+def endpoint(port: int = 0, pace: float = 0, *, iam: bool = False) -> Iterator[Endpoint]:
     """Run an endpoint until the block ends, or this process does, in whatever way.
 
     `port` 0 takes a free one. `pace` is the seconds that every resource takes to
-    create, update or delete, for somebody to watch. Raises `EndpointError`.
+    create, update or delete, for somebody to watch. With `iam` it answers over TLS and
+    judges each request by IAM's policies and those of queues and buckets; the credentials
+    in `environment` are the account's root. Raises `EndpointError`.
     """
-    command = [sys.executable, "-m", "fraud_cfn.local.server", str(port), str(pace)]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+    with (
+        tempfile.TemporaryDirectory(prefix="fraud-local-", ignore_cleanup_errors=True) as directory,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as log,
+    ):
+        command = [sys.executable, "-m", "fraud_cfn.local.server", str(port), str(pace)]
         server = subprocess.Popen(
-            command,
+            [*command, directory] if iam else command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -83,14 +94,25 @@ def endpoint(port: int = 0, pace: float = 0) -> Iterator[Endpoint]:
             start_new_session=True,
         )
         try:
-            assert server.stdout  # noqa: S101 - for the type checker: it is a pipe
-            url = server.stdout.readline().strip()  # printed once it answers
-            if not url:
-                raise EndpointError(_why(server.wait(), log))
-            yield Endpoint(url)
+            url, _, certificate = _first_line(server, log).partition(" ")
+            yield Endpoint(url, certificate)
         finally:
             server.kill()
             server.communicate()
+
+
+def _first_line(server: subprocess.Popen[str], log: IO[str]) -> str:
+    """What the server prints once it answers. `EndpointError` where it ends, or is silent for long."""
+    watchdog = threading.Timer(_PATIENCE, server.kill)
+    watchdog.start()
+    try:
+        assert server.stdout  # noqa: S101 - for the type checker: it is a pipe
+        line = server.stdout.readline().strip()
+    finally:
+        watchdog.cancel()
+    if not line:
+        raise EndpointError(_why(server.wait(), log))
+    return line
 
 
 def seed(endpoint: Endpoint, suffix: str) -> None:
@@ -110,8 +132,11 @@ def seed(endpoint: Endpoint, suffix: str) -> None:
 
 
 @cache
-def _client(url: str, service: str) -> Any:
-    return _session().client(service, endpoint_url=url)
+def _client(url: str, certificate: str, service: str) -> Any:
+    from botocore.config import Config
+
+    direct = Config(proxies={})  # a proxy leads away from this machine
+    return _session().client(service, endpoint_url=url, verify=certificate or None, config=direct)
 
 
 @cache
@@ -131,5 +156,5 @@ def _session() -> Any:
 
 def _why(code: int, log: IO[str]) -> str:
     log.seek(0)
-    last = log.read().strip().rpartition("\n")[2]
+    last = log.read().strip().rpartition("\n")[2] or f"no answer within {_PATIENCE} seconds"
     return last if code == 2 else f"The local endpoint does not start ({last}): run 'make clean install'"

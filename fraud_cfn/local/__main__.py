@@ -14,7 +14,10 @@ from fraud_cfn.local import EndpointError, endpoint, seed
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        with suppress(KeyboardInterrupt), endpoint(arguments.port, arguments.pace) as running:
+        with (
+            suppress(KeyboardInterrupt),
+            endpoint(arguments.port, arguments.pace, iam=arguments.iam) as running,
+        ):
             for suffix in arguments.seed:
                 seed(running, suffix)
             print("# A local AWS endpoint. In another terminal:")
@@ -46,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         metavar="SECONDS",
         help="how long each resource takes (default: no time)",
+    )
+    parser.add_argument(
+        "--iam",
+        action="store_true",
+        help="judge every request by IAM's policies, over TLS (default: allow all)",
     )
     return parser
 

@@ -1,12 +1,14 @@
-"""The endpoint's own process: `python -m fraud_cfn.local.server PORT PACE`.
+"""The endpoint's own process: `python -m fraud_cfn.local.server PORT PACE [DIRECTORY]`.
 
-Prints its URL once it answers, and ends when its standard input does.
+Prints its URL once it answers, and ends when its standard input does. With a directory it judges requests
+by IAM's policies, and answers over TLS with a certificate that it makes there and prints after the URL.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -30,11 +32,17 @@ _SETTINGS = {
 }
 
 
-def main(port: int, pace: float) -> None:
+# A request is then judged by the keys and policies that IAM has; the account's own key is this one.
+_IAM = {"AUTH": "true", "USE_SSL": "1", "AWS_SECRET_ACCESS_KEY": "local"}
+
+
+def main(port: int, pace: float, directory: str = "") -> None:
     listener = _listen(port)
     port = listener.getsockname()[1]
     os.environ.update(_SETTINGS, GATEWAY_PORT=str(port))
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    if directory:
+        os.environ.update(_IAM, TMPDIR=directory)
+    threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
 
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -47,11 +55,16 @@ def main(port: int, pace: float) -> None:
     operations.register(pace)
     change_sets.register()
 
+    config = Config()
+    address = f"http://127.0.0.1:{port}"
+    if directory:
+        config.certfile, config.keyfile = _certificate()
+        address = f"https://127.0.0.1:{port} {config.certfile}"
+
     async def ready() -> None:
-        print(f"http://127.0.0.1:{port}", flush=True)
+        print(address, flush=True)
         await asyncio.Event().wait()  # for ever: the end is _end_with_input
 
-    config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"
     asyncio.run(serve(app, config, shutdown_trigger=ready))
@@ -72,11 +85,23 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _end_with_input() -> None:
+def _certificate() -> tuple[str, str]:
+    from ministack.core import tls
+
+    try:
+        return tls.resolve_tls_material()
+    except FileNotFoundError:
+        print("--iam needs the program openssl, for a certificate: install it", file=sys.stderr)
+        sys.exit(2)
+
+
+def _end_with_input(directory: str) -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
+    if directory:
+        shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)  # nothing to save
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:])

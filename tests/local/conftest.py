@@ -11,6 +11,7 @@ import pytest
 
 from fraud_cfn.local import Endpoint, seed
 
+PATIENCE = 60  # seconds; only a machine that hangs needs as many
 PLATFORM = Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8")
 
 
@@ -49,7 +50,9 @@ class Stack:
         return self.settled(arn)
 
     def settled(self, arn: str) -> str:
+        deadline = time.monotonic() + PATIENCE
         while (status := self._describe(arn)["StackStatus"]).endswith("IN_PROGRESS"):
+            assert time.monotonic() < deadline, f"{self.name} is {status} for {PATIENCE} seconds"
             time.sleep(0.01)
         return status
 
@@ -75,6 +78,14 @@ class Stack:
 
     def _describe(self, name: str) -> dict[str, Any]:
         return self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+
+
+def eventually(look: Callable[[], Any], expected: Any) -> None:
+    """Look until it is as expected; fails with the last look after a long time."""
+    deadline = time.monotonic() + PATIENCE
+    while (seen := look()) != expected and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert seen == expected
 
 
 NewStack = Callable[..., Stack]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -9,7 +10,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from fraud_cfn import local
 from fraud_cfn.config import ROOT
@@ -61,7 +64,9 @@ def test_by_hand_it_prints_what_to_export_seeds_secrets_and_stops() -> None:
         assert process.stderr
         printed = []
         while not printed or "Ctrl-C" not in printed[-1]:
-            printed.append(process.stdout.readline().rstrip())
+            line = process.stdout.readline()
+            assert line, "it ended"
+            printed.append(line.rstrip())
         exported = dict(line.removeprefix("export ").split("=") for line in printed if "export" in line)
         secrets = local.Endpoint(exported["AWS_ENDPOINT_URL"]).client("secretsmanager").list_secrets()
         process.send_signal(signal.SIGINT)
@@ -113,6 +118,45 @@ def test_a_client_asks_the_endpoint_whatever_profile_is_set(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "unheard-of")
     assert endpoint.client("sts").get_caller_identity()["Account"] == local.ACCOUNT
+
+
+def test_with_iam_it_answers_over_tls_and_denies_what_no_policy_allows() -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": local.ACCOUNT}, "Action": "sts:AssumeRole"}
+    with local.endpoint(iam=True) as judging:
+        assert judging.url.startswith("https://127.0.0.1:")
+        assert judging.environment["AWS_CA_BUNDLE"] == judging.certificate
+        queue = judging.client("sqs").create_queue(QueueName="guarded")["QueueUrl"]
+        role = judging.client("iam").create_role(
+            RoleName="sender", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+        )
+        session = judging.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")
+        keys = session["Credentials"]
+        sender = boto3.client(
+            "sqs",
+            region_name="eu-central-1",
+            endpoint_url=judging.url,
+            verify=judging.certificate,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        with pytest.raises(ClientError, match="not authorized"):
+            sender.send_message(QueueUrl=queue, MessageBody="")
+        grant = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+        judging.client("iam").put_role_policy(
+            RoleName="sender", PolicyName="send", PolicyDocument=json.dumps({"Statement": [grant]})
+        )
+        assert sender.send_message(QueueUrl=queue, MessageBody="hello")["MessageId"]
+    assert not Path(judging.certificate).exists()
+
+
+def test_a_proxy_does_not_stand_between_it_and_its_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with local.endpoint() as running:
+        assert running.client("sts").get_caller_identity()["Account"] == local.ACCOUNT
 
 
 def test_the_documentation_shows_what_is_printed_and_every_option(endpoint: local.Endpoint) -> None:
