@@ -50,6 +50,10 @@ demo: .venv/installed ## Deploy, go live, release and destroy on a local endpoin
 local: .venv/installed ## Run the local endpoint in the foreground (PORT=4566, SEED=dev)
 	@$(BIN)/python -m fraud_cfn.local $(call typed,PORT,--port) $(call typed,SEED,--seed)
 
+.PHONY: push-local
+push-local: .venv/installed ## Put a stand-in image onto the local endpoint (ENV=dev SERVICE=api TAG=v1.2, else latest)
+	@$(BIN)/python -m fraud_cfn.local --push "$$ENV" "$$SERVICE" $(if $(filter TAG,$(FRAUD_TYPED)),"$$TAG",latest)
+
 plan: ## Show what a deployment would change (ENV=dev)
 deploy: ## Deploy the committed template (ENV=dev)
 start: ## Go live, once the three images are pushed (ENV=dev)

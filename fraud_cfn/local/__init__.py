@@ -6,6 +6,7 @@ It is ministack with handlers of our own for the CloudFormation types that it la
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from fraud_cfn.config import REGION
 from fraud_cfn.streams import UTF8
@@ -129,6 +131,40 @@ def seed(endpoint: Endpoint, suffix: str) -> None:
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         place = {"LocationConstraint": REGION}
         s3.create_bucket(Bucket=f"fraud-templates-{ACCOUNT}-{REGION}", CreateBucketConfiguration=place)
+
+
+def push(url: str, suffix: str, workload: str, tag: str) -> str:
+    """Put a stand-in image of that workload there, under that tag; what was put, `<repository>:<tag>`.
+
+    `EndpointError` where the URL is none of this machine, or the repository does not exist.
+    """
+    if urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
+        raise EndpointError(
+            f"AWS_ENDPOINT_URL is {url!r}, which is no local endpoint: "
+            "run 'make local', and export what it says"
+        )
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    repository = f"fraud-{workload}-{suffix}"
+    client = Endpoint(url, os.environ.get("AWS_CA_BUNDLE", "")).client("ecr")
+    try:
+        client.put_image(repositoryName=repository, imageTag=tag, imageManifest=_manifest(repository, tag))
+    except client.exceptions.ImageTagAlreadyExistsException:
+        raise EndpointError(f"{repository}:{tag} is there already: choose another tag") from None
+    except client.exceptions.RepositoryNotFoundException:
+        raise EndpointError(f"There is no repository {repository}: run 'make deploy ENV={suffix}'") from None
+    except (BotoCoreError, ClientError) as error:
+        raise EndpointError(f"{url} took no image ({error}): run 'make local'") from None
+    return f"{repository}:{tag}"
+
+
+def _manifest(repository: str, tag: str) -> str:
+    """A manifest of no layers, whose digest is that image's own."""
+    kind = "application/vnd.oci.image"
+    digest = f"sha256:{hashlib.sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
+    config = {"mediaType": f"{kind}.config.v1+json", "digest": digest, "size": 2}
+    manifest = {"schemaVersion": 2, "mediaType": f"{kind}.manifest.v1+json", "config": config, "layers": []}
+    return json.dumps(manifest)
 
 
 @cache

@@ -1,19 +1,28 @@
-"""`python -m fraud_cfn.local`: runs the local endpoint until Ctrl-C."""
+"""`python -m fraud_cfn.local`: runs the local endpoint until Ctrl-C.
+
+`python -m fraud_cfn.local --push ENV WORKLOAD TAG` puts a stand-in image there. Exit codes: 0 · 2 a usage
+error, or the endpoint does not start or answer.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 from contextlib import suppress
 
 from fraud_cfn import streams
-from fraud_cfn.local import EndpointError, endpoint, seed
+from fraud_cfn.local import EndpointError, endpoint, push, seed
 
 
 def main() -> int:
     arguments = _parser().parse_args()
     try:
+        if arguments.push:
+            url = os.environ.get("AWS_ENDPOINT_URL", "")
+            print(f"Pushed a stand-in for {push(url, *arguments.push)} to the local endpoint {url}")
+            return 0
         with (
             suppress(KeyboardInterrupt),
             endpoint(arguments.port, arguments.pace, iam=arguments.iam) as running,
@@ -54,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         "--iam",
         action="store_true",
         help="judge every request by IAM's policies, over TLS (default: allow all)",
+    )
+    parser.add_argument(
+        "--push",
+        nargs=3,
+        metavar=("ENV", "WORKLOAD", "TAG"),
+        help="put a stand-in image onto the running endpoint that AWS_ENDPOINT_URL names, and end",
     )
     return parser
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from ministack.services import alb, ecs
+from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
-from fraud_cfn.local import services
-from fraud_cfn.local.requests import Created, Handler, Properties, call, input_of
+from fraud_cfn.local import operations, running, services
+from fraud_cfn.local.requests import Created, Handler, Properties, boolean, call, input_of
 
 _REGISTRY = provisioners._RESOURCE_HANDLERS
 
@@ -20,38 +20,40 @@ def _create_task_definition(_logical_id: str, props: Properties, _stack: str) ->
 
 
 def _create_service(_logical_id: str, props: Properties, _stack: str) -> Created:
-    request = input_of("ecs", "CreateService", props)
-    service = json.loads(call(ecs._create_service, request))["service"]
-    return _finish_deployment(service["serviceArn"], props, request, deployed=True)
+    request = _service_request("CreateService", props)
+    service = json.loads(call(running.create_service, request, operations.pace()))["service"]
+    return _deployed(service["serviceArn"], request)
 
 
 def _update_service(arn: str, old: Properties, new: Properties, _stack: str) -> Created:
     changed = {name: value for name, value in new.items() if old.get(name) != value}
     tags = changed.pop("Tags", None)
-    request = input_of("ecs", "UpdateService", changed)
-    call(ecs._update_service, {"cluster": new["Cluster"], "service": arn, **request})
+    request = _service_request("UpdateService", changed)
+    before = running.newest(arn)
+    call(running.update_service, {"cluster": new["Cluster"], "service": arn, **request}, operations.pace())
     if tags:
         call(ecs._tag_resource, {"resourceArn": arn, **input_of("ecs", "TagResource", {"Tags": tags})})
-    return _finish_deployment(arn, new, request, deployed="TaskDefinition" in changed)
+    if running.newest(arn) is not before and running.failed(arn):
+        raise running.CircuitBreakerError
+    return _deployed(arn, request)
 
 
-def _finish_deployment(arn: str, props: Properties, request: Properties, *, deployed: bool) -> Created:
-    """Keep what ministack's service drops, and end a blue/green deployment on the other target group."""
+def _service_request(operation: str, props: Properties) -> Properties:
+    """`ForceNewDeployment` asks for a deployment where it changes; a creation is one anyway."""
+    others = {name: value for name, value in props.items() if name != "ForceNewDeployment"}
+    request = input_of("ecs", operation, others)
+    force = props.get("ForceNewDeployment", {}).get("EnableForceNewDeployment")
+    if operation == "UpdateService" and boolean(force):
+        request["forceNewDeployment"] = True
+    return request
+
+
+def _deployed(arn: str, request: Properties) -> Created:
+    """Keep what ministack's service drops."""
     service = ecs._services[arn.split("service/")[1]]
     kept = ("availabilityZoneRebalancing", "serviceRegistries", "propagateTags", "enableECSManagedTags")
     service.update({name: request[name] for name in kept if name in request})
-    if deployed and props.get("DeploymentConfiguration", {}).get("Strategy") == "BLUE_GREEN":
-        for balancer in props.get("LoadBalancers", []):
-            _shift_traffic(balancer["AdvancedConfiguration"]["ProductionListenerRule"])
     return arn, {"ServiceArn": arn, "Name": service["serviceName"]}
-
-
-def _shift_traffic(rule_arn: str) -> None:
-    for action in alb._rules[rule_arn]["Actions"]:
-        groups = action["ForwardConfig"]["TargetGroups"]
-        weights = [group["Weight"] for group in groups]
-        for group, weight in zip(groups, reversed(weights), strict=True):
-            group["Weight"] = weight
 
 
 def _create_associations(_logical_id: str, props: Properties, _stack: str) -> Created:

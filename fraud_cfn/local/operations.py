@@ -21,17 +21,25 @@ _update_resource = stacks._update_resource
 _delete_resource = stacks._delete_resource
 
 _held: dict[tuple[str, str], str] = {}  # (stack, logical id) → stack id: perhaps unchanged
+_pace = 0.0
 _added: set[tuple[str, str]] = set()  # (stack, logical id): created by an update
 
 
 def register(pace: float) -> None:
     """Change ministack's stack operations, once, before it serves; `pace` in seconds for each resource."""
+    global _pace  # set once, before it serves
+    _pace = pace
     stacks._add_event = _event
     stacks._provision_resource = partial(_provision, pace)
     stacks._update_resource = partial(_update, pace)
     stacks._delete_resource = partial(_delete, pace)
     if pace:  # on a thread each, so that others are served meanwhile
         stacks._runs_on_worker_thread = lambda _: True
+
+
+def pace() -> float:
+    """How long each resource takes, and each stage of a service's deployment, in seconds."""
+    return _pace
 
 
 def _event(

@@ -48,8 +48,9 @@ def main(port: int, pace: float, directory: str = "") -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from fraud_cfn.local import change_sets, handlers, operations, services
+    from fraud_cfn.local import change_sets, handlers, operations, running, services
 
+    running.register()
     services.register()
     handlers.register()
     operations.register(pace)

@@ -23,6 +23,8 @@ from ministack.core.responses import (
 )
 from ministack.services import ecs
 
+from fraud_cfn.local import running
+
 Data = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
@@ -30,6 +32,7 @@ _TARGET_KEY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 _targets = AccountRegionScopedDict()  # by the three values of _TARGET_KEY
 _policies = AccountRegionScopedDict()  # by those and the policy's name
+_activities: list[Data] = []  # newest first
 _queries = AccountRegionScopedDict()  # by query definition id
 
 
@@ -99,6 +102,15 @@ def _describe_scaling_policies(data: Data) -> Response:
     )
 
 
+def _describe_scaling_activities(data: Data) -> Response:
+    most = data.get("MaxResults", 50)
+    named = {"ResourceIds": [data["ResourceId"]]} if "ResourceId" in data else {}
+    listed = _matching(
+        _activities, {"ServiceNamespace": data["ServiceNamespace"], **named}, "ResourceIds", "ResourceId"
+    )
+    return json_response({"ScalingActivities": listed[:most]})
+
+
 def _describe_query_definitions(data: Data) -> Response:
     prefix = data.get("queryDefinitionNamePrefix", "")
     return json_response({"queryDefinitions": [q for q in _queries.values() if q["name"].startswith(prefix)]})
@@ -123,8 +135,25 @@ def _bring_within_bounds(target: Data) -> None:
         return
     count = min(max(record["desiredCount"], target["MinCapacity"]), target["MaxCapacity"])
     side = "DynamicScalingOutSuspended" if count > record["desiredCount"] else "DynamicScalingInSuspended"
-    if count != record["desiredCount"] and not suspended.get(side):
-        ecs._update_service({"cluster": cluster, "service": service, "desiredCount": count})
+    if count == record["desiredCount"] or suspended.get(side):
+        return
+    bound = "minimum" if count > record["desiredCount"] else "maximum"
+    running.update_service({"cluster": cluster, "service": service, "desiredCount": count})
+    now = time.time()
+    _activities.insert(
+        0,
+        {
+            **{name: target[name] for name in _TARGET_KEY},
+            "ActivityId": str(uuid.uuid4()),
+            "Description": f"Setting desired count to {count}.",
+            "Cause": f"{bound} capacity was set to {count}",
+            "StartTime": now,
+            "EndTime": now,
+            "StatusCode": "Successful",
+            "StatusMessage": f"Successfully set desired count to {count}. "
+            "Change successfully fulfilled by ecs.",
+        },
+    )
 
 
 def _role() -> str:
@@ -164,6 +193,7 @@ _SCALING = {
     "DescribeScalableTargets": _describe_scalable_targets,
     "PutScalingPolicy": put_scaling_policy,
     "DeleteScalingPolicy": delete_scaling_policy,
+    "DescribeScalingActivities": _describe_scaling_activities,
     "DescribeScalingPolicies": _describe_scaling_policies,
 }
 _LOGS = {

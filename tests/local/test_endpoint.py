@@ -165,3 +165,48 @@ def test_the_documentation_shows_what_is_printed_and_every_option(endpoint: loca
     options = set(re.findall(r"--\w+", run("--help").stdout)) - {"--help"}
     assert set(re.findall(r"^\| `(--\w+)", shown, re.M)) == options
     assert local.FAILURE.format(stack="<stack>", logical_id="<logical id>") in shown
+
+
+def test_a_stand_in_image_is_pushed_by_one_command(
+    endpoint: local.Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in endpoint.environment.items():
+        monkeypatch.setenv(name, value)
+    ecr = endpoint.client("ecr")
+    ecr.create_repository(repositoryName="fraud-api-pushed")
+    result = run("--push", "pushed", "api", "v1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (
+        result.stdout == f"Pushed a stand-in for fraud-api-pushed:v1 to the local endpoint {endpoint.url}\n"
+    )
+    (image,) = ecr.describe_images(repositoryName="fraud-api-pushed")["imageDetails"]
+    assert image["imageTags"] == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "",
+            "AWS_ENDPOINT_URL is '', which is no local endpoint: run 'make local', and export what it says\n",
+        ),
+        ("https://ecr.example.org", "AWS_ENDPOINT_URL is 'https://ecr.example.org', which is no local"),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9 took no image"),
+    ],
+)
+def test_no_stand_in_is_pushed_anywhere_else(url: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    result = run("--push", "dev", "api", "v1")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(said)
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_stand_in_for_an_environment_that_is_not_there_is_one_line(
+    endpoint: local.Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+    result = run("--push", "nowhere", "api", "v1")
+    assert result.returncode == 2
+    assert result.stderr == "There is no repository fraud-api-nowhere: run 'make deploy ENV=nowhere'\n"

@@ -1,0 +1,368 @@
+"""What runs: tasks of stand-in images, service deployments with their stages, targets in the group in front.
+
+Nothing is really started. A task runs at once and writes a line to its log; one that belongs to no service
+ends with exit code 0 after half a second; one whose image's tag begins with `broken` ends at once with 1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from ministack.core.responses import AccountRegionScopedDict, json_response
+from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs
+
+Data = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+
+BROKEN = "broken"  # what a tag begins with whose containers end at once
+_JOB_SECONDS = 0.5
+_TRIES = 5  # tasks of one deployment that may end at once, before none is started any more
+_EXITED = ("Essential container in task exited", "EssentialContainerExited")
+
+_deployments = AccountRegionScopedDict()  # ARN → service deployment, as DescribeServiceDeployments tells it
+_revisions = AccountRegionScopedDict()  # ARN → service revision, as DescribeServiceRevisions tells it
+_numbers = itertools.count(10)  # of the next task's address in its subnet
+
+_start_tasks = ecs._run_task
+
+
+class CircuitBreakerError(ValueError):
+    """A deployment that ECS gave up, in CloudFormation's words."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit "
+            "Breaker was triggered'.\" (HandlerErrorCode: GeneralServiceException)"
+        )
+
+
+def register() -> None:
+    """Serve these actions in place of ministack's."""
+    ecs._run_task = run_task
+    ecs._sync_service_targets = _register_targets
+    ecs._ACTION_MAP.update(
+        {
+            "CreateService": create_service,
+            "UpdateService": update_service,
+            "RunTask": run_task,
+            "DescribeTasks": _after_jobs_ended(ecs._describe_tasks),
+            "ListTasks": _after_jobs_ended(ecs._list_tasks),
+            "ListServiceDeployments": _list_service_deployments,
+            "DescribeServiceDeployments": _describe_service_deployments,
+            "DescribeServiceRevisions": _describe_service_revisions,
+        }
+    )
+
+
+# ── Services and their deployments ──
+
+
+def create_service(data: Data, pause: float = 0) -> Response:
+    """CreateService; `pause` is how many seconds each stage of the deployment takes."""
+    answer = ecs._create_service(data)
+    if answer[0] < 400:
+        service = _service(json.loads(answer[2])["service"]["serviceArn"])
+        _deploy(service, service["deployments"][0], pause)
+    return answer
+
+
+def update_service(data: Data, pause: float = 0) -> Response:
+    """UpdateService; a new task definition or `forceNewDeployment` is a deployment."""
+    service = _find(data)
+    known = {deployment["id"] for deployment in service["deployments"]} if service else set()
+    answer = ecs._update_service(data)
+    if service and answer[0] < 400:
+        for deployment in [d for d in service["deployments"] if d["id"] not in known]:
+            _deploy(service, deployment, pause)
+    return answer
+
+
+def failed(arn: str) -> bool:
+    """Whether ECS gave up that service's newest deployment."""
+    return newest(arn)["status"].startswith("ROLLBACK")
+
+
+def newest(arn: str) -> Data:
+    return next(d for d in reversed(_deployments.values()) if d["serviceArn"] == arn)
+
+
+def _deploy(service: Data, deployment: Data, pause: float) -> None:
+    """Remember a deployment, and let it go through its stages."""
+    arn, now = service["serviceArn"], time.time()
+    record = {
+        "serviceDeploymentArn": f"{arn.replace(':service/', ':service-deployment/')}/{uuid.uuid4().hex[:21]}",
+        "serviceArn": arn,
+        "clusterArn": service["clusterArn"],
+        "createdAt": now,
+        "startedAt": now,
+        "updatedAt": now,
+        "targetServiceRevision": _revise(service, deployment),
+        "status": "IN_PROGRESS",
+        "deploymentConfiguration": service["deploymentConfiguration"],
+    }
+    _deployments[record["serviceDeploymentArn"]] = record
+    if deployment["rolloutState"] == "FAILED":
+        back = ecs._primary_deployment(service)
+        reason = "Service deployment rolled back because the circuit breaker threshold was exceeded."
+        record |= {"status": "ROLLBACK_FAILED", "statusReason": reason}
+        if back and back is not deployment:
+            record |= {"status": "ROLLBACK_SUCCESSFUL", "rollback": {"reason": reason, "startedAt": now}}
+            service["deployments"].remove(deployment)
+    else:
+        for stage in _stages(service):
+            record["lifecycleStage"] = stage
+            time.sleep(pause)
+        record["status"] = "SUCCESSFUL"
+    record["finishedAt"] = record["updatedAt"] = time.time()
+    _deployments[record["serviceDeploymentArn"]] = record
+    _register_targets("", service)
+
+
+def _stages(service: Data) -> Iterator[str]:
+    """The stages of that service's strategy; within PRODUCTION_TRAFFIC_SHIFT the weights move."""
+    rules = _rules(service)
+    configuration = service["deploymentConfiguration"]
+    strategy = configuration.get("strategy", "ROLLING")
+    if strategy == "ROLLING" or not rules:
+        return
+    yield from ("RECONCILE_SERVICE", "SCALE_UP")
+    canary = configuration.get("canaryConfiguration", {}).get("canaryPercent", 5)
+    step = int(configuration.get("linearConfiguration", {}).get("stepPercent", 10))
+    shares = {"CANARY": [canary, 100], "LINEAR": [*range(step, 100, step), 100]}
+    for share in shares.get(strategy, [100]):
+        for rule in rules:
+            _shift(rule, share)
+        yield "PRODUCTION_TRAFFIC_SHIFT"
+    yield from ("BAKE_TIME", "CLEAN_UP")
+
+
+def _shift(rule: Data, percent: float) -> None:
+    """Move that share to the group that had nothing when the deployment began."""
+    for groups in _groups(rule):
+        if "_from" not in rule:
+            rule["_from"] = max(groups, key=lambda group: group["Weight"])["TargetGroupArn"]
+        for group in groups:
+            group["Weight"] = int(100 - percent if group["TargetGroupArn"] == rule["_from"] else percent)
+        if percent == 100:
+            del rule["_from"]
+
+
+def _groups(rule: Data) -> Iterator[list[Data]]:
+    for action in rule["Actions"]:
+        if groups := action.get("ForwardConfig", {}).get("TargetGroups", []):
+            yield groups
+
+
+def _rules(service: Data) -> list[Data]:
+    arns = [
+        balancer.get("advancedConfiguration", {}).get("productionListenerRule")
+        for balancer in service["loadBalancers"]
+    ]
+    return [alb._rules[arn] for arn in arns if arn in alb._rules]
+
+
+def _revise(service: Data, deployment: Data) -> Data:
+    """Remember the revision of a deployment. At 0 tasks it has no digests yet."""
+    path = f"{service['serviceArn'].replace(':service/', ':service-revision/')}/{time.time_ns()}"
+    containers = ecs._task_defs[ecs._resolve_td_key(deployment["taskDefinition"])]["containerDefinitions"]
+    _revisions[path] = {
+        "serviceRevisionArn": path,
+        "serviceArn": service["serviceArn"],
+        "clusterArn": service["clusterArn"],
+        "taskDefinition": deployment["taskDefinition"],
+        "containerImages": [
+            {"containerName": container["name"], "image": container["image"]}
+            | ({"imageDigest": digest} if service["desiredCount"] and (digest := _digest(container)) else {})
+            for container in containers
+        ],
+        "createdAt": time.time(),
+    }
+    return {"arn": path, "requestedTaskCount": service["desiredCount"]}
+
+
+def _list_service_deployments(data: Data) -> Response:
+    service, wanted = _find(data), data.get("status")
+    arn = service["serviceArn"] if service else ""
+    briefs = [
+        {name: record[name] for name in _BRIEF if name in record}
+        | {"targetServiceRevisionArn": record["targetServiceRevision"]["arn"]}
+        for record in reversed(_deployments.values())
+        if record["serviceArn"] == arn and (not wanted or record["status"] in wanted)
+    ]
+    return json_response({"serviceDeployments": briefs})
+
+
+_BRIEF = (
+    "serviceDeploymentArn",
+    "serviceArn",
+    "clusterArn",
+    "createdAt",
+    "startedAt",
+    "finishedAt",
+    "status",
+)
+
+
+def _describe_service_deployments(data: Data) -> Response:
+    arns = data["serviceDeploymentArns"]
+    return _described("serviceDeployments", _deployments, arns)
+
+
+def _describe_service_revisions(data: Data) -> Response:
+    return _described("serviceRevisions", _revisions, data["serviceRevisionArns"])
+
+
+def _described(name: str, records: Any, arns: list[str]) -> Response:
+    found = [records[arn] for arn in arns if arn in records]
+    missing = [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in records]
+    return json_response({name: found, "failures": missing})
+
+
+def _find(data: Data) -> Data | None:
+    """The service that a request names, by name or ARN."""
+    name = data.get("service", "").rpartition("/")[2]
+    cluster = data.get("cluster", "default").rpartition("/")[2]
+    return ecs._services.get(f"{cluster}/{name}")
+
+
+def _service(arn: str) -> Data:
+    return ecs._services[arn.partition(":service/")[2]]
+
+
+# ── Tasks ──
+
+
+def run_task(data: Data) -> Response:
+    """RunTask, of a service too: see the module's description."""
+    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
+    if not definition:
+        return _start_tasks(data)
+    containers = definition["containerDefinitions"]
+    broken = any(_tag(container).startswith(BROKEN) for container in containers)
+    of_service = data.get("group", "").startswith("service:")
+    if broken and of_service and _ended(data.get("_deploymentId")) >= _TRIES:
+        return json_response({"tasks": [], "failures": []})
+    answer = _start_tasks({**data, "group": data.get("group") or f"family:{definition['family']}"})
+    tasks = [ecs._tasks[started["taskArn"]] for started in json.loads(answer[2]).get("tasks", [])]
+    for task in tasks:
+        _begin(task, containers, broken)
+        if not of_service:
+            task["_ends"] = time.monotonic() + (0 if broken else _JOB_SECONDS)
+    if broken and of_service:
+        for task in tasks:
+            ecs._mark_task_stopped(task["taskArn"], task, *_EXITED, exit_code=0)
+    return answer
+
+
+def _begin(task: Data, containers: list[Data], broken: bool) -> None:
+    task["_startup_stable"] = not broken
+    _attach(task)
+    for container, declared in zip(task["containers"], containers, strict=True):
+        if _tag(declared).startswith(BROKEN):
+            container["exitCode"] = 1
+        if digest := _digest(declared):
+            container["imageDigest"] = digest
+        words = "ends with exit code 1" if broken else "runs"
+        _log(task, declared, f"local stand-in for {declared['image']}: {words}")
+
+
+def _ended(deployment: str | None) -> int:
+    return sum(
+        task.get("_deployment_id") == deployment and task["lastStatus"] == "STOPPED"
+        for task in ecs._tasks.values()
+    )
+
+
+def _after_jobs_ended(action: Any) -> Any:
+    """The action, once tasks whose time is over have stopped."""
+
+    def look(data: Data) -> Response:
+        for arn, task in list(ecs._tasks.items()):
+            if task["lastStatus"] == "RUNNING" and task.get("_ends", float("inf")) <= time.monotonic():
+                ecs._mark_task_stopped(arn, task, *_EXITED, exit_code=0)
+        return action(data)
+
+    return look
+
+
+def _attach(task: Data) -> None:
+    """An address of its subnet, which its target has too."""
+    subnet = ec2._subnets.get(task.get("_subnet"))
+    if not subnet:
+        return
+    block = ipaddress.ip_network(subnet["CidrBlock"])
+    address = str(block[next(_numbers) % (block.num_addresses - 20)])
+    details = [("subnetId", task["_subnet"]), ("privateIPv4Address", address)]
+    task["availabilityZone"] = subnet["AvailabilityZone"]
+    task["attachments"] = [
+        {
+            "id": str(uuid.uuid4()),
+            "type": "ElasticNetworkInterface",
+            "status": "ATTACHED",
+            "details": [{"name": name, "value": value} for name, value in details],
+        }
+    ]
+
+
+def _register_targets(_cluster: str, service: Data) -> None:
+    """Its running tasks are targets of the groups that get traffic, of no other group."""
+    targets = [
+        address
+        for task in list(ecs._tasks.values())
+        if task.get("group") == f"service:{service['serviceName']}"
+        and task["clusterArn"] == service["clusterArn"]
+        and task["lastStatus"] == "RUNNING"
+        and service["status"] == "ACTIVE"
+        and (address := ecs._task_ip(task))
+    ]
+    front = {
+        group["TargetGroupArn"]
+        for rule in _rules(service)
+        for groups in _groups(rule)
+        for group in groups
+        if group["Weight"]
+    }
+    for balancer in service["loadBalancers"]:
+        other = balancer.get("advancedConfiguration", {}).get("alternateTargetGroupArn")
+        for group in filter(None, (balancer["targetGroupArn"], other)):
+            known = [target["Id"] for target in alb._targets.get(group, [])]
+            serving = not front or group in front
+            port = balancer["containerPort"]
+            alb.set_targets_for_group(group, [(a, port) for a in targets] if serving else [], known)
+
+
+# ── Images and logs ──
+
+
+def _tag(container: Data) -> str:
+    return container["image"].rpartition("/")[2].partition(":")[2]
+
+
+def _digest(container: Data) -> str:
+    """Of the image that was pushed under that tag; empty where none was."""
+    repository = container["image"].rpartition("/")[2].partition(":")[0]
+    tag = _tag(container)
+    return next(
+        (image["imageDigest"] for image in ecr._images.get(repository, []) if tag in image["imageTags"]), ""
+    )
+
+
+def _log(task: Data, container: Data, message: str) -> None:
+    options = container.get("logConfiguration", {}).get("options", {})
+    group = options.get("awslogs-group")
+    prefix = options.get("awslogs-stream-prefix")
+    if not group or not prefix:
+        return
+    where = {
+        "logGroupName": group,
+        "logStreamName": f"{prefix}/{container['name']}/{task['taskArn'].rpartition('/')[2]}",
+    }
+    cloudwatch_logs._create_log_stream(where)
+    event = {"timestamp": int(time.time() * 1000), "message": message}
+    cloudwatch_logs._put_log_events({**where, "logEvents": [event]})
