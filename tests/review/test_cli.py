@@ -211,7 +211,7 @@ def test_the_command_imports_neither_the_sdk_nor_the_linter() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, str(COMMITTED), str(COMMITTED)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert done.stderr == "[]\n"
