@@ -13,7 +13,7 @@ export $(VARIABLES)
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install template validate diff demo local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
+.PHONY: help install template validate diff demo local push-local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,7 @@ demo: .venv/installed ## Deploy, go live, release and destroy on a local endpoin
 local: .venv/installed ## Run the local endpoint in the foreground (PORT=4566, SEED=dev)
 	@$(BIN)/python -m fraud_cfn.local $(call typed,PORT,--port) $(call typed,SEED,--seed)
 
-.PHONY: push-local
-push-local: .venv/installed ## Put a stand-in image onto the local endpoint (ENV=dev SERVICE=api TAG=v1.2, else latest)
+push-local: .venv/installed ## Put a stand-in image onto the local endpoint (ENV=dev SERVICE=api TAG=v1.2)
 	@$(BIN)/python -m fraud_cfn.local --push "$$ENV" "$$SERVICE" $(if $(filter TAG,$(FRAUD_TYPED)),"$$TAG",latest)
 
 plan: ## Show what a deployment would change (ENV=dev)
