@@ -78,7 +78,7 @@ integration: .venv/installed ## Run the integration tests against a deployed sta
 test: .venv/installed ## Run the whole test suite
 	@$(BIN)/pytest -n auto --dist loadfile
 
-mutate: .venv/installed ## Break the template on purpose, one fault at a time, and list what nobody sees (EVERY=20: a fixed sample)
+mutate: .venv/installed ## Break the template on purpose, one fault at a time, and list what nobody sees (EVERY=20: a sample)
 	@$(BIN)/python -m tests.mutation $(if $(EVERY),--every $(EVERY))
 
 coverage: .venv/installed ## Run the test suite and show which branches of deploy/ it leaves out
