@@ -13,7 +13,7 @@ export $(VARIABLES)
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install template validate diff demo local push-local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
+.PHONY: help install template docs validate diff demo local push-local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,13 @@ install: .venv/installed ## Create .venv from the committed lock file
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
-template: .venv/installed ## Write templates/fraud-platform.yaml and validate it with both engines
+template: .venv/installed ## Write templates/fraud-platform.yaml and what is said of it, and validate it with both engines
 	@$(BIN)/python generate.py
+	@$(BIN)/python -m fraud_cfn.prove.pages
 	@$(BIN)/python -m fraud_cfn.template.validation
+
+docs: .venv/installed ## Write the pages on the template: docs/access.md, docs/reachability.md
+	@$(BIN)/python -m fraud_cfn.prove.pages
 
 validate: .venv/installed ## Validate the committed template with both engines, in every scenario; environments/ too
 	@$(BIN)/python -m fraud_cfn.template.environments
@@ -98,6 +102,7 @@ format: .venv/installed ## Format the code and fix what ruff can fix
 
 check: lint ## Everything a pull request must pass: lint, stale template, environments/, both validators, tests
 	@$(BIN)/python generate.py --check
+	@$(BIN)/python -m fraud_cfn.prove.pages --check
 	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
 	@$(BIN)/pytest -n auto --dist loadfile

@@ -48,3 +48,10 @@ def _spelling(service: str) -> dict[str, str]:
         return {}
     names = (getattr(value, "action", None) for value in vars(import_module(module)).values())
     return {name.lower(): name for name in names if isinstance(name, str)}
+
+
+def has_resource_level(action: str) -> bool:
+    """Whether AWS lets a policy name the resources of that action; one that nobody knows counts as such."""
+    service, _, name = action.lower().partition(":")
+    known = _reference().get(service, {}).get("Actions", {})
+    return name not in known or bool(known[name])

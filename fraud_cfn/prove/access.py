@@ -1,0 +1,375 @@
+"""Who may do what in the platform: the matrix, and the claims about it.
+
+A claim is a function of the template (under parameter values) that yields what speaks against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from fraud_cfn.prove.environment import Environment, Role, environment
+from fraud_cfn.prove.evaluator import Decision, Request, decide
+from fraud_cfn.review.actions import expand, has_resource_level
+from fraud_cfn.review.grants import Grant
+from fraud_cfn.review.model import Template
+from fraud_cfn.review.permissions import Holder, held
+
+_TASKS, _ECS, _SCHEDULER = "ecs-tasks.amazonaws.com", "ecs.amazonaws.com", "scheduler.amazonaws.com"
+_SERVICES = (_TASKS, _ECS, _SCHEDULER, "lambda.amazonaws.com", "ec2.amazonaws.com", "events.amazonaws.com")
+_TASK_DEFINITION, _QUEUE = "AWS::ECS::TaskDefinition", "AWS::SQS::Queue"
+_ELSEWHERE = "999988887777"
+# Where a careless wildcard after `dev` or before it would reach.
+_NEIGHBOURS = ("dev2", "dev-2", "devdev", "prod")
+
+
+def matrix(subject: Environment) -> dict[Holder, tuple[Grant, ...]]:
+    """Every grant of every role and of every policy on a resource."""
+    return held(subject.resources)
+
+
+# ── What the template itself says of roles and workloads ──
+
+
+def _task_roles(subject: Environment, key: str) -> dict[str, str]:
+    """Task definition → ARN of its task role, or of its execution role."""
+    return {name: str(p[key]) for name, p in subject.of(_TASK_DEFINITION).items() if key in p}
+
+
+def _named_actions(role: Role) -> set[str]:
+    """Every action that the role's policies name, wildcards expanded."""
+    found: set[str] = set()
+    for document in role.policies:
+        for statement in document["Statement"]:
+            actions = statement.get("Action", [])
+            for action in [actions] if isinstance(actions, str) else actions:
+                found.update(expand(action))
+    return found
+
+
+# Values that conditions ask for, so that nothing hides behind one.
+def _contexts(subject: Environment) -> list[dict[str, str]]:
+    cluster = next(iter(subject.of("AWS::ECS::Cluster")), None)
+    own = {
+        "ecs__cluster": subject.arn(cluster) if cluster else "",
+        "ecs__CreateAction": "RunTask",
+        "iam__PassedToService": _TASKS,
+        "kms__ViaService": "secretsmanager.eu-central-1.amazonaws.com",
+    }
+    return [own, {}]
+
+
+def _may(subject: Environment, role: Role, action: str, resource: str) -> bool:
+    """Whether the role may do that under any of the conditions it could meet."""
+    return any(subject.may(role, action, resource, **context) for context in _contexts(subject))
+
+
+# ── Claims ──
+
+
+def nobody_deletes_objects(template: Template, **values: str) -> Iterator[str]:
+    subject = environment(template, **values)
+    actions = [
+        *expand("s3:Delete*"),
+        *expand("s3:Put*Policy"),
+        "s3:PutLifecycleConfiguration",
+        "s3:PutBucketVersioning",
+    ]
+    for bucket in subject.of("AWS::S3::Bucket"):
+        arn = subject.arn(bucket)
+        for role, action in product(subject.roles.values(), actions):
+            if any(_may(subject, role, action, resource) for resource in (arn, f"{arn}/key")):
+                yield f"{role.logical_id} may {action}"
+
+
+def each_queue_has_its_senders_and_receivers(template: Template, **values: str) -> Iterator[str]:
+    """Only API and scheduler send, each to its own queue; only the worker receives, from its own."""
+    subject = environment(template, **values)
+    allowed = {
+        ("ApiTaskRole", "JobQueue", "sqs:SendMessage"),
+        ("WorkerTaskRole", "JobQueue", "sqs:ReceiveMessage"),
+        ("WorkerTaskRole", "JobQueue", "sqs:DeleteMessage"),
+        ("WorkerTaskRole", "JobQueue", "sqs:ChangeMessageVisibility"),
+        ("ScheduleRole", "MissedRunsQueue", "sqs:SendMessage"),
+    }
+    harmless = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
+    may = {
+        (role.logical_id, queue, action)
+        for role, queue, action in product(subject.roles.values(), subject.of(_QUEUE), expand("sqs:*"))
+        if action not in harmless and _may(subject, role, action, subject.arn(queue))
+    }
+    yield from _differences(may, allowed)
+
+
+def another_environment_is_out_of_reach(template: Template, **values: str) -> Iterator[str]:
+    """Also from `dev` to `dev2`, and to the same names in another account."""
+    subject = environment(template, **values)
+    others = [environment(template, suffix) for suffix in _NEIGHBOURS]
+    others.append(environment(template, subject.suffix, _ELSEWHERE))
+    elsewhere = [arn for other in others for arn in other.targets()]
+    for role in subject.roles.values():
+        for action in sorted(_named_actions(role)):
+            if not has_resource_level(action):
+                continue
+            for resource in elsewhere:
+                if _may(subject, role, action, resource):
+                    yield f"{role.logical_id} may {action} on {resource}"
+
+
+def an_execution_role_is_enough_for_its_task_and_no_more(template: Template, **values: str) -> Iterator[str]:
+    subject = environment(template, **values)
+    by_arn = {role.arn: role for role in subject.roles.values()}
+    for task, properties in subject.of(_TASK_DEFINITION).items():
+        role = by_arn.get(str(properties.get("ExecutionRoleArn")))
+        if role is None:
+            yield f"{task} has no execution role of this template"
+            continue
+        needed = set(_needed_to_start(subject, properties))
+        granted = {
+            (grant.action, grant.resource)
+            for grant in matrix(subject)[Holder(role.logical_id, role.logical_id)]
+            if grant.principal is None and grant.effect == "Allow" and grant.action != "kms:Decrypt"
+        }
+        yield from (f"{role.logical_id} {text}" for text in _differences(granted, needed))
+
+
+def _needed_to_start(subject: Environment, task: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(action, resource) of everything that starting that task asks of its execution role."""
+    repositories = {
+        str(p["RepositoryName"]): subject.arn(name) for name, p in subject.of("AWS::ECR::Repository").items()
+    }
+    groups = {
+        str(p["LogGroupName"]): subject.arn(name) for name, p in subject.of("AWS::Logs::LogGroup").items()
+    }
+    for container in task["ContainerDefinitions"]:
+        registry, _, path = str(container["Image"]).partition("/")
+        repository = repositories.get(path.partition(":")[0])
+        if repository and ".dkr.ecr." in registry:
+            yield ("ecr:GetAuthorizationToken", "*")
+            for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"):
+                yield (f"ecr:{action}", repository)
+        group = groups[container["LogConfiguration"]["Options"]["awslogs-group"]]
+        yield ("logs:CreateLogStream", group)
+        yield ("logs:PutLogEvents", group)
+        for secret in container.get("Secrets", []):
+            yield ("secretsmanager:GetSecretValue", ":".join(str(secret["ValueFrom"]).split(":")[:7]))
+
+
+def only_the_scheduler_passes_its_two_roles(template: Template, **values: str) -> Iterator[str]:
+    """To `ecs-tasks`; nobody else passes any role to any service."""
+    subject = environment(template, **values)
+    job = subject.of(_TASK_DEFINITION)["JobTaskDefinition"]
+    allowed = {("ScheduleRole", str(job[key]), _TASKS) for key in ("TaskRoleArn", "ExecutionRoleArn")}
+    anywhere = [role.arn for role in subject.roles.values()]
+    anywhere += [f"arn:aws:iam::{subject.account}:role/admin", f"arn:aws:iam::{_ELSEWHERE}:role/admin"]
+    passes = {
+        (role.logical_id, passed, service)
+        for role, passed, service in product(subject.roles.values(), anywhere, (*_SERVICES, ""))
+        if subject.may(role, "iam:PassRole", passed, **({"iam__PassedToService": service} if service else {}))
+    }
+    yield from _differences(passes, allowed)
+
+
+def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> Iterator[str]:
+    """For this account; task roles by `ecs-tasks`, the scheduler's for its own group of schedules."""
+    subject = environment(template, **values)
+    group = subject.arn("ScheduleGroup")
+    task = f"arn:aws:ecs:eu-central-1:{subject.account}:task/fraud-cluster-{subject.suffix}/1"
+    sources = {
+        "own task": (subject.account, task),
+        "own schedules": (subject.account, group),
+        "other schedules": (subject.account, group + "-other"),
+        "another account": (_ELSEWHERE, task.replace(subject.account, _ELSEWHERE)),
+        "another account's schedules": (_ELSEWHERE, group.replace(subject.account, _ELSEWHERE)),
+    }
+    tasks = {
+        role for key in ("TaskRoleArn", "ExecutionRoleArn") for role in _task_roles(subject, key).values()
+    }
+    allowed = {(arn, _TASKS, "own task") for arn in tasks}
+    allowed |= {(subject.arn("ScheduleRole"), _SCHEDULER, "own schedules")}
+    # AWS documents no condition for it, and is not known to send a source.
+    allowed |= {(subject.arn("ApiDeploymentRole"), _ECS, source) for source in sources}
+    assumed = {
+        (role.arn, service, source)
+        for role, service, (source, (account, arn)) in product(
+            subject.roles.values(), _SERVICES, sources.items()
+        )
+        if subject.assumes(service, role, aws__SourceAccount=account, aws__SourceArn=arn)
+    }
+    yield from _differences(assumed, allowed)
+    for role in subject.roles.values():
+        for principal in (f"arn:aws:iam::{subject.account}:user/a", f"arn:aws:iam::{_ELSEWHERE}:root"):
+            if subject.assumes(principal, role, aws__SourceAccount=subject.account, aws__SourceArn=task):
+                yield f"{role.logical_id} may be assumed by {principal}"
+
+
+def no_role_changes_permissions(template: Template, **values: str) -> Iterator[str]:
+    subject = environment(template, **values)
+    harmless = {"iam:PassRole", "kms:Decrypt", "kms:GenerateDataKey"}
+    actions = {*expand("iam:*"), *expand("kms:*"), *expand("sts:*")} - harmless
+    for role, action in product(subject.roles.values(), sorted(actions)):
+        if any(_may(subject, role, action, resource) for resource in ("*", role.arn)):
+            yield f"{role.logical_id} may {action}"
+
+
+def no_allow_is_wider_than_it_must_be(template: Template, **values: str) -> Iterator[str]:
+    """No wildcard action, no NotAction; every resource only where AWS knows no narrower permission."""
+    for holder, grants in matrix(environment(template, **values)).items():
+        for grant in grants:
+            if holder.role is None or grant.effect != "Allow" or grant.principal is not None:
+                continue
+            action = grant.action or "a managed policy"
+            if grant.action is None or "*" in action or action.startswith("all but"):
+                yield f"{holder.role} is allowed {action}"
+            elif grant.resource == "*" and has_resource_level(action):
+                yield f"{holder.role} may {action} on everything"
+
+
+def secrets_are_read_by_execution_roles_only(template: Template, **values: str) -> Iterator[str]:
+    """And only the two that are named to the environment."""
+    subject = environment(template, **values)
+    executing = set(_task_roles(subject, "ExecutionRoleArn").values())
+    named = set(_secrets_of_tasks(subject))
+    elsewhere = {f"arn:aws:secretsmanager:eu-central-1:{subject.account}:secret:other-AbCdEf"}
+    for role, secret in product(subject.roles.values(), named | elsewhere):
+        for action in expand("secretsmanager:*"):
+            expected = role.arn in executing and secret in named and action.endswith(":GetSecretValue")
+            if _may(subject, role, action, secret) is not expected:
+                yield f"{role.logical_id} {'may not' if expected else 'may'} {action} on {secret}"
+
+
+def _secrets_of_tasks(subject: Environment) -> Iterator[str]:
+    for properties in subject.of(_TASK_DEFINITION).values():
+        for container in properties["ContainerDefinitions"]:
+            for secret in container.get("Secrets", []):
+                yield ":".join(str(secret["ValueFrom"]).split(":")[:7])
+
+
+def each_task_logs_in_as_its_own_database_user(template: Template, **values: str) -> Iterator[str]:
+    subject = environment(template, **values)
+    workloads = {"ApiTaskRole": "fraud_api", "WorkerTaskRole": "fraud_worker", "JobTaskRole": "fraud_job"}
+    users = [arn for arn in subject.targets() if ":rds-db:" in arn]
+    users.append(users[0].rpartition("/")[0] + "/postgres")
+    for role, user in product(subject.roles.values(), users):
+        expected = workloads.get(role.logical_id) == user.rpartition("/")[2]
+        if subject.may(role, "rds-db:connect", user) is not expected:
+            yield f"{role.logical_id} {'may not' if expected else 'may'} log in as {user.rpartition('/')[2]}"
+
+
+def the_scheduler_runs_the_job_in_its_cluster_only(template: Template, **values: str) -> Iterator[str]:
+    subject = environment(template, **values)
+    families = {name: subject.arn(name) for name in subject.of(_TASK_DEFINITION)}
+    cluster = subject.arn("Cluster")
+    for role, (task, arn), place in product(
+        subject.roles.values(), families.items(), (cluster, cluster + "2", "")
+    ):
+        expected = (role.logical_id, task, place) == ("ScheduleRole", "JobTaskDefinition", cluster)
+        context = {"ecs__cluster": place} if place else {}
+        if subject.may(role, "ecs:RunTask", arn, **context) is not expected:
+            may = "may not" if expected else "may"
+            yield f"{role.logical_id} {may} run {task} in {place or 'any cluster'}"
+
+
+def plain_http_is_refused(template: Template, **values: str) -> Iterator[str]:
+    """By the policies of bucket and queues, even for an administrator."""
+    subject = environment(template, **values)
+    administrator = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    who = f"arn:aws:iam::{subject.account}:role/admin"
+    asked = [(subject.arn(queue), expand("sqs:*")) for queue in subject.of(_QUEUE)]
+    for bucket in map(subject.arn, subject.of("AWS::S3::Bucket")):
+        asked += [(bucket, expand("s3:*")), (f"{bucket}/key", expand("s3:*"))]
+    for resource, actions in asked:
+        for action in actions:
+            for secure, expected in (("false", Decision.EXPLICIT_DENY), ("true", Decision.ALLOWED)):
+                request = Request(action, resource, who, {"aws:SecureTransport": secure})
+                decision = decide(request, identity=[administrator], resource=subject.resource_policies)
+                if decision is not expected:
+                    yield f"{action} on {resource} with aws:SecureTransport {secure}: {decision.value}"
+
+
+def the_endpoint_lets_only_data_and_image_layers_through(template: Template, **values: str) -> Iterator[str]:
+    subject = environment(template, **values)
+    administrator = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    layers = "arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/layer"
+    data = [f"{subject.arn(bucket)}/key" for bucket in subject.of("AWS::S3::Bucket")]
+    used = {action for role in subject.roles.values() for action in _named_actions(role)}
+
+    def passes(action: str, resource: str) -> bool:
+        request = Request(action, resource, f"arn:aws:iam::{subject.account}:role/admin")
+        limits = [[document] for document in subject.endpoint_policies]
+        return decide(request, identity=[administrator], limits=limits) is Decision.ALLOWED
+
+    if not subject.endpoint_policies:
+        yield "an endpoint without a policy lets everything through"
+    for action in expand("s3:*"):
+        reached = {
+            resource for resource in (layers, *data, "arn:aws:s3:::other/key") if passes(action, resource)
+        }
+        expected = {layers} if action == "s3:GetObject" else set()
+        expected |= set(data) if action in used else set()
+        yield from (f"{action} {text}" for text in _differences(reached, expected))
+
+
+def a_boundary_is_put_on_every_role_when_given(template: Template, **values: str) -> Iterator[str]:
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    with_it = environment(template, **values | {"PermissionsBoundaryArn": boundary})
+    without = environment(template, **values | {"PermissionsBoundaryArn": ""})
+    for subject, expected in ((with_it, boundary), (without, None)):
+        for role, properties in subject.of("AWS::IAM::Role").items():
+            if properties.get("PermissionsBoundary") != expected:
+                yield f"{role} has {properties.get('PermissionsBoundary')} where {expected} is asked"
+
+
+def a_key_is_used_only_when_given_and_for_its_service(template: Template, **values: str) -> Iterator[str]:
+    """Without a customer managed key no role has anything to do with KMS."""
+    plain = environment(template, **values)
+    for role in plain.roles.values():
+        for action in _named_actions(role):
+            if action.startswith("kms:") and not any("Kms" in key for key in values):
+                yield f"{role.logical_id} may {action}"
+
+
+def _differences(has: set[Any], should: set[Any]) -> Iterator[str]:
+    yield from (f"has {_said(item)}" for item in sorted(has - should, key=str))
+    yield from (f"lacks {_said(item)}" for item in sorted(should - has, key=str))
+
+
+def _said(item: Any) -> str:
+    return " · ".join(map(str, item)) if isinstance(item, tuple) else str(item)
+
+
+CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
+    "Nobody deletes objects, nor changes the bucket's policy, lifecycle or versions": nobody_deletes_objects,
+    "The API alone sends to the queue of jobs, the worker alone receives from it, and from no other": (
+        each_queue_has_its_senders_and_receivers
+    ),
+    "Another environment is out of reach, dev2 from dev too, and the same names in another account": (
+        another_environment_is_out_of_reach
+    ),
+    "Each execution role is enough for its own task, and no more": (
+        an_execution_role_is_enough_for_its_task_and_no_more
+    ),
+    "Nobody passes a role but the scheduler, and only its two, to ecs-tasks": (
+        only_the_scheduler_passes_its_two_roles
+    ),
+    "Each role is assumed by its service only, and but for one (AWS documents no condition) for this "
+    "account only": a_role_is_assumed_by_its_service_only,
+    "No role changes permissions": no_role_changes_permissions,
+    "No wildcard action; every resource only where AWS has no narrower permission": (
+        no_allow_is_wider_than_it_must_be
+    ),
+    "Secrets are read by execution roles only, and only the two that are named": (
+        secrets_are_read_by_execution_roles_only
+    ),
+    "Each workload logs in as its own database user only": each_task_logs_in_as_its_own_database_user,
+    "The scheduler runs the job only, in this cluster only": the_scheduler_runs_the_job_in_its_cluster_only,
+    "Bucket and queues refuse every request over plain HTTP, an administrator's too": plain_http_is_refused,
+    "The S3 endpoint lets only the data and the images' layers through": (
+        the_endpoint_lets_only_data_and_image_layers_through
+    ),
+    "A permissions boundary is put on every role when given": a_boundary_is_put_on_every_role_when_given,
+    "Without a customer managed key, no role has anything to do with KMS": (
+        a_key_is_used_only_when_given_and_for_its_service
+    ),
+}

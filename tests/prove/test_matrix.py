@@ -1,0 +1,134 @@
+"""Who may do what, by equality: a permission added by accident fails here. Change it with the template.
+
+A line: what it is on → actions of that service, and after `if` the condition.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fraud_cfn.config import COMMITTED
+from fraud_cfn.prove.access import matrix
+from fraud_cfn.prove.environment import environment
+from fraud_cfn.review.grants import Grant
+from fraud_cfn.review.model import read
+from fraud_cfn.template.scenarios import SCENARIOS
+
+BUCKET = "fraud-data-dev-111122223333-eu-central-1-an"
+ANY_TASK = "arn:aws:ecs:eu-central-1:111122223333:*"
+GROUP = "arn:aws:scheduler:eu-central-1:111122223333:schedule-group/fraud-schedules-dev"
+CLUSTER = "arn:aws:ecs:eu-central-1:111122223333:cluster/fraud-cluster-dev"
+HERE = "aws:SourceAccount 111122223333"
+
+BY_TASKS = {f"by ecs-tasks.amazonaws.com if aws:SourceArn {ANY_TASK}, {HERE}": "sts:AssumeRole"}
+DATA = {
+    f"s3 {BUCKET}": "s3:ListBucket",
+    f"s3 {BUCKET}/*": "s3:AbortMultipartUpload s3:GetObject s3:PutObject",
+}
+TRACES = {
+    "*": "xray:GetSamplingRules xray:GetSamplingStatisticSummaries xray:GetSamplingTargets "
+    "xray:PutTelemetryRecords xray:PutTraceSegments",
+}
+
+
+def login(user: str) -> dict[str, str]:
+    return {f"rds-db dbuser:cluster-DatabaseCluster-dev/{user}": "rds-db:connect"}
+
+
+def execution(workload: str) -> dict[str, str]:
+    return BY_TASKS | {
+        "*": "ecr:GetAuthorizationToken",
+        f"ecr repository/fraud-{workload}-dev": "ecr:BatchCheckLayerAvailability ecr:BatchGetImage "
+        "ecr:GetDownloadUrlForLayer",
+        f"logs log-group:/ecs/fraud-{workload}-dev:*": "logs:CreateLogStream logs:PutLogEvents",
+        "secretsmanager secret:fraud-api-keys-dev-AbCdEf": "secretsmanager:GetSecretValue",
+        "secretsmanager secret:fraud-database-dev-AbCdEf": "secretsmanager:GetSecretValue",
+    }
+
+
+def only_tls(service: str, *on: str) -> dict[str, str]:
+    return {f"by * deny {service} {each} if aws:SecureTransport false": f"{service}:*" for each in on}
+
+
+EXPECTED = {
+    "ApiTaskRole": BY_TASKS | DATA | TRACES | login("fraud_api") | {"sqs fraud-jobs-dev": "sqs:SendMessage"},
+    "WorkerTaskRole": BY_TASKS
+    | DATA
+    | TRACES
+    | login("fraud_worker")
+    | {"sqs fraud-jobs-dev": "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ReceiveMessage"},
+    "JobTaskRole": BY_TASKS | DATA | TRACES | login("fraud_job"),
+    "ApiExecutionRole": execution("api"),
+    "WorkerExecutionRole": execution("worker"),
+    "JobExecutionRole": execution("job"),
+    "ScheduleRole": {
+        f"by scheduler.amazonaws.com if aws:SourceArn {GROUP}, {HERE}": "sts:AssumeRole",
+        f"ecs task-definition/fraud-job-dev:* if ecs:cluster {CLUSTER}": "ecs:RunTask",
+        "ecs task/fraud-cluster-dev/* if ecs:CreateAction RunTask": "ecs:TagResource",
+        "iam role/fraud-job-task-dev if iam:PassedToService ecs-tasks.amazonaws.com": "iam:PassRole",
+        "iam role/fraud-job-execution-dev if iam:PassedToService ecs-tasks.amazonaws.com": "iam:PassRole",
+        "sqs fraud-missed-runs-dev": "sqs:SendMessage",
+    },
+    "ApiDeploymentRole": {
+        "by ecs.amazonaws.com": "sts:AssumeRole",
+        "*": "elasticloadbalancing:DescribeListeners elasticloadbalancing:DescribeRules "
+        "elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth",
+        "elasticloadbalancing listener/app/fraud-alb-dev/*": "elasticloadbalancing:ModifyListener",
+        "elasticloadbalancing listener-rule/app/fraud-alb-dev/*": "elasticloadbalancing:ModifyRule",
+    }
+    | {
+        f"elasticloadbalancing targetgroup/{colour}TargetGroup/dev": "elasticloadbalancing:DeregisterTargets "
+        "elasticloadbalancing:RegisterTargets"
+        for colour in ("Blue", "Green")
+    },
+    "DataBucketPolicy": only_tls("s3", BUCKET, f"{BUCKET}/*"),
+    "JobQueuePolicy": only_tls("sqs", "fraud-jobs-dev"),
+    "DeadLetterQueuePolicy": only_tls("sqs", "fraud-dead-letters-dev"),
+    "MissedRunsQueuePolicy": only_tls("sqs", "fraud-missed-runs-dev"),
+    "S3Endpoint": {
+        "by * s3 prod-eu-central-1-starport-layer-bucket/*": "s3:GetObject",
+    }
+    | {
+        f"by * s3 {on}": "s3:AbortMultipartUpload s3:GetObject s3:ListBucket s3:PutObject"
+        for on in (BUCKET, f"{BUCKET}/*")
+    },
+}
+
+
+def seen(**values: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, set[str]]] = {}
+    for holder, grants in matrix(environment(read(COMMITTED), **values)).items():
+        for grant in grants:
+            on = found.setdefault(holder.logical_id, {})
+            on.setdefault(place(grant), set()).add(str(grant.action))
+    return {
+        name: {on: " ".join(sorted(actions)) for on, actions in places.items()}
+        for name, places in found.items()
+    }
+
+
+def place(grant: Grant) -> str:
+    words = [f"by {grant.principal}"] if grant.principal else []
+    words += ["deny"] if grant.effect == "Deny" else []
+    if grant.resource is not None:
+        _, _, service, _, _, rest = (grant.resource.split(":", 5) + [""] * 5)[:6]
+        words.append(f"{service} {rest}" if service else grant.resource)
+    if grant.tests:
+        words.append("if " + ", ".join(f"{key} {' or '.join(values)}" for _, key, values in grant.tests))
+    return " ".join(words)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_it_may_do_exactly_that(name: str) -> None:
+    assert seen()[name] == EXPECTED[name]
+
+
+def test_nobody_else_has_or_gives_a_permission() -> None:
+    assert set(seen()) == set(EXPECTED)
+
+
+@pytest.mark.parametrize(
+    "scenario", ["live", "TLS", "alarms", "rolling", "ARM64", "no reader", "access logs"]
+)
+def test_a_parameter_that_is_no_key_and_no_boundary_changes_no_permission(scenario: str) -> None:
+    assert seen(**SCENARIOS[scenario]) == seen()
