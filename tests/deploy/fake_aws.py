@@ -391,6 +391,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, b"")
 
+    def handle_expect_100(self) -> bool:
+        answered = super().handle_expect_100()
+        self.wfile.flush()  # botocore waits a second for it
+        return answered
+
     def _send(self, status: int, content: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))

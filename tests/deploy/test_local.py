@@ -18,6 +18,7 @@ import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
 from fraud_cfn.deploy.cli import main
+from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
 
@@ -67,6 +68,7 @@ def place(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Itera
             patch.delenv(name)
         for name, value in endpoint.environment.items():
             patch.setenv(name, value)
+        patch.setattr(clock, "sleep", lambda seconds: time.sleep(seconds / 20))  # AWS would take longer
         yield Place(endpoint, template)
 
 
