@@ -80,14 +80,14 @@ integration: .venv/installed ## Run the integration tests against a deployed sta
 # ── For developers ──────────────────────────────────────────────────────────────────────────────────
 
 test: .venv/installed ## Run the whole test suite
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist worksteal
 
 mutate: .venv/installed ## Break the template on purpose, one fault at a time, and list what nobody sees (EVERY=20: a sample)
 	@$(BIN)/python -m tests.mutation $(if $(EVERY),--every $(EVERY))
 
 coverage: .venv/installed ## Run the test suite and show which branches of deploy/ it leaves out
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n auto --dist loadfile
+	@$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -105,7 +105,7 @@ check: lint ## Everything a pull request must pass: lint, stale template, enviro
 	@$(BIN)/python -m fraud_cfn.prove.pages --check
 	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist worksteal
 
 bench: .venv/installed ## Measure generation, validation and growth
 	@$(BIN)/python -m bench

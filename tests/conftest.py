@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from fraud_cfn.template.document import Document, read
@@ -7,6 +9,11 @@ from tests.lens import Lens
 from tests.lens import base as base_of
 
 pytest_plugins = ["fraud_cfn.local.pytest_plugin"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: half as many again as there are cores, for many tests wait for other processes."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture(scope="session")
