@@ -6,7 +6,7 @@ VERBS := plan deploy start release status logs run-job outputs diagnose rollback
 
 # What users say is text: taken as it is, never expanded by make, and handed on by the environment, so that
 # no shell reads it. FRAUD_TYPED tells what stands on make's command line from what a CI happens to set.
-VARIABLES := PYTHON ENV SERVICE TAG BACK COMMAND ARGS PORT SEED BASE
+VARIABLES := PYTHON ENV SERVICE TAG BACK COMMAND ARGS PORT SEED BASE EVERY
 export FRAUD_TYPED := $(foreach name,$(VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(VARIABLES)
@@ -31,7 +31,7 @@ install: .venv/installed ## Create .venv from the committed lock file
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
-template: .venv/installed ## Write templates/fraud-platform.yaml and what is said of it, and validate it with both engines
+template: .venv/installed ## Write the template and what is said of it, and validate it with both engines
 	@$(BIN)/python generate.py
 	@$(BIN)/python -m fraud_cfn.prove.pages
 	@$(BIN)/python -m fraud_cfn.template.validation
@@ -39,16 +39,16 @@ template: .venv/installed ## Write templates/fraud-platform.yaml and what is sai
 docs: .venv/installed ## Write the pages on the template: docs/access.md, docs/reachability.md
 	@$(BIN)/python -m fraud_cfn.prove.pages
 
-validate: .venv/installed ## Validate the committed template with both engines, in every scenario; environments/ too
+validate: .venv/installed ## Validate the template with both engines in every scenario, and environments/
 	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
 
-diff: .venv/installed ## Predict, offline, what deploying the template over another revision's does (BASE=origin/main)
+diff: .venv/installed ## Predict, offline, what deploying this over another revision does (BASE=origin/main)
 	@$(BIN)/python -m fraud_cfn.review $(call typed,BASE,--base)
 
 # ── On AWS, or on the endpoint in AWS_ENDPOINT_URL ──────────────────────────────────────────────────
 
-demo: .venv/installed ## Deploy, go live, release and destroy on a local endpoint: no AWS account, nothing left running
+demo: .venv/installed ## Deploy, go live, release, destroy on a local endpoint: no AWS account, nothing left
 	@$(BIN)/python -m fraud_cfn.deploy.demo
 
 local: .venv/installed ## Run the local endpoint in the foreground (PORT=4566, SEED=dev)
@@ -82,8 +82,8 @@ integration: .venv/installed ## Run the integration tests against a deployed sta
 test: .venv/installed ## Run the whole test suite
 	@$(BIN)/pytest -n auto --dist worksteal
 
-mutate: .venv/installed ## Break the template on purpose, one fault at a time, and list what nobody sees (EVERY=20: a sample)
-	@$(BIN)/python -m tests.mutation $(if $(EVERY),--every $(EVERY))
+mutate: .venv/installed ## Break the template, one fault at a time; list what nobody sees (EVERY=20: a sample)
+	@$(BIN)/python -m tests.mutation $(call typed,EVERY,--every)
 
 coverage: .venv/installed ## Run the test suite and show which branches of deploy/ it leaves out
 	@rm -f .coverage .coverage.*
@@ -100,7 +100,7 @@ format: .venv/installed ## Format the code and fix what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-check: lint ## Everything a pull request must pass: lint, stale template, environments/, both validators, tests
+check: lint ## What a pull request must pass: lint, stale template, environments/, validators, tests
 	@$(BIN)/python generate.py --check
 	@$(BIN)/python -m fraud_cfn.prove.pages --check
 	@$(BIN)/python -m fraud_cfn.template.environments

@@ -8,7 +8,7 @@ from importlib import import_module
 from fraud_cfn import streams
 
 # A section is a module of this folder with `tables()`, which measures and yields its tables.
-SECTIONS = ("generation", "size", "validation", "growth", "deployments")
+SECTIONS = ("generation", "size", "validation", "growth", "deployments", "suite")
 
 
 def main() -> int:

@@ -61,7 +61,10 @@ def peak_memory(code: str) -> float | None:
 
 
 def _run(arguments: Sequence[str], given: str) -> Cost:
-    with tempfile.TemporaryFile("w+") as stdin, tempfile.TemporaryFile("w+") as stdout:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stdin,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
+    ):
         stdin.write(given)
         stdin.seek(0)
         start = time.perf_counter()
@@ -83,4 +86,4 @@ _bytecode = tempfile.TemporaryDirectory(prefix="bench-")
 def _environment() -> dict[str, str]:
     """With bytecode cached, as for every user after the first run, but not beside the sources."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return environment | {"PYTHONPYCACHEPREFIX": _bytecode.name}
+    return environment | {"PYTHONPYCACHEPREFIX": _bytecode.name, "PYTHONIOENCODING": "utf-8"}

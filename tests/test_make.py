@@ -162,7 +162,17 @@ def test_help_shows_every_target_once_in_one_column(tmp_path: Path) -> None:
     verbs = re.findall(r"^VERBS := (.*)", makefile, re.MULTILINE)[0].split()
     assert sorted(line.split()[1] for line in lines) == sorted([*phony, *verbs])
     assert len({len(re.match(r"  make \S+ +", line)[0]) for line in lines}) == 1  # pyright: ignore[reportOptionalSubscript]
-    assert max(map(len, lines)) <= 120
+    assert max(map(len, lines)) <= 105
+
+
+def test_no_recipe_writes_a_users_variable_into_a_shells_command_line() -> None:
+    """A variable more goes into VARIABLES, and to its command by `$(call typed,…)` or the environment."""
+    recipes = [
+        line for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if line[:1] == "\t"
+    ]
+    allowed = r"\$\((BIN|DEPLOY|MAKEFILE_LIST|call typed,[A-Z]+,--[a-z-]+|if \$\(ENV\),,.*; exit 2)\)|\$@|\$\$"
+    assert recipes
+    assert [line for line in recipes if "$" in re.sub(allowed, "", line)] == []
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
