@@ -240,7 +240,15 @@ def _template(parser: argparse.ArgumentParser) -> None:
     _many(parser, "--param", "NAME=VALUE", "a parameter; others keep the stack's value")
     _many(parser, "--tag", "NAME=VALUE", "a tag on the stack and all its resources")
     parser.add_argument("--role-arn", metavar="ARN", help="the role CloudFormation assumes")
-    parser.add_argument("--s3-bucket", metavar="BUCKET", help="sends a template over 51,200 bytes")
+    through = parser.add_mutually_exclusive_group()
+    through.add_argument(
+        "--s3-bucket",
+        metavar="BUCKET",
+        help="a template over 51,200 bytes goes through it",
+    )
+    through.add_argument(
+        "--no-bucket", dest="s3_bucket", action="store_const", const="", help="make and use no bucket"
+    )
     parser.add_argument(
         "--template",
         dest="template_file",

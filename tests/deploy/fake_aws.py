@@ -14,11 +14,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import botocore.session
 from botocore import xform_name
+
+from fraud_cfn.template.document import parse
 
 ACCOUNT = "123456789012"
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -137,6 +139,10 @@ class Aws:
     weights: tuple[int, int] = (100, 0)
     answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     page: int = 100  # events a page
+    buckets: dict[str, dict[str, bytes]] = field(
+        default_factory=lambda: {f"fraud-templates-{ACCOUNT}-eu-central-1": {}, "ours": {}}
+    )
+    settings: dict[str, tuple[str, str]] = field(default_factory=dict)  # of a bucket: expected owner, body
     ahead: timedelta = timedelta(0)  # how far AWS's clock is ahead of ours
 
     # ── State ────────────────────────────────────────────────────────────────────────────────────
@@ -222,8 +228,9 @@ class Aws:
     def _get_template_summary(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"Parameters": [{"ParameterKey": k, "DefaultValue": v} for k, v in self.defaults.items()]}
 
-    def _get_template(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"TemplateBody": self.template}
+    def _get_template(self, asked: dict[str, Any]) -> dict[str, Any]:
+        of_change_set = "ChangeSetName" in asked
+        return {"TemplateBody": self._find(asked)["template"] if of_change_set else self.template}
 
     def _create_change_set(self, asked: dict[str, Any]) -> dict[str, Any]:
         name = asked["ChangeSetName"]
@@ -240,7 +247,8 @@ class Aws:
             one["ParameterKey"]: one.get("ParameterValue", self.parameters.get(one["ParameterKey"], ""))
             for one in asked.get("Parameters", [])
         }
-        declared = json.loads(asked["TemplateBody"])["Parameters"] if "TemplateBody" in asked else {}
+        text = self._template(asked)
+        declared = parse(text).template.get("Parameters", {}) if text else {}
         defaults = {name: str(one["Default"]) for name, one in declared.items() if "Default" in one}
         self.change_sets[arn] = {
             "ChangeSetId": arn,
@@ -254,8 +262,16 @@ class Aws:
             "Tags": asked.get("Tags", []),
             "type": asked["ChangeSetType"],
             "changes": self.changes,
+            "template": text,
         }
         return {"Id": arn, "StackId": self.arn}
+
+    def _template(self, asked: dict[str, Any]) -> str:
+        """What CloudFormation reads: the body, or the object behind the URL."""
+        if "TemplateURL" not in asked:
+            return asked.get("TemplateBody", "")
+        bucket, key = urlsplit(asked["TemplateURL"]).path.lstrip("/").split("/", 1)
+        return self.buckets[bucket][key].decode()
 
     def _find(self, asked: dict[str, Any]) -> dict[str, Any]:
         for arn, one in self.change_sets.items():
@@ -346,7 +362,20 @@ class Aws:
         ]
         return {"Rules": [{"Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]}]}
 
-    def _put_object(self, _: dict[str, Any]) -> dict[str, Any]:
+    # ── S3: each operation's arguments are its path and query ──
+
+    def _create_bucket(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.buckets[asked["Bucket"]] = {}
+        return {}
+
+    def _delete_bucket(self, asked: dict[str, Any]) -> dict[str, Any]:
+        del self.buckets[asked["Bucket"]]
+        return {}
+
+    def _put_object(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["Bucket"] not in self.buckets:
+            raise FaultError("NoSuchBucket", "The specified bucket does not exist", 404)
+        self.buckets[asked["Bucket"]][asked["Key"]] = asked["Body"]
         return {}
 
 
@@ -382,9 +411,26 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, _answer(service, operation, answer, in_json=bool(target)))
 
     def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._s3("Put")
+
+    def do_DELETE(self) -> None:
+        self._s3("Delete")
+
+    def _s3(self, verb: str) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        url = urlsplit(self.path)
+        bucket, _, key = unquote(url.path).lstrip("/").partition("/")
+        asked = {"Bucket": bucket, "Key": key, "Body": body}
+        asked["ExpectedBucketOwner"] = self.headers.get("x-amz-expected-bucket-owner", "")
+        setting = _SETTINGS.get(url.query.partition("=")[0])
+        whole = {"Put": "CreateBucket", "Delete": "DeleteBucket"}[verb]
+        operation = f"{verb}{setting}" if setting else f"{verb}Object" if key else whole
         try:
-            self.aws.answer("PutObject", {})
+            with _LOCK:
+                if setting:
+                    self.aws.settings[operation] = (asked["ExpectedBucketOwner"], body.decode())
+                    self.aws.answers.setdefault(operation, lambda _: {})
+                self.aws.answer(operation, asked)
         except FaultError as fault:
             error = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
             self._send(fault.status, error.encode())
@@ -411,6 +457,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 _LOCK = threading.Lock()
+_SETTINGS = {
+    "publicAccessBlock": "PublicAccessBlock",
+    "encryption": "BucketEncryption",
+    "versioning": "BucketVersioning",
+    "policy": "BucketPolicy",
+    "lifecycle": "BucketLifecycleConfiguration",
+}
 
 
 def serve(aws: Aws) -> ThreadingHTTPServer:

@@ -270,23 +270,6 @@ def padded(tmp_path: Path, size: int) -> str:
     return str(file)
 
 
-def test_a_template_over_the_inline_limit_needs_a_bucket(aws: Aws, tell: Teller, tmp_path: Path) -> None:
-    file = padded(tmp_path, 52_000)
-    aws.faults["PutObject"] = [FaultError("NoSuchBucket", "", 404)]
-    told = tell("plan dev", "--template", file)
-    assert told.code == 2
-    assert "large.yaml is 52,116 bytes minified, and only 51,200 go without a bucket" in told.text
-    assert "aws s3 mb s3://fraud-templates-123456789012-eu-central-1" in told.text
-    assert tell("plan dev", "--template", file, "--s3-bucket", "ours").code == 0
-    assert aws.calls.count("PutObject") == 2
-
-
-def test_a_bucket_that_may_not_be_written_is_told(aws: Aws, tell: Teller, tmp_path: Path) -> None:
-    aws.faults["PutObject"] = [FaultError("AccessDenied", "", 403)]
-    told = tell("plan dev", "--template", padded(tmp_path, 52_000), "--s3-bucket", "theirs")
-    assert (told.code, "bucket theirs (AccessDenied)" in told.text) == (2, True)
-
-
 def test_a_template_over_a_megabyte_is_refused(aws: Aws, tell: Teller, tmp_path: Path) -> None:
     told = tell("plan dev", "--template", padded(tmp_path, 1_100_000), "--s3-bucket", "ours")
     assert told.code == 2

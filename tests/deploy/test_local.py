@@ -213,7 +213,7 @@ def test_a_deletion_that_fails_says_what_holds_it_and_how_to_leave_it(place: Pla
     told = place("destroy held --yes --confirm TapStackheld")
     assert told.code == 6, told.text
     assert "cause: Vpc  AWS::EC2::VPC" in told.text
-    assert "python -m fraud_cfn.deploy destroy held --retain Vpc" in told.text
+    assert "make destroy ENV=held ARGS='--retain Vpc'" in told.text
     again = place("deploy held --yes")
     assert again.code == 6
     assert place("destroy held --yes --confirm TapStackheld").code == 0

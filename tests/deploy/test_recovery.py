@@ -43,7 +43,7 @@ def test_a_rollback_that_fails_again_says_what_to_skip(stuck: Aws, tell: Teller)
     )
     told = tell("rollback dev --yes")
     assert told.code == 6
-    assert "python -m fraud_cfn.deploy rollback dev --skip Dashboard" in told.text
+    assert "make rollback ENV=dev ARGS='--skip Dashboard'" in told.text
 
 
 def test_a_rollback_is_asked_for(stuck: Aws, tell: Teller) -> None:
@@ -92,7 +92,7 @@ def test_nothing_to_cancel_is_told(deployed: Aws, tell: Teller) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
-        ("destroy dev", 4, "next:  python -m fraud_cfn.deploy destroy dev --yes --confirm TapStackdev"),
+        ("destroy dev", 4, "next:  make destroy ENV=dev ARGS='--yes --confirm TapStackdev'"),
         ("destroy dev --yes", 4, "error: --yes alone does not destroy"),
         ("destroy dev --yes --confirm TapStackprod", 2, "--confirm TapStackprod is not the stack's name"),
     ],

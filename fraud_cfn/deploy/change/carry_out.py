@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
-from fraud_cfn.deploy.change import changeset, guards, preview, traffic
+from fraud_cfn.deploy.change import changeset, guards, preview, template, traffic
 from fraud_cfn.deploy.change.changeset import ChangeSet
 from fraud_cfn.deploy.change.preview import Preview
 from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
@@ -79,7 +79,7 @@ def carry_out(
 ) -> Outcome:
     """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one."""
     with changeset.pending(place.cloudformation, place.stack_name, dict(request)) as one:
-        reviewed = review(place, stack, one.arn)
+        reviewed = review(place, stack, one.arn, uploaded="TemplateURL" in request)
         if reviewed is None:
             console.say("No changes", "bold green")
             return Outcome("unchanged", stack.arn if stack else "")
@@ -91,8 +91,9 @@ def carry_out(
     return follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
 
 
-def review(place: Place, stack: Stack | None, arn: str) -> Review | None:
-    """Wait for the change set; `None` if there is nothing to change, `ChangeSetError` if it failed."""
+def review(place: Place, stack: Stack | None, arn: str, *, uploaded: bool = False) -> Review | None:
+    """Wait for the change set; `None` if there is nothing to change, `ChangeSetError` if it failed or, for a
+    template that was uploaded, if it holds another one than the file."""
     change_set = changeset.wait(place.cloudformation, arn)
     if change_set.empty:
         return None
@@ -104,6 +105,8 @@ def review(place: Place, stack: Stack | None, arn: str) -> Review | None:
             f"CloudFormation rejects the change set: {reason}{details}",
             _where(failures, place.document) or "correct the template or the parameters, and run it again",
         )
+    if uploaded:
+        template.must_be_what_was_sent(place.cloudformation, arn, place.document.text)
     dangers = guards.dangers(change_set.changes, place.document.template["Resources"])
     shown = preview.preview(change_set, stack.parameters if stack else None, dangers)
     return Review(change_set, shown, tuple(warnings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fraud_cfn.deploy.account import preflight, secret_lookup
-from fraud_cfn.deploy.change import parameters, template
+from fraud_cfn.deploy.change import bucket, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.parameters import Given
 from fraud_cfn.deploy.change.template import Template
@@ -47,14 +47,15 @@ def request(
     tags: dict[str, str],
     *,
     role_arn: str | None,
-    bucket: str | None,
+    bucket_name: str | None,
+    consent: bucket.Consent,
 ) -> dict[str, Any]:
     """Arguments of CreateChangeSet; what is left out keeps the stack's own."""
     wanted: dict[str, Any] = {
         "ChangeSetType": "UPDATE" if stack else "CREATE",
         "Parameters": asked,
         "Capabilities": list(source.capabilities),
-        **template.source(source, place.session, bucket, place.stack_name),
+        **template.source(source, place.session, bucket_name, place.stack_name, consent),
     }
     before = stack.tags if stack else {}
     if tags and before | tags != before:

@@ -1,9 +1,10 @@
-"""The template as it is sent: checked, minified, inline or from S3."""
+"""The template as it is sent: checked, as committed, inline or from S3."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Generator
@@ -11,15 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from fraud_cfn.config import COMMITTED, INLINE_LIMIT, REGION, ROOT
+from fraud_cfn.config import COMMITTED, INLINE_LIMIT, ROOT
 from fraud_cfn.deploy.account.session import Session, code_of
-from fraud_cfn.deploy.errors import TemplateError, UsageError
+from fraud_cfn.deploy.change import bucket
+from fraud_cfn.deploy.errors import ChangeSetError, TemplateError
+from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.streams import UTF8
 from fraud_cfn.template import document
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
 
 S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3
 _NAMED = ("RoleName", "ManagedPolicyName", "PolicyName", "UserName", "GroupName", "InstanceProfileName")
@@ -33,14 +39,15 @@ class Template:
     path: Path
     document: document.Document
 
-    @cached_property
-    def body(self) -> str:
-        return self.document.minified()
+    @property
+    def content(self) -> bytes:
+        """As committed."""
+        return self.document.text.encode()
 
     @property
     def size(self) -> int:
         """Bytes of UTF-8, which is what CloudFormation counts."""
-        return len(self.body.encode())
+        return len(self.content)
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
@@ -110,8 +117,10 @@ class _Checks:
             for arguments, what, next_step in commands
         ]
 
-    def finish(self) -> None:
+    def finish(self, console: Console) -> None:
         """Wait for both; `TemplateError` with the first finding if one failed."""
+        if any(process.poll() is None for process, _, _ in self._running):
+            console.say("Linting the template; once it has passed, it is not linted again")
         for process, what, next_step in self._running:
             said, _ = process.communicate()
             if process.returncode:
@@ -126,44 +135,48 @@ class _Checks:
                 process.communicate()
 
 
-def source(template: Template, session: Session, bucket: str | None, stack_name: str) -> dict[str, str]:
-    """The arguments that give CloudFormation the body: inline, or uploaded if it is too large for that,
-    to `bucket` or to the conventional one if that exists."""
-    size = template.size
-    if size <= INLINE_LIMIT:
-        return {"TemplateBody": template.body}
-    if size > S3_LIMIT:
+def source(
+    template: Template, session: Session, bucket_name: str | None, stack_name: str, consent: bucket.Consent
+) -> dict[str, str]:
+    """The arguments that give CloudFormation the file as it is: inline or, where it is too large for that,
+    uploaded. `bucket_name` is empty where no bucket is to be used."""
+    if template.size <= INLINE_LIMIT:
+        return {"TemplateBody": template.document.text}
+    if template.size > S3_LIMIT:
         raise TemplateError(
-            f"{template.path.name} is {size:,} bytes minified, over CloudFormation's limit of {S3_LIMIT:,}",
+            f"{template.path.name} is {template.size:,} bytes, over CloudFormation's limit of {S3_LIMIT:,}",
             "split it into two stacks",
         )
-    digest = hashlib.sha256(template.body.encode()).hexdigest()[:16]
-    address = {"Bucket": bucket or conventional_bucket(session), "Key": f"{stack_name}/{digest}.json"}
-    s3 = session.client("s3")
-    try:
-        s3.put_object(
-            **address,
-            Body=template.body.encode(),
-            ContentType="application/json",
-            ExpectedBucketOwner=session.account,
-        )
-    except ClientError as error:
-        if bucket or code_of(error) != "NoSuchBucket":
-            raise UsageError(
-                f"the template cannot be put into the bucket {address['Bucket']} ({code_of(error)})",
-                "name a bucket of this account and region that you may write to: --s3-bucket BUCKET",
-            ) from error
+    if bucket_name == "":
         raise TemplateError(
-            f"{template.path.name} is {size:,} bytes minified, and only {INLINE_LIMIT:,} go without a bucket",
-            f"make one, once for the account (aws s3 mb s3://{address['Bucket']} --region {REGION}), "
-            "or name another: --s3-bucket BUCKET",
+            f"{template.path.name} is {template.size:,} bytes, and only {INLINE_LIMIT:,} go without a bucket",
+            "leave --no-bucket out",
+        )
+    return {"TemplateURL": bucket.upload(session, bucket_name, stack_name, template.content, consent)}
+
+
+def must_be_what_was_sent(cloudformation: CloudFormationClient, change_set: str, text: str) -> None:
+    """`ChangeSetError` unless the change set holds this very text, as far as CloudFormation reads back: it
+    shows a question mark for what is not ASCII."""
+    try:
+        taken = cloudformation.get_template(ChangeSetName=change_set, TemplateStage="Original")
+        body: Any = taken.get("TemplateBody", "")
+    except ClientError as error:
+        raise ChangeSetError(
+            f"the template that CloudFormation took cannot be compared with the file ({code_of(error)})",
+            "allow cloudformation:GetTemplate, and run it again",
         ) from error
-    return {"TemplateURL": s3.generate_presigned_url("get_object", Params=address).split("?")[0]}
+    if not isinstance(body, str):  # botocore reads JSON
+        body, text = (json.dumps(part, ensure_ascii=False) for part in (body, json.loads(text)))
+    if _as_read_back(body) != _as_read_back(text):
+        raise ChangeSetError(
+            "CloudFormation took another template than the file: somebody replaced it on its way",
+            "run it again; if it happens again, look who may write to the bucket",
+        )
 
 
-def conventional_bucket(session: Session) -> str:
-    """Where templates go that are too large to send inline, if it exists."""
-    return f"fraud-templates-{session.account}-{REGION}"
+def _as_read_back(text: str) -> str:
+    return re.sub(r"(?:[^\x00-\x7f]|\?)+", "?", text.replace("\r\n", "\n")).rstrip()
 
 
 def _is_iam(resource: dict[str, Any]) -> bool:

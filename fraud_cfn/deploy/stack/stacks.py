@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +98,5 @@ def resources(cloudformation: Any, arn: str) -> Iterator[Resource]:
 
 
 def command(verb: str, suffix: str, rest: str = "") -> str:
-    """How a user types that verb; every hint goes through here."""
-    if rest:
-        return f"python -m fraud_cfn.deploy {verb} {suffix} {rest}"
-    return f"make {verb} ENV={suffix}"
+    """How a user types that verb, with options in `rest`; every hint goes through here, and can be copied."""
+    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(rest)}' if rest else ''}"

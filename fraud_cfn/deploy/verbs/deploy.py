@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.change import changeset, parameters, prepare, readiness, template
+from fraud_cfn.deploy.change import bucket, changeset, parameters, prepare, readiness, template
 from fraud_cfn.deploy.change.carry_out import (
     Consent,
     Execution,
@@ -54,8 +54,11 @@ def run(
         with template.checking(source) as checks:
             stack = readiness.ready(place, console, yes=yes, timeout=how.timeout)
             asked = prepare.parameters_for(place, source, stack, given, console)
-            checks.finish()
-        wanted = prepare.request(place, source, stack, asked, given.tags, role_arn=role_arn, bucket=s3_bucket)
+            checks.finish(console)
+        making = bucket.Consent(console, yes, f"agree to it: {stacks.command('deploy', suffix, '--yes')}")
+        wanted = prepare.request(
+            place, source, stack, asked, given.tags, role_arn=role_arn, bucket_name=s3_bucket, consent=making
+        )
         done = carry_out(place, stack, wanted, consent, how, console)
     if "outputs" in done.data:
         console.say()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.change import changeset, parameters, prepare, preview, readiness, template
+from fraud_cfn.deploy.change import bucket, changeset, parameters, prepare, preview, readiness, template
 from fraud_cfn.deploy.change.carry_out import Consent, Place, Review, refusal, review, show
 from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.stack import stacks
@@ -44,10 +44,13 @@ def run(
             return Outcome("changes", stack.arn, Exit.CHANGES if exit_code else Exit.DONE)
         stack = None if todo is Action.CREATE else stack
         asked = prepare.parameters_for(place, source, stack, given, console)
-        checks.finish()
-    wanted = prepare.request(place, source, stack, asked, given.tags, role_arn=role_arn, bucket=s3_bucket)
+        checks.finish(console)
+    making = bucket.Consent(console, False, f"{stacks.command('deploy', suffix)} makes it, after a question")
+    wanted = prepare.request(
+        place, source, stack, asked, given.tags, role_arn=role_arn, bucket_name=s3_bucket, consent=making
+    )
     with changeset.pending(place.cloudformation, place.stack_name, wanted) as one:
-        found = review(place, stack, one.arn)
+        found = review(place, stack, one.arn, uploaded="TemplateURL" in wanted)
         one.settled = keep and found is not None
         if found is None:
             console.result("No changes", "bold green")
