@@ -18,7 +18,9 @@ import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
 from fraud_cfn.deploy.cli import main
+from fraud_cfn.deploy.stack.causes import said
 from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.verbs import destroy
 from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
 
@@ -219,9 +221,43 @@ def test_a_deletion_that_fails_says_what_holds_it_and_how_to_leave_it(place: Pla
     assert place("destroy held --yes --confirm TapStackheld").code == 0
 
 
-def test_a_deletion_is_tried_again_where_that_is_known_to_help(place: Place) -> None:
+# What EC2, ECS, Cloud Map and S3 really say, as CloudFormation wraps it.
+REFUSALS = [
+    (
+        "resource sg-0a1b has a dependent object (Service: Ec2, Status Code: 400, Request ID: 39bc) "
+        "(SDK Attempt Count: 1)"
+    ),
+    (
+        "The subnet 'subnet-018a56d9f6694def5' has dependencies and cannot be deleted. "
+        "(Service: Ec2, Status Code: 400, Request ID: 39bc4d02)"
+    ),
+    (
+        "Network vpc-69a8810c has some mapped public address(es). "
+        "Please unmap those public address(es) before detaching the gateway."
+    ),
+    (
+        "The Cluster cannot be deleted while Tasks are active. (Service: AmazonECS; Status Code: 400; "
+        "Error Code: ClusterContainsTasksException; Request ID: 1; Proxy: null)"
+    ),
+    "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: 1)",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_what_aws_was_still_letting_go_of_is_a_passing_failure(refusal: str) -> None:
+    wrapped = (
+        f'Resource handler returned message: "{refusal}" (RequestToken: 1, HandlerErrorCode: InvalidRequest)'
+    )
+    assert destroy.passes(said(wrapped))
+    assert not destroy.passes(said("User is not authorized to perform: ec2:DeleteVpc"))
+
+
+def test_a_deletion_is_tried_again_after_a_pause(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(destroy.clock, "sleep", pauses.append)
     place.deploy("again")
-    place.endpoint.fail("TapStackagain", "Vpc", "has dependencies (DependencyViolation)")
+    place.endpoint.fail("TapStackagain", "Vpc", REFUSALS[0])
     told = place("destroy again --yes --confirm TapStackagain")
     assert told.code == 0, told.text
-    assert "Vpc held on; trying once more" in told.text
+    assert "Vpc held on; trying once more in 1m00s" in told.text
+    assert 60 in pauses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,9 @@ from fraud_cfn.deploy.stack.watch import watch
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import undisturbed
 from fraud_cfn.template.document import Document
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Place:
         return stacks.name_of(self.suffix)
 
     @property
-    def cloudformation(self) -> Any:
+    def cloudformation(self) -> CloudFormationClient:
         return self.session.client("cloudformation")
 
 
@@ -151,13 +154,12 @@ def refusal(place: Place, stack: Stack | None, reviewed: Review, consent: Consen
 
 def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -> None:
     """Start it; from here on the stack goes on without us."""
-    options = {"RetainExceptOnCreate": True} if new and run.rollback else {}
     try:
         place.cloudformation.execute_change_set(
             ChangeSetName=change_set.arn,
             ClientRequestToken=_token(change_set),
             DisableRollback=not run.rollback,
-            **options,
+            RetainExceptOnCreate=new and run.rollback,
         )
     except ClientError as error:
         code, said = code_of(error), message_of(error)

@@ -31,7 +31,7 @@ def parameters_for(
     elif parameters.may_be_stale(source.parameters, chosen, before):
         summary = place.cloudformation.get_template_summary(StackName=stack.arn)
         deployed = {
-            one["ParameterKey"]: {"Default": one["DefaultValue"]} if "DefaultValue" in one else {}
+            one.get("ParameterKey", ""): {"Default": one["DefaultValue"]} if "DefaultValue" in one else {}
             for one in summary.get("Parameters", ())
         }
         for warning in parameters.stale_defaults(source.parameters, deployed, chosen, before):

@@ -70,6 +70,15 @@ def load(path: Path | None = None) -> Template:
         raise TemplateError(str(error)) from error
 
 
+def if_readable() -> document.Document:
+    """The committed template for hints; an empty one where it cannot be read: the working tree keeps nobody
+    from destroying or rolling back."""
+    try:
+        return load().document
+    except TemplateError:
+        return document.Document("", {"Resources": {}})
+
+
 @contextmanager
 def checking(template: Template) -> Generator[_Checks]:
     """Start the generator's stale check and the linters beside whatever comes next; `finish()` waits.

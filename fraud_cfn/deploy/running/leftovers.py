@@ -1,4 +1,4 @@
-"""Proves that nothing of an environment is left, by the exact names that the template computes.
+"""Looks for what is left of an environment: by what its stack held and by the names the template computes.
 
 Never by the ending of a name: what ends in "dev" may be of the environment "pr-dev".
 """
@@ -7,25 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
 from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.stack.stacks import Resource
+from fraud_cfn.deploy.terminal import clock
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.type_defs import FilterTypeDef
 
 _Ask = Callable[[Session, str], bool]
 
+# AWS's ways to say that there is no such thing. Nothing else means that: what was denied is unknown.
 _GONE = (
     "404",
     "AWS.SimpleQueueService.NonExistentQueue",
+    "ClusterNotFoundException",
     "DBClusterNotFoundFault",
     "DBClusterParameterGroupNotFound",
     "DBInstanceNotFound",
     "DBInstanceNotFoundFault",
     "DBParameterGroupNotFound",
     "DBSubnetGroupNotFoundFault",
+    "InvalidAddress.NotFound",
+    "InvalidGroup.NotFound",
+    "InvalidVpcEndpointId.NotFound",
+    "InvalidVpcID.NotFound",
     "LoadBalancerNotFound",
+    "NatGatewayNotFound",
     "NoSuchBucket",
     "NoSuchEntity",
     "QueueDoesNotExist",
@@ -33,11 +45,19 @@ _GONE = (
     "ResourceNotFound",
     "ResourceNotFoundException",
 )
+_SLOW = {
+    "AWS::EC2::NatGateway",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::SQS::Queue",
+    "AWS::Scheduler::ScheduleGroup",
+    "AWS::ServiceDiscovery::PrivateDnsNamespace",
+}  # AWS answers for these some time after they are gone
+_SLOWEST = 90.0  # seconds
 
 
 @dataclass(frozen=True)
 class Named:
-    """A resource whose physical name the template fixes."""
+    """A resource, and the name or id to look for it by."""
 
     logical_id: str
     type: str
@@ -48,18 +68,27 @@ class Named:
 class Verdict:
     """What was looked for and what of it still exists."""
 
-    looked_for: int
+    answered: int  # how many of them AWS told about
     left: tuple[Named, ...]
-    unchecked: tuple[Named, ...]  # AWS could not be asked
+    unknown: tuple[tuple[Named, str], ...]  # with why AWS could not be asked
 
 
-def names(resources: Mapping[str, Any], suffix: str, account: str) -> list[Named]:
-    """Every resource of a kind that can be looked for by its name."""
-    found = []
+def of_stack(resources: Iterable[Resource]) -> list[Named]:
+    """Every resource of a stack of a kind that can be looked for."""
+    return [
+        Named(one.logical_id, one.type, _KINDS[one.type].name_of(one.physical_id))
+        for one in resources
+        if one.type in _KINDS and one.physical_id
+    ]
+
+
+def of_template(resources: Mapping[str, Any], suffix: str, account: str) -> list[Named]:
+    """Every resource of a template whose name the template fixes."""
+    found: list[Named] = []
     for logical_id, resource in resources.items():
-        if resource["Type"] in _KINDS:
-            property_name, _ = _KINDS[resource["Type"]]
-            name = _resolve(resource.get("Properties", {}).get(property_name), suffix, account)
+        kind = _KINDS.get(resource["Type"])
+        if kind and kind.property:
+            name = _resolve(resource.get("Properties", {}).get(kind.property), suffix, account)
             if name:
                 found.append(Named(logical_id, resource["Type"], name))
     return found
@@ -68,7 +97,7 @@ def names(resources: Mapping[str, Any], suffix: str, account: str) -> list[Named
 def _resolve(value: Any, suffix: str, account: str) -> str:
     """The text of a literal or `Fn::Sub` name; empty for one that AWS chooses."""
     if isinstance(value, dict):
-        value = value.get("Fn::Sub")
+        value = cast("dict[str, Any]", value).get("Fn::Sub")
     if not isinstance(value, str):
         return ""
     known = {"EnvironmentSuffix": suffix, "AWS::AccountId": account, "AWS::Region": REGION}
@@ -78,46 +107,66 @@ def _resolve(value: Any, suffix: str, account: str) -> str:
 
 
 def look(session: Session, wanted: Iterable[Named]) -> Verdict:
-    """Ask each service for each name."""
-    wanted = list(wanted)
-    left, unchecked = [], []
-    for one in wanted:
-        _, ask = _KINDS[one.type]
+    """Ask each service for each, and again for a while for what AWS forgets slowly."""
+    wanted = list(dict.fromkeys(wanted))
+    left: list[Named] = []
+    unknown: list[tuple[Named, str]] = []
+    for named in wanted:
+        _ask(session, named, left, unknown)
+    pace, deadline = clock.Pace(first=5), clock.now() + _SLOWEST
+    while any(named.type in _SLOW for named in left) and clock.now() < deadline:
+        pace.wait()
+        again, left = left, []
+        for named in again:
+            _ask(session, named, left, unknown)
+    return Verdict(len(wanted) - len(unknown), tuple(left), tuple(unknown))
+
+
+def _ask(session: Session, named: Named, left: list[Named], unknown: list[tuple[Named, str]]) -> None:
+    try:
+        if _KINDS[named.type].exists(session, named.name):
+            left.append(named)
+    except trouble.UNANSWERED as error:
+        if code_of(error) not in _GONE:
+            unknown.append((named, trouble.words(error)))
+
+
+def sweep_log_groups(session: Session, wanted: Iterable[Named], since: datetime) -> list[str]:
+    """Delete the log groups of `wanted` that AWS wrote anew after `since`, as their writers went away; their
+    names. What may not be asked or deleted is left to `look`."""
+    logs, swept = session.client("logs"), list[str]()
+    for named in wanted:
+        if named.type != "AWS::Logs::LogGroup":
+            continue
         try:
-            if ask(session, one.name):
-                left.append(one)
-        except ClientError as error:
-            if code_of(error) not in _GONE and "not found" not in str(error).lower():
-                unchecked.append(one)
-        except BotoCoreError:
-            unchecked.append(one)
-    return Verdict(len(wanted), tuple(left), tuple(unchecked))
-
-
-def sweep_log_groups(session: Session, wanted: Iterable[Named]) -> list[str]:
-    """Delete the log groups that AWS wrote anew while their writers were going away; their names."""
-    logs = session.client("logs")
-    swept = []
-    for one in wanted:
-        if one.type == "AWS::Logs::LogGroup" and _log_group(session, one.name):
-            logs.delete_log_group(logGroupName=one.name)
-            swept.append(one.name)
+            pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=named.name)
+            for page in pages:
+                for group in page["logGroups"]:
+                    anew = group.get("creationTime", 0) >= since.timestamp() * 1000
+                    if group.get("logGroupName") == named.name and anew:
+                        logs.delete_log_group(logGroupName=named.name)
+                        swept.append(named.name)
+        except trouble.UNANSWERED:
+            continue
     return swept
+
+
+# ── How each kind is asked for ────────────────────────────────────────────────────────────────────
 
 
 def _log_group(session: Session, name: str) -> bool:
     pages = session.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
-    return any(group["logGroupName"] == name for page in pages for group in page["logGroups"])
+    return any(group.get("logGroupName") == name for page in pages for group in page["logGroups"])
 
 
 def _cluster(session: Session, name: str) -> bool:
     clusters = session.client("ecs").describe_clusters(clusters=[name])["clusters"]
-    return any(one["status"] != "INACTIVE" for one in clusters)
+    return any(cluster.get("status") != "INACTIVE" for cluster in clusters)
 
 
 def _namespace(session: Session, name: str) -> bool:
     pages = session.client("servicediscovery").get_paginator("list_namespaces").paginate()
-    return any(one["Name"] == name for page in pages for one in page["Namespaces"])
+    return any(name in (one.get("Name"), one.get("Id")) for page in pages for one in page["Namespaces"])
 
 
 def _task_family(session: Session, name: str) -> bool:
@@ -128,17 +177,55 @@ def _task_family(session: Session, name: str) -> bool:
 
 
 def _alarm(session: Session, name: str) -> bool:
-    return bool(session.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"])
+    found = session.client("cloudwatch").describe_alarms(AlarmNames=[name])
+    return bool(found.get("MetricAlarms") or found.get("CompositeAlarms"))
 
 
 def _security_group(session: Session, name: str) -> bool:
-    wanted = [{"Name": "group-name", "Values": [name]}]
-    return bool(session.client("ec2").describe_security_groups(Filters=wanted)["SecurityGroups"])
+    ec2 = session.client("ec2")
+    if name.startswith("sg-"):
+        return bool(ec2.describe_security_groups(GroupIds=[name])["SecurityGroups"])
+    wanted: list[FilterTypeDef] = [{"Name": "group-name", "Values": [name]}]
+    return bool(ec2.describe_security_groups(Filters=wanted)["SecurityGroups"])
 
 
 def _query(session: Session, name: str) -> bool:
-    queries = session.client("logs").describe_query_definitions(queryDefinitionNamePrefix=name)
-    return any(one["name"] == name for one in queries["queryDefinitions"])
+    logs = session.client("logs")
+    page = logs.describe_query_definitions()
+    while True:
+        if any(name in (one.get("name"), one.get("queryDefinitionId")) for one in page["queryDefinitions"]):
+            return True
+        if not (token := page.get("nextToken")):
+            return False
+        page = logs.describe_query_definitions(nextToken=token)
+
+
+def _vpc(session: Session, vpc: str) -> bool:
+    return bool(session.client("ec2").describe_vpcs(VpcIds=[vpc])["Vpcs"])
+
+
+def _address(session: Session, address: str) -> bool:
+    found = session.client("ec2").describe_addresses(PublicIps=[address])["Addresses"]
+    return any(one.get("PublicIp") == address for one in found)
+
+
+def _nat_gateway(session: Session, gateway: str) -> bool:
+    found = session.client("ec2").describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"]
+    return any(one.get("State") != "deleted" for one in found)
+
+
+def _endpoint(session: Session, endpoint: str) -> bool:
+    found = session.client("ec2").describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+    return any(one.get("State", "").lower() != "deleted" for one in found)
+
+
+def _bucket(session: Session, name: str) -> bool:
+    session.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=session.account)
+    return True
+
+
+def _schedule_group(session: Session, name: str) -> bool:
+    return session.client("scheduler").get_schedule_group(Name=name).get("State") != "DELETING"
 
 
 def _asks(service: str, operation: str, argument: str, *, many: bool = False) -> _Ask:
@@ -151,46 +238,68 @@ def _asks(service: str, operation: str, argument: str, *, many: bool = False) ->
     return ask
 
 
-def _schedule_group_gone(session: Session, name: str) -> bool:
-    return session.client("scheduler").get_schedule_group(Name=name).get("State") != "DELETING"
+def _same(physical_id: str) -> str:
+    return physical_id
 
 
-# Resource type → the property that names it, and how to ask for it.
-_KINDS: dict[str, tuple[str, _Ask]] = {
-    "AWS::CloudWatch::Alarm": ("AlarmName", _alarm),
-    "AWS::CloudWatch::Dashboard": ("DashboardName", _asks("cloudwatch", "get_dashboard", "DashboardName")),
-    "AWS::EC2::SecurityGroup": ("GroupName", _security_group),
-    "AWS::ECR::Repository": (
-        "RepositoryName",
-        _asks("ecr", "describe_repositories", "repositoryNames", many=True),
+def _last(physical_id: str) -> str:
+    """Of a queue's URL."""
+    return physical_id.rpartition("/")[2]
+
+
+def _family(arn: str) -> str:
+    return _last(arn).rpartition(":")[0]
+
+
+def _load_balancer(arn: str) -> str:
+    return arn.split("/")[-2] if arn.count("/") > 1 else arn
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How one type of resource is looked for."""
+
+    property: str  # that names it in a template; empty where only its id does
+    exists: _Ask
+    name_of: Callable[[str], str] = _same  # from the physical id
+
+
+_KINDS: dict[str, _Kind] = {
+    "AWS::CloudWatch::Alarm": _Kind("AlarmName", _alarm),
+    "AWS::CloudWatch::Dashboard": _Kind(
+        "DashboardName", _asks("cloudwatch", "get_dashboard", "DashboardName")
     ),
-    "AWS::ECS::Cluster": ("ClusterName", _cluster),
-    "AWS::ECS::TaskDefinition": ("Family", _task_family),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
-        "Name",
-        _asks("elbv2", "describe_load_balancers", "Names", many=True),
+    "AWS::EC2::EIP": _Kind("", _address),
+    "AWS::EC2::NatGateway": _Kind("", _nat_gateway),
+    "AWS::EC2::SecurityGroup": _Kind("GroupName", _security_group),
+    "AWS::EC2::VPC": _Kind("", _vpc),
+    "AWS::EC2::VPCEndpoint": _Kind("", _endpoint),
+    "AWS::ECR::Repository": _Kind(
+        "RepositoryName", _asks("ecr", "describe_repositories", "repositoryNames", many=True)
     ),
-    "AWS::IAM::Role": ("RoleName", _asks("iam", "get_role", "RoleName")),
-    "AWS::Logs::LogGroup": ("LogGroupName", _log_group),
-    "AWS::Logs::QueryDefinition": ("Name", _query),
-    "AWS::RDS::DBCluster": (
-        "DBClusterIdentifier",
-        _asks("rds", "describe_db_clusters", "DBClusterIdentifier"),
+    "AWS::ECS::Cluster": _Kind("ClusterName", _cluster),
+    "AWS::ECS::TaskDefinition": _Kind("Family", _task_family, _family),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _Kind(
+        "Name", _asks("elbv2", "describe_load_balancers", "Names", many=True), _load_balancer
     ),
-    "AWS::RDS::DBClusterParameterGroup": (
+    "AWS::IAM::Role": _Kind("RoleName", _asks("iam", "get_role", "RoleName")),
+    "AWS::Logs::LogGroup": _Kind("LogGroupName", _log_group),
+    "AWS::Logs::QueryDefinition": _Kind("Name", _query),
+    "AWS::RDS::DBCluster": _Kind(
+        "DBClusterIdentifier", _asks("rds", "describe_db_clusters", "DBClusterIdentifier")
+    ),
+    "AWS::RDS::DBClusterParameterGroup": _Kind(
         "DBClusterParameterGroupName",
         _asks("rds", "describe_db_cluster_parameter_groups", "DBClusterParameterGroupName"),
     ),
-    "AWS::RDS::DBInstance": (
-        "DBInstanceIdentifier",
-        _asks("rds", "describe_db_instances", "DBInstanceIdentifier"),
+    "AWS::RDS::DBInstance": _Kind(
+        "DBInstanceIdentifier", _asks("rds", "describe_db_instances", "DBInstanceIdentifier")
     ),
-    "AWS::RDS::DBSubnetGroup": (
-        "DBSubnetGroupName",
-        _asks("rds", "describe_db_subnet_groups", "DBSubnetGroupName"),
+    "AWS::RDS::DBSubnetGroup": _Kind(
+        "DBSubnetGroupName", _asks("rds", "describe_db_subnet_groups", "DBSubnetGroupName")
     ),
-    "AWS::S3::Bucket": ("BucketName", _asks("s3", "head_bucket", "Bucket")),
-    "AWS::SQS::Queue": ("QueueName", _asks("sqs", "get_queue_url", "QueueName")),
-    "AWS::Scheduler::ScheduleGroup": ("Name", _schedule_group_gone),
-    "AWS::ServiceDiscovery::PrivateDnsNamespace": ("Name", _namespace),
+    "AWS::S3::Bucket": _Kind("BucketName", _bucket),
+    "AWS::SQS::Queue": _Kind("QueueName", _asks("sqs", "get_queue_url", "QueueName"), _last),
+    "AWS::Scheduler::ScheduleGroup": _Kind("Name", _schedule_group),
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": _Kind("Name", _namespace),
 }

@@ -35,6 +35,11 @@ class Causes:
     others: tuple[Failure, ...]  # failed for a reason of their own
     cancelled: tuple[str, ...]  # logical ids given up as a consequence
 
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """All that failed for a reason of their own, the cause first."""
+        return (self.first, *self.others) if self.first else ()
+
 
 def causes(events: Iterable[Event]) -> Causes:
     """From an operation's events, in any order."""

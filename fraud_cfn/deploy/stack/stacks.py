@@ -6,10 +6,14 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
 from fraud_cfn.deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackTypeDef
 
 
 @dataclass(frozen=True)
@@ -51,18 +55,18 @@ def name_of(suffix: str) -> str:
     return f"TapStack{suffix}"
 
 
-def find(cloudformation: Any, name: str) -> Stack | None:
+def find(cloudformation: CloudFormationClient, name: str) -> Stack | None:
     """Look a stack up by name or ARN; `None` if there is none (a deleted one is found by ARN only)."""
     try:
         answer = cloudformation.describe_stacks(StackName=name)
     except cloudformation.exceptions.ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
+        if "does not exist" in error.response.get("Error", {}).get("Message", ""):
             return None
         raise
     return parse(answer["Stacks"][0])
 
 
-def must_find(cloudformation: Any, suffix: str) -> Stack:
+def must_find(cloudformation: CloudFormationClient, suffix: str) -> Stack:
     """As `find`; `UsageError` if there is no such stack."""
     stack = find(cloudformation, name_of(suffix))
     if stack is None or stack.status == "REVIEW_IN_PROGRESS":
@@ -70,31 +74,47 @@ def must_find(cloudformation: Any, suffix: str) -> Stack:
     return stack
 
 
-def parse(stack: dict[str, Any]) -> Stack:
+def parse(stack: StackTypeDef) -> Stack:
     """From one member of DescribeStacks' `Stacks`."""
     return Stack(
         name=stack["StackName"],
-        arn=stack["StackId"],
+        arn=stack.get("StackId", ""),
         status=stack["StackStatus"],
         reason=stack.get("StackStatusReason", ""),
-        parameters={p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", ())},
-        outputs={o["OutputKey"]: o.get("OutputValue", "") for o in stack.get("Outputs", ())},
-        tags={t["Key"]: t["Value"] for t in stack.get("Tags", ())},
+        parameters={
+            parameter.get("ParameterKey", ""): parameter.get("ParameterValue", "")
+            for parameter in stack.get("Parameters", ())
+        },
+        outputs={
+            output.get("OutputKey", ""): output.get("OutputValue", "") for output in stack.get("Outputs", ())
+        },
+        tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())},
         capabilities=tuple(stack.get("Capabilities", ())),
         protected=bool(stack.get("EnableTerminationProtection")),
     )
 
 
-def resources(cloudformation: Any, arn: str) -> Iterator[Resource]:
+def resources(cloudformation: CloudFormationClient, arn: str) -> Iterator[Resource]:
     """Every resource of the stack, all pages, deleted ones too."""
     for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=arn):
-        for one in page["StackResourceSummaries"]:
+        for summary in page["StackResourceSummaries"]:
             yield Resource(
-                one["LogicalResourceId"],
-                one["ResourceType"],
-                one.get("PhysicalResourceId", ""),
-                one["ResourceStatus"],
+                summary["LogicalResourceId"],
+                summary["ResourceType"],
+                summary.get("PhysicalResourceId", ""),
+                summary["ResourceStatus"],
             )
+
+
+def deleted(cloudformation: CloudFormationClient, name: str) -> list[str]:
+    """ARNs of the stacks of that name that were deleted in the last 90 days, newest first."""
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    return [
+        summary.get("StackId", "")
+        for page in pages
+        for summary in page["StackSummaries"]
+        if summary["StackName"] == name
+    ]
 
 
 def command(verb: str, suffix: str, rest: str = "") -> str:

@@ -49,16 +49,18 @@ def watch(
     total: int = 0,
     timeout: float = 5400,
     beside: Callable[[], str] | None = None,
+    resume: str = "",
 ) -> Ended:
     """Follow the operation that `token` began (`None`: the newest) on `stack`, a name and an ARN.
 
     Trouble while watching never changes the verdict: it is said, and watching goes on. `TimedOutError` and
     `CredentialsError` say that the stack goes on without us, and so does what is declared for Ctrl-C.
-    `beside` tells what else is going on; it is shown whenever it changes, and its trouble never.
+    `beside` tells what else is going on; it is shown whenever it changes, and its trouble never. `resume` is
+    how to go on or back.
     """
     name, arn = stack
     before = interrupts.declared()
-    resume = resuming(name)
+    resume = resume or resuming(name)
     changed = before.changed or token is not None
     interrupts.declare(Standing(f"{name} goes on", resume, changed=changed, goes_on=True))
     events = Events(cloudformation, arn, token)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account.secret_lookup import EXPECTED
@@ -11,21 +12,49 @@ from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
-from fraud_cfn.deploy.errors import DeclinedError, Exit, RefusedError, UsageError
+from fraud_cfn.deploy.errors import DeclinedError, Exit, RecoveryError, RefusedError, UsageError
 from fraud_cfn.deploy.running import leftovers, teardown
+from fraud_cfn.deploy.running.buckets import Refused
+from fraud_cfn.deploy.running.leftovers import Named
 from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.stack.events import Event
 from fraud_cfn.deploy.stack.outcome import Outcome
-from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.stacks import Resource, Stack
 from fraud_cfn.deploy.stack.statuses import in_progress
 from fraud_cfn.deploy.stack.watch import Ended, watch
-from fraud_cfn.deploy.terminal.clock import span
+from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
-# Failures that a second try is known to get over: AWS was still letting go of something.
+# Failures that a later try gets over, since AWS was still letting go; in the services' own words.
 _PASSING = re.compile(
-    r"not empty|in use|DependencyViolation|has dependent|still has|instances|being drained|ResourceInUse",
+    r"has a dependent object|has dependencies and cannot be deleted|DependencyViolation"
+    r"|has some mapped public address|cannot be deleted while|is not empty|still contains"
+    r"|(currently|already|still) in use|is in use|ResourceInUse|registered instances|being drained",
     re.IGNORECASE,
 )
+_PAUSES = (60.0, 180.0)  # seconds before the second and the third try
+
+
+@dataclass(frozen=True)
+class _Deletion:
+    """One `destroy` of a stack as it was found."""
+
+    place: Place
+    stack: Stack
+    resources: tuple[Resource, ...]  # that exist
+    retained: tuple[Resource, ...]
+    deadline: float
+    events: list[Event] = field(default_factory=list[Event])  # of this run's deletions
+
+    @property
+    def left(self) -> float:
+        """Seconds until time is up."""
+        return max(self.deadline - clock.now(), 1)
+
+    @property
+    def goes(self) -> tuple[Resource, ...]:
+        """What is to be deleted."""
+        return tuple(one for one in self.resources if one not in self.retained)
 
 
 def run(
@@ -38,106 +67,239 @@ def run(
     retain: list[str],
     timeout: float,
 ) -> Outcome:
-    place = Place(session, suffix, template.load().document)
-    stack = stacks.find(place.cloudformation, place.stack_name)
-    if stack is None:
-        console.say(f"{place.stack_name} does not exist")
-        return _prove(place, console, "absent", ())
-    _refuse_protected(stack)
-    if in_progress(stack.status) and stack.status != "DELETE_IN_PROGRESS":
-        readiness.attach(place, stack, console, timeout * 60)
-    resources = [one for one in stacks.resources(place.cloudformation, stack.arn) if _exists(one.status)]
-    _agree(stack, len(resources), console, yes=yes, confirm=confirm)
-    console.say("\nGetting what would be in the way out of it")
-    teardown.prepare(session, stack.outputs, console)
-    console.say(f"Deleting {stack.name}, {len(resources)} resources")
-    ended = _delete(place, stack, retain, len(resources), console, timeout * 60)
-    if ended.status != "DELETE_COMPLETE":
-        return _failed(place, stack, ended, console)
-    console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {span(ended.seconds)}", "bold green")
-    return _prove(place, console, "destroyed", retain)
-
-
-def _exists(status: str) -> bool:
-    return status not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
-
-
-def _refuse_protected(stack: Stack) -> None:
+    place = Place(session, suffix, template.if_readable())
+    deadline = clock.now() + timeout * 60
+    stack = _at_rest(place, console, deadline)
+    if stack is None or stack.status == "DELETE_COMPLETE":
+        return _absent(place, console, gone=stack)
     if stack.protected:
+        raise _protected(stack)
+    resources = tuple(one for one in stacks.resources(place.cloudformation, stack.arn) if _exists(one))
+    deletion = _Deletion(place, stack, resources, _retained(stack, resources, retain), deadline)
+    _agree(deletion, console, yes=yes, confirm=confirm)
+    ended = _delete(deletion, console)
+    if ended.status != "DELETE_COMPLETE":
+        return _failed(deletion, ended, console)
+    console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {clock.span(ended.seconds)}", "bold green")
+    for name in _sweep(deletion):
+        console.say(f"  swept the log group {name}, which AWS had written anew")
+    return _prove(place, console, "destroyed", leftovers.of_stack(deletion.goes), deletion.retained)
+
+
+def _at_rest(place: Place, console: Console, deadline: float) -> Stack | None:
+    """The stack once nothing works on it, read anew after each operation that was followed."""
+    stack = stacks.find(place.cloudformation, place.stack_name)
+    while stack and in_progress(stack.status):
+        readiness.attach(place, stack, console, max(deadline - clock.now(), 1))
+        stack = stacks.find(place.cloudformation, stack.arn)
+    return stack
+
+
+def _exists(resource: Resource) -> bool:
+    return resource.status not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+
+
+def _protected(stack: Stack) -> RefusedError:
+    return RefusedError(
+        f"{stack.name} is protected against deletion",
+        f"if that is meant: aws cloudformation update-termination-protection --region {REGION} "
+        f"--no-enable-termination-protection --stack-name {stack.name}",
+    )
+
+
+def _retained(stack: Stack, resources: Iterable[Resource], retain: list[str]) -> tuple[Resource, ...]:
+    """What is to stay. AWS takes it only where a deletion failed, and only of what failed: so it is refused
+    before anything is stopped or emptied."""
+    if not retain:
+        return ()
+    if stack.status != "DELETE_FAILED":
         raise RefusedError(
-            f"{stack.name} is protected against deletion",
-            f"if that is meant: aws cloudformation update-termination-protection --region {REGION} "
-            f"--no-enable-termination-protection --stack-name {stack.name}",
+            f"--retain is for a stack whose deletion failed, and {stack.name} is {stack.status}: AWS would "
+            f"not keep {', '.join(retain)}",
+            "copy what must stay elsewhere, or leave --retain out",
         )
+    stuck = {one.logical_id: one for one in resources if one.status == "DELETE_FAILED"}
+    if unknown := [name for name in retain if name not in stuck]:
+        raise UsageError(
+            f"--retain {', '.join(unknown)}: AWS keeps only what it failed to delete, which is "
+            f"{', '.join(stuck) or 'nothing'}",
+            stacks.command("destroy", stack.suffix, " ".join(f"--retain {name}" for name in stuck)),
+        )
+    return tuple(stuck[name] for name in dict.fromkeys(retain))
 
 
-def _agree(stack: Stack, count: int, console: Console, *, yes: bool, confirm: str | None) -> None:
+def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | None) -> None:
     """The name must be typed, here or as `--confirm`."""
+    stack = deletion.stack
     if confirm and confirm != stack.name:
         raise UsageError(f"--confirm {confirm} is not the stack's name", f"it is {stack.name}")
     if yes and confirm:
         return
-    again = stacks.command("destroy", stack.suffix, f"--yes --confirm {stack.name}")
+    kept = " ".join(f"--retain {one.logical_id}" for one in deletion.retained)
+    again = stacks.command("destroy", stack.suffix, f"--yes --confirm {stack.name} {kept}".rstrip())
     if yes:
         raise DeclinedError("--yes alone does not destroy", again)
-    console.say(f"\nThis deletes {stack.name} for good: {count} resources, their data included", "red")
+    number = len(deletion.goes)
+    console.say(f"\nThis deletes {stack.name} for good: {number} resources, their data included", "red")
     if console.ask(f"Type {stack.name} to go on:", again) != stack.name:
         raise DeclinedError("declined; nothing was deleted")
 
 
-def _delete(
-    place: Place, stack: Stack, retain: Sequence[str], total: int, console: Console, timeout: float
-) -> Ended:
-    """Delete and, once, delete again what is known to need a second try."""
-    ended = _delete_once(place, stack, retain, total, console, timeout)
-    found = causes.causes(ended.events)
-    failures = [one for one in (found.first, *found.others) if one]
-    if ended.status == "DELETE_FAILED" and failures and all(_PASSING.search(one.reason) for one in failures):
-        console.say(f"\n{', '.join(one.logical_id for one in failures)} held on; trying once more", "yellow")
-        teardown.prepare(place.session, stack.outputs, console)
-        ended = _delete_once(place, stack, retain, len(failures), console, timeout)
+# ── Deleting ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _delete(deletion: _Deletion, console: Console) -> Ended:
+    """Delete, and again after a pause what AWS was still letting go of."""
+    stack, pauses = deletion.stack, list(_PAUSES)
+    while True:
+        console.say("\nGetting what would be in the way out of it")
+        refused = teardown.prepare(deletion.place.session, stack, deletion.goes, console, deletion.left)
+        if refused:
+            raise _held(deletion, refused)
+        ended = _delete_once(deletion, console)
+        failures = causes.causes(ended.events).failures
+        passing = failures and all(passes(failure.reason) for failure in failures)
+        if ended.status != "DELETE_FAILED" or not passing or not pauses:
+            return ended
+        pause = pauses.pop(0)
+        if pause > deletion.left:
+            return ended
+        held = ", ".join(failure.logical_id for failure in failures)
+        console.say(f"\n{held} held on; trying once more in {clock.span(pause)}", "yellow")
+        for line in teardown.foreigners(deletion.place.session, deletion.goes):
+            console.say(f"  {line}", "yellow")
+        teardown.declare(stack, "it is half deleted")
+        clock.sleep(pause)
+
+
+def passes(reason: str) -> bool:
+    """Whether AWS refused only because it was still letting go of something else."""
+    return bool(_PASSING.search(reason))
+
+
+def _held(deletion: _Deletion, refused: list[Refused]) -> RecoveryError:
+    """Told before the rest is deleted: a bucket that cannot be emptied would hold the stack."""
+    lines = "".join(f"\n  {one.key!r} version {one.version}: {one.reason}" for one in refused[:10])
+    more = f"\n  and {len(refused) - 10:,} more" if len(refused) > 10 else ""
+    return RecoveryError(
+        f"S3 does not let go {len(refused):,} objects of {refused[0].bucket}; nothing else is deleted"
+        f"{lines}{more}",
+        f"take away what holds them (a policy, Object Lock), then {_again(deletion)}",
+    )
+
+
+def _again(deletion: _Deletion) -> str:
+    return stacks.command("destroy", deletion.stack.suffix)
+
+
+def _delete_once(deletion: _Deletion, console: Console) -> Ended:
+    stack, token = deletion.stack, unique_name()
+    console.say(f"Deleting {stack.name}, {len(deletion.goes)} resources")
+    teardown.declare(stack, "its deletion may have begun")
+    cloudformation = deletion.place.cloudformation
+    if deletion.retained:
+        cloudformation.delete_stack(
+            StackName=stack.arn,
+            ClientRequestToken=token,
+            RetainResources=[one.logical_id for one in deletion.retained],
+        )
+    else:
+        cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
+    ended = watch(
+        cloudformation,
+        (stack.name, stack.arn),
+        token,
+        console,
+        total=len(deletion.goes),
+        timeout=deletion.left,
+        resume=f"go on watching: {_again(deletion)}",
+    )
+    deletion.events.extend(ended.events)
     return ended
 
 
-def _delete_once(
-    place: Place, stack: Stack, retain: Sequence[str], total: int, console: Console, timeout: float
-) -> Ended:
-    token: str | None = None
-    if stack.status != "DELETE_IN_PROGRESS":
-        token = unique_name()
-        kept = {"RetainResources": list(retain)} if retain else {}
-        place.cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token, **kept)
-    return watch(place.cloudformation, (stack.name, stack.arn), token, console, total=total, timeout=timeout)
-
-
-def _failed(place: Place, stack: Stack, ended: Ended, console: Console) -> Outcome:
-    console.say(f"\nFAILED {stack.name} {ended.status} in {span(ended.seconds)}", "bold red")
+def _failed(deletion: _Deletion, ended: Ended, console: Console) -> Outcome:
+    stack = deletion.stack
+    console.say(f"\nFAILED {stack.name} {ended.status} in {clock.span(ended.seconds)}", "bold red")
     found = causes.causes(ended.events)
-    outcome.explain(console, found, place.document.defined_in)
-    held = dict.fromkeys(one.logical_id for one in (found.first, *found.others) if one)
-    retain = " ".join(f"--retain {one}" for one in held)
-    console.say(f"next:  take away what holds it, then {stacks.command('destroy', place.suffix)}")
-    if retain:
-        console.say(f"        or leave it in the account: {stacks.command('destroy', place.suffix, retain)}")
-    return Outcome("delete-failed", stack.arn, Exit.RECOVERY, {"cause": found.first and vars(found.first)})
+    outcome.explain(console, found, deletion.place.document.defined_in)
+    foreign = teardown.foreigners(deletion.place.session, deletion.goes)
+    for line in foreign:
+        console.say(f"holds: {line}", "yellow")
+    stuck = [
+        one.logical_id
+        for one in stacks.resources(deletion.place.cloudformation, stack.arn)
+        if one.status == "DELETE_FAILED"
+    ]
+    console.say(f"next:  take away what holds it, then {_again(deletion)}")
+    if stuck:
+        retain = " ".join(f"--retain {name}" for name in stuck)
+        left = stacks.command("destroy", stack.suffix, retain)
+        console.say(f"next:  or leave it in the account: {left}")
+    data = {"cause": found.first and vars(found.first), "stuck": stuck, "foreign": foreign}
+    return Outcome("delete-failed", stack.arn, Exit.RECOVERY, data)
 
 
-def _prove(place: Place, console: Console, result: str, retained: Sequence[str]) -> Outcome:
-    """Sweep what AWS wrote anew, then look for every name the template computes."""
-    wanted = leftovers.names(place.document.template["Resources"], place.suffix, place.session.account)
-    wanted = [one for one in wanted if one.logical_id not in retained]
-    for name in leftovers.sweep_log_groups(place.session, wanted):
-        console.say(f"  swept the log group {name}, which AWS had written anew")
+def _sweep(deletion: _Deletion) -> list[str]:
+    """Log groups that AWS wrote anew since the deletion began, by AWS's own clock."""
+    if not deletion.events:
+        return []
+    began = min(event.time for event in deletion.events)
+    session = deletion.place.session
+    return leftovers.sweep_log_groups(session, leftovers.of_stack(deletion.goes), began)
+
+
+# ── The proof ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _absent(place: Place, console: Console, gone: Stack | None) -> Outcome:
+    """No stack: nothing is deleted. What its last deletion left, or has the template's names, is named."""
+    console.say(f"{place.stack_name} does not exist; nothing is deleted")
+    arns = [gone.arn] if gone else stacks.deleted(place.cloudformation, place.stack_name)
+    of_last = [one for arn in arns[:1] for one in stacks.resources(place.cloudformation, arn)]
+    skipped = [
+        one
+        for arn in arns
+        for one in stacks.resources(place.cloudformation, arn)
+        if one.status == "DELETE_SKIPPED"
+    ]
+    wanted = [*leftovers.of_stack([*of_last, *skipped])]
+    declared = place.document.template.get("Resources", {})
+    wanted += leftovers.of_template(declared, place.suffix, place.session.account)
+    return _prove(place, console, "absent", wanted, ())
+
+
+def _prove(
+    place: Place, console: Console, result: str, wanted: list[Named], retained: tuple[Resource, ...]
+) -> Outcome:
+    """Look for each; what stays, what is left and what nobody knows is named."""
     verdict = leftovers.look(place.session, wanted)
-    for one in verdict.left:
-        console.result(f"still there: {one.name}  {one.type}  ({one.logical_id})", "red")
-    for one in verdict.unchecked:
-        console.warn(f"{one.name} ({one.type}) could not be looked for")
-    data = {"lookedFor": verdict.looked_for, "left": [one.name for one in verdict.left]}
+    for one in retained:
+        console.result(f"still there, as asked: {one.physical_id}  {one.type}  ({one.logical_id})", "yellow")
+    for named in verdict.left:
+        console.result(f"still there: {named.name}  {named.type}  ({named.logical_id})", "red")
+    for named, why in verdict.unknown:
+        console.result(f"unknown: {named.name}  {named.type}  ({named.logical_id}): {why}", "yellow")
+    data = {
+        "lookedFor": verdict.answered,
+        "left": [named.name for named in verdict.left],
+        "unknown": [named.name for named, _ in verdict.unknown],
+        "retained": [one.physical_id for one in retained],
+    }
     if verdict.left:
-        console.say(f"next:  delete these by hand, or deploy and destroy {place.suffix} again")
+        console.say("next:  delete these by hand")
         return Outcome("left-over", "", Exit.RECOVERY, data)
-    console.result(f"Nothing is left: none of {verdict.looked_for} names of {place.stack_name} exists")
+    rest = f"{verdict.answered} names of {place.stack_name}"
+    if verdict.unknown:
+        console.result(f"None of {rest} exists; {len(verdict.unknown)} could not be looked for", "yellow")
+        console.say(
+            f"next:  ask for the permissions that are missing, then {stacks.command('destroy', place.suffix)}"
+        )
+        return Outcome("unknown", "", Exit.RECOVERY, data)
+    if retained:
+        console.result(f"Nothing else is left: none of {rest} exists")
+        return Outcome("retained", "", data=data)
+    console.result(f"Nothing is left: none of {rest} exists")
     secrets = " and ".join(f"{one.name}-{place.suffix}" for one in EXPECTED)
     console.say(f"Not touched, as they were there before: the secrets {secrets}")
     return Outcome(result, "", data=data)

@@ -37,11 +37,12 @@ def run(
     question = "Try the rollback again?" if continues else "Roll it back?"
     console.confirm(question, yes=yes, otherwise=stacks.command("rollback", suffix, "--yes"))
     token = unique_name()
-    if continues:
-        skipped = {"ResourcesToSkip": skip} if skip else {}
+    if skip:
         place.cloudformation.continue_update_rollback(
-            StackName=stack.arn, ClientRequestToken=token, **skipped
+            StackName=stack.arn, ClientRequestToken=token, ResourcesToSkip=skip
         )
+    elif continues:
+        place.cloudformation.continue_update_rollback(StackName=stack.arn, ClientRequestToken=token)
     else:
         place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout * 60)
