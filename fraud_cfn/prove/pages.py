@@ -1,4 +1,5 @@
-"""Writes the pages that a security reviewer signs: `docs/access.md` and `docs/reachability.md`.
+"""Writes the pages that a security reviewer signs: `docs/access.md`, `docs/reachability.md`; and
+the policies of whoever deploys.
 
 `python -m fraud_cfn.prove.pages [--check]`: exit 0 written, or up to date · 1 `--check` found one stale.
 """
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.prove import access, reach
+from fraud_cfn.prove import access, deployer, reach
 from fraud_cfn.prove.claims import Claim, claims
 from fraud_cfn.prove.environment import Environment, environment
 from fraud_cfn.review.grants import Grant
@@ -35,6 +36,7 @@ def pages(template: Template) -> dict[Path, str]:
     return {
         ROOT / "docs" / "access.md": _access(template, proven),
         ROOT / "docs" / "reachability.md": _reachability(template, proven),
+        ROOT / "docs" / "deployer-policy.json": deployer.rendered(template),
     }
 
 
