@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import alb, ecr, rds, s3, scheduler
+from ministack.services import alb, rds, s3, scheduler
 from ministack.services.cloudformation import provisioners
 
-from fraud_cfn.local.requests import Created, Handler, Properties, boolean, call, input_of, service_model
+from fraud_cfn.local.requests import Created, Handler, Properties, boolean, call, input_of
 
 _REGISTRY = provisioners._RESOURCE_HANDLERS
 
@@ -20,7 +20,6 @@ def register() -> None:
     _REGISTRY["AWS::S3::Bucket"]["delete"] = _delete_bucket
     _keep_forward_weights()
     _keep_metric_math()
-    _show_kept_details()
 
 
 def _keeping(handler: Handler, keep: Callable[[str, Properties], dict[str, Any]]) -> Handler:
@@ -41,47 +40,10 @@ def _keep_vpc(_vpc: str, props: Properties) -> dict[str, Any]:
     return {"CidrBlock": props["CidrBlock"], "CidrBlockAssociations": []}
 
 
-def _keep_bucket(name: str, props: Properties) -> dict[str, Any]:
-    encryption = props.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
-    rules = [
-        {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]} for rule in encryption
-    ]
-    lifecycle = [_lifecycle_rule(rule) for rule in props.get("LifecycleConfiguration", {}).get("Rules", [])]
-    kept: tuple[tuple[Callable[..., Any], str, Properties], ...] = (
-        (s3._put_bucket_lifecycle, "LifecycleConfiguration", {"Rules": lifecycle} if lifecycle else {}),
-        (s3._put_bucket_encryption, "ServerSideEncryptionConfiguration", {"Rules": rules} if rules else {}),
-        (s3._put_bucket_ownership_controls, "OwnershipControls", props.get("OwnershipControls", {})),
-    )
-    for put, member, value in kept:
-        if value:
-            call(put, name, _bucket_request(name, member, value))
-    return {}
-
-
-def _lifecycle_rule(rule: Properties) -> Properties:
-    """The API groups what CloudFormation says side by side about an object's end."""
-    grouped = {"ExpirationDate": "Date", "ExpirationInDays": "Days"}
-    grouped["ExpiredObjectDeleteMarker"] = "ExpiredObjectDeleteMarker"
-    end = {member: rule[name] for name, member in grouped.items() if name in rule}
-    others = {name: value for name, value in rule.items() if name not in grouped}
-    return {**others, "Expiration": end} if end else others
-
-
 def _delete_bucket(name: str, _props: Properties) -> None:
     """As S3 does it: not while there are objects, or versions of them."""
     if name in s3._buckets:
         call(s3._delete_bucket, name)
-
-
-def _bucket_request(name: str, member: str, value: Properties) -> bytes:
-    """The XML that S3's API takes for that configuration of a bucket."""
-    from botocore.serialize import create_serializer
-
-    operations = {"ServerSideEncryptionConfiguration": "PutBucketEncryption"}
-    operation = operations.get(member, f"PutBucket{member}")
-    model = service_model("s3").operation_model(operation)
-    request = input_of("s3", operation, {"Bucket": name, member: value})
-    return create_serializer("rest-xml").serialize_to_request(request, model)["body"]
 
 
 def _keep_schedule(name: str, props: Properties) -> dict[str, Any]:
@@ -90,21 +52,10 @@ def _keep_schedule(name: str, props: Properties) -> dict[str, Any]:
     return {}
 
 
-def _keep_repository(name: str, props: Properties) -> dict[str, Any]:
-    prefix = "ImageTagMutabilityExclusionFilter"
-    filters = [
-        {"filterType": declared[f"{prefix}Type"], "filter": declared[f"{prefix}Value"]}
-        for declared in props.get(f"{prefix}s", [])
-    ]
-    ecr._repositories[name]["imageTagMutabilityExclusionFilters"] = filters
-    return {}
-
-
 def _keep_cluster(identifier: str, props: Properties) -> dict[str, Any]:
     rds._clusters[identifier].update(
         TagList=props.get("Tags", []),
         DBClusterParameterGroup=props.get("DBClusterParameterGroupName", ""),
-        EnabledCloudwatchLogsExports=props.get("EnableCloudwatchLogsExports", []),
     )
     return {}
 
@@ -118,24 +69,6 @@ def _keep_instance(identifier: str, props: Properties) -> dict[str, Any]:
         props.get("EnablePerformanceInsights", False)
     )
     return {}
-
-
-def _show_kept_details() -> None:
-    """Describe a repository's movable tags and a cluster's exported logs too."""
-    show_repository, show_cluster = ecr._repo_shape, rds._cluster_xml
-
-    def repository(record: dict[str, Any]) -> dict[str, Any]:
-        name = "imageTagMutabilityExclusionFilters"
-        return {**show_repository(record), name: record.get(name, [])}
-
-    def cluster(record: dict[str, Any]) -> str:
-        exports = "".join(
-            f"<member>{name}</member>" for name in record.get("EnabledCloudwatchLogsExports", [])
-        )
-        return f"{show_cluster(record)}<EnabledCloudwatchLogsExports>{exports}</EnabledCloudwatchLogsExports>"
-
-    ecr._repo_shape = repository
-    rds._cluster_xml = cluster
 
 
 def _keep_metric_math() -> None:
@@ -200,9 +133,7 @@ _OF_ONE_METRIC = ("Dimensions", "ExtendedStatistic", "MetricName", "Namespace", 
 
 _KEEP: dict[str, Callable[[str, Properties], dict[str, Any]]] = {
     "AWS::EC2::VPC": _keep_vpc,
-    "AWS::ECR::Repository": _keep_repository,
     "AWS::RDS::DBCluster": _keep_cluster,
     "AWS::RDS::DBInstance": _keep_instance,
-    "AWS::S3::Bucket": _keep_bucket,
     "AWS::Scheduler::Schedule": _keep_schedule,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
@@ -19,10 +20,11 @@ def _create_task_definition(_logical_id: str, props: Properties, _stack: str) ->
     return arn, {"TaskDefinitionArn": arn}
 
 
-def _create_service(_logical_id: str, props: Properties, _stack: str) -> Created:
-    request = _service_request("CreateService", props)
+def _create_service(logical_id: str, props: Properties, stack: str) -> Created:
+    generated = f"{stack}-{logical_id}-{uuid.uuid4().hex[:12]}"
+    request = _service_request("CreateService", {"ServiceName": generated, **props})
     service = json.loads(call(running.create_service, request, operations.pace()))["service"]
-    return _deployed(service["serviceArn"], request)
+    return service["serviceArn"], {"ServiceArn": service["serviceArn"], "Name": service["serviceName"]}
 
 
 def _update_service(arn: str, old: Properties, new: Properties, _stack: str) -> Created:
@@ -35,7 +37,7 @@ def _update_service(arn: str, old: Properties, new: Properties, _stack: str) -> 
         call(ecs._tag_resource, {"resourceArn": arn, **input_of("ecs", "TagResource", {"Tags": tags})})
     if running.newest(arn) is not before and running.failed(arn):
         raise running.CircuitBreakerError
-    return _deployed(arn, request)
+    return arn, {"ServiceArn": arn, "Name": arn.rpartition("/")[2]}
 
 
 def _service_request(operation: str, props: Properties) -> Properties:
@@ -46,14 +48,6 @@ def _service_request(operation: str, props: Properties) -> Properties:
     if operation == "UpdateService" and boolean(force):
         request["forceNewDeployment"] = True
     return request
-
-
-def _deployed(arn: str, request: Properties) -> Created:
-    """Keep what ministack's service drops."""
-    service = ecs._services[arn.split("service/")[1]]
-    kept = ("availabilityZoneRebalancing", "serviceRegistries", "propagateTags", "enableECSManagedTags")
-    service.update({name: request[name] for name in kept if name in request})
-    return arn, {"ServiceArn": arn, "Name": service["serviceName"]}
 
 
 def _create_associations(_logical_id: str, props: Properties, _stack: str) -> Created:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from ministack.core.responses import AccountRegionScopedDict, json_response
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, json_response
 from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs
 
 Data = dict[str, Any]
@@ -68,6 +68,7 @@ def create_service(data: Data, pause: float = 0) -> Response:
     answer = ecs._create_service(data)
     if answer[0] < 400:
         service = _service(json.loads(answer[2])["service"]["serviceArn"])
+        _keep(service, data)
         _deploy(service, service["deployments"][0], pause)
     return answer
 
@@ -78,9 +79,30 @@ def update_service(data: Data, pause: float = 0) -> Response:
     known = {deployment["id"] for deployment in service["deployments"]} if service else set()
     answer = ecs._update_service(data)
     if service and answer[0] < 400:
+        _keep(service, data)
         for deployment in [d for d in service["deployments"] if d["id"] not in known]:
             _deploy(service, deployment, pause)
     return answer
+
+
+def _keep(service: Data, request: Data) -> None:
+    """What ministack's service drops, and the defaults as AWS fills them in."""
+    service.setdefault("availabilityZoneRebalancing", "ENABLED")
+    service.update({name: request[name] for name in _DROPPED if name in request})
+    service["platformVersion"] = service["platformVersion"] or "LATEST"
+    service["roleArn"] = _ROLE.format(get_account_id())
+    configuration = {"strategy": "ROLLING", "bakeTimeInMinutes": 0, "maximumPercent": 200}
+    configuration |= {"minimumHealthyPercent": 100, **service["deploymentConfiguration"]}
+    breaker = configuration.get("deploymentCircuitBreaker", {})
+    configuration["deploymentCircuitBreaker"] = {"enable": False, "rollback": False, **_BREAKER, **breaker}
+    service["deploymentConfiguration"] = configuration
+    for item in service["capacityProviderStrategy"] or []:
+        item.setdefault("base", 0)
+
+
+_DROPPED = ("availabilityZoneRebalancing", "serviceRegistries", "propagateTags", "enableECSManagedTags")
+_BREAKER = {"resetOnHealthyTask": True, "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50}}
+_ROLE = "arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
 
 
 def failed(arn: str) -> bool:

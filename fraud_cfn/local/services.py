@@ -30,6 +30,8 @@ Response = tuple[int, dict[str, str], bytes]
 
 _TARGET_KEY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
+_SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+
 _targets = AccountRegionScopedDict()  # by the three values of _TARGET_KEY
 _policies = AccountRegionScopedDict()  # by those and the policy's name
 _activities: list[Data] = []  # newest first
@@ -49,6 +51,7 @@ def register_scalable_target(data: Data) -> Response:
     arn = f"{owner}:scalable-target/{uuid.uuid4().hex}"
     target = _targets.get(key) or {"CreationTime": time.time(), "ScalableTargetARN": arn, "RoleARN": _role()}
     target.update(data)
+    target["SuspendedState"] = dict.fromkeys(_SUSPENSIONS, False) | target.get("SuspendedState", {})
     _targets[key] = target
     _bring_within_bounds(target)
     return json_response({"ScalableTargetARN": target["ScalableTargetARN"]})
@@ -84,6 +87,7 @@ def delete_scaling_policy(data: Data) -> Response:
 
 def put_query_definition(data: Data) -> Response:
     identifier = data.get("queryDefinitionId") or str(uuid.uuid4())
+    data = {"queryLanguage": "CWLI", **data}
     _queries[identifier] = data | {"queryDefinitionId": identifier, "lastModified": int(time.time() * 1000)}
     return json_response({"queryDefinitionId": identifier})
 
@@ -128,10 +132,12 @@ def _matching(records: list[Data], data: Data, names: str, name: str) -> list[Da
 
 def _bring_within_bounds(target: Data) -> None:
     suspended = target.get("SuspendedState", {})
-    namespace, cluster_and_service, _ = _key(target)
-    _, cluster, service = cluster_and_service.split("/")
+    namespace, resource, _ = _key(target)
+    if namespace != "ecs":
+        return
+    _, cluster, service = resource.split("/")
     record = ecs._services.get(f"{cluster}/{service}")
-    if namespace != "ecs" or not record or record["status"] != "ACTIVE":
+    if not record or record["status"] != "ACTIVE":
         return
     count = min(max(record["desiredCount"], target["MinCapacity"]), target["MaxCapacity"])
     side = "DynamicScalingOutSuspended" if count > record["desiredCount"] else "DynamicScalingInSuspended"

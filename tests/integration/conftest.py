@@ -93,6 +93,13 @@ def enabled(deployer: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Pla
     return deployer.platform("it-dev")
 
 
+@pytest.fixture
+def on_aws(request: pytest.FixtureRequest) -> None:
+    """For what the local endpoint does not keep: it would only read back its own writing."""
+    if not _chosen(request.config):
+        pytest.skip("the local endpoint does not keep it: runs with --stack-env only")
+
+
 def _deployed(suffix: str) -> Platform:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError

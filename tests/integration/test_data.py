@@ -48,11 +48,14 @@ def test_the_bucket_is_private_and_encrypted(platform: Platform) -> None:
     s3, bucket = platform.client("s3"), platform.outputs["DataBucketName"]
     assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
     (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == (
+        "aws:kms" if platform.parameters["DataKmsKeyArn"] else "AES256"
+    )
     (ownership,) = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
     assert ownership["ObjectOwnership"] == "BucketOwnerEnforced"
 
 
+@pytest.mark.usefixtures("on_aws")
 def test_the_bucket_tidies_up(platform: Platform) -> None:
     s3, bucket = platform.client("s3"), platform.outputs["DataBucketName"]
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
@@ -65,12 +68,18 @@ def test_the_bucket_tidies_up(platform: Platform) -> None:
 
 
 @REPOSITORIES
-def test_a_repository_scans_images_and_lets_only_latest_move(platform: Platform, workload: str) -> None:
+def test_a_repository_scans_images_and_keeps_releases(platform: Platform, workload: str) -> None:
     described = platform.client("ecr").describe_repositories(repositoryNames=[platform.name(workload)])
     (repository,) = described["repositories"]
     assert repository["imageScanningConfiguration"]["scanOnPush"]
     assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
-    (exclusion,) = repository["imageTagMutabilityExclusionFilters"]
+
+
+@REPOSITORIES
+@pytest.mark.usefixtures("on_aws")
+def test_in_a_repository_only_latest_moves(platform: Platform, workload: str) -> None:
+    described = platform.client("ecr").describe_repositories(repositoryNames=[platform.name(workload)])
+    (exclusion,) = described["repositories"][0]["imageTagMutabilityExclusionFilters"]
     assert exclusion["filter"] == "latest"
 
 
@@ -83,6 +92,13 @@ def test_a_repository_forgets_old_images(platform: Platform, workload: str) -> N
 # ── Aurora ──
 
 
+@pytest.mark.usefixtures("on_aws")
+def test_the_database_exports_its_logs(platform: Platform) -> None:
+    rds = platform.client("rds")
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier=platform.name("database"))["DBClusters"]
+    assert cluster["EnabledCloudwatchLogsExports"] == ["postgresql"]
+
+
 def test_the_database_is_encrypted_private_and_scales(platform: Platform) -> None:
     rds = platform.client("rds")
     (cluster,) = rds.describe_db_clusters(DBClusterIdentifier=platform.name("database"))["DBClusters"]
@@ -91,7 +107,6 @@ def test_the_database_is_encrypted_private_and_scales(platform: Platform) -> Non
     assert (cluster["DatabaseName"], cluster["Port"]) == (DATABASE_NAME, POSTGRES_PORT)
     assert cluster["StorageEncrypted"]
     assert cluster["IAMDatabaseAuthenticationEnabled"]
-    assert cluster["EnabledCloudwatchLogsExports"] == ["postgresql"]
     groups = [group["VpcSecurityGroupId"] for group in cluster["VpcSecurityGroups"]]
     assert groups == [platform.ids["DatabaseSecurityGroup"]]
     capacity = cluster["ServerlessV2ScalingConfiguration"]
