@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from fraud_cfn.review.judge import Change, Detail
-from fraud_cfn.review.redact import masked
+from fraud_cfn.review.redact import masked, without
 from fraud_cfn.review.review import Review
 
 
 def document(review: Review) -> dict[str, Any]:
     """The whole review; `predicted` says that the change set is the authority."""
+    return without(_document(review), review.secrets)
+
+
+def _document(review: Review) -> dict[str, Any]:
     return {
         "verdict": review.verdict,
         "predicted": True,

@@ -347,7 +347,7 @@ def _is_certain(before: Value, after: Value, names: Names) -> bool:
         return not isinstance(before, Call) and not isinstance(after, Call)
     old, new = _without_common_ends(old, new)
     if any(isinstance(part, Call) or names.is_open(part) for part in (*old, *new)):
-        return False
+        return _differ_at_an_end(old, new) or (_is_mixed(old) and _is_mixed(new))
     refers_to = [[part for part in side if isinstance(part, Reference)] for side in (old, new)]
     if any(part.name in names.one_sided for side in refers_to for part in side):
         return True
@@ -356,6 +356,20 @@ def _is_certain(before: Value, after: Value, names: Names) -> bool:
     return {part.name for part in refers_to[0]} != {part.name for part in refers_to[1]} or all(
         part.attribute for side in refers_to for part in side
     )
+
+
+def _differ_at_an_end(old: list[_Part], new: list[_Part]) -> bool:
+    """Whether both begin, or both end, with a character, and not with the same one."""
+    if not old or not new:
+        return False
+    ends = ((old[0], new[0]), (old[-1], new[-1]))
+    return any(isinstance(one, str) and isinstance(another, str) and one != another for one, another in ends)
+
+
+def _is_mixed(side: list[_Part]) -> bool:
+    """Whether it has text of its own beside what is open: two of those are taken as different."""
+    texts = sum(isinstance(part, str) for part in side)
+    return 0 < texts < len(side)
 
 
 def _parts(value: Value) -> list[_Part] | None:

@@ -263,6 +263,10 @@ STATEFUL = frozenset(
 # Instances of a cluster hold none: the cluster's volume does.
 CLUSTERED_BY = {"AWS::RDS::DBInstance": "DBClusterIdentifier"}
 
+# Without a policy AWS takes a snapshot (of an instance, where it is its own).
+# Source: GUIDE, aws-attribute-deletionpolicy.html.
+SAVED_BY_DEFAULT = frozenset({"AWS::RDS::DBCluster", "AWS::RDS::DBInstance"})
+
 # Types that carry traffic or run tasks: their removal interrupts.
 CARRIERS = frozenset(
     f"AWS::{name}"
@@ -395,7 +399,7 @@ INTERRUPTS: dict[str, tuple[Path_, ...]] = {
     ),
     "AWS::RDS::DBParameterGroup": (("Parameters",),),
     "AWS::RDS::DBClusterParameterGroup": (("Parameters",),),
-    "AWS::DocDB::DBInstance": (("DBInstanceClass",), ("EngineVersion",)),
+    "AWS::DocDB::DBInstance": (("DBInstanceClass",),),
     "AWS::DocDB::DBCluster": (("EngineVersion",), ("Port",), ("DBClusterParameterGroupName",)),
     "AWS::Neptune::DBCluster": (("EngineVersion",), ("DBPort",), ("DBClusterParameterGroupName",)),
     "AWS::Neptune::DBInstance": (("DBInstanceClass",), ("DBParameterGroupName",)),

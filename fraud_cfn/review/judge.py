@@ -173,11 +173,34 @@ class _Judgement:
         if not self._has_same_type(logical_id):
             return
         for difference in differences(view.before, view.after, known, self.names):
+            if canonical(self._by_ref(difference.before)) == canonical(self._by_ref(difference.after)):
+                continue  # the same value, by another function
             effect = self._effect(logical_id, difference)
             view.leaves[difference.path] = _Leaf(difference, effect, self._why(effect, difference))
         for path, steps, value in leaves(view.after, known):
             if isinstance(value, Text | Call) and (names := tuple(references(value))):
                 view.referring.append((path, steps, value, names))
+
+    def _by_ref(self, value: Value) -> Value:
+        """A value with `Ref` where an attribute gives the same: the type's identifier."""
+        if isinstance(value, dict):
+            return {key: self._by_ref(child) for key, child in value.items()}
+        if isinstance(value, list):
+            return [self._by_ref(child) for child in value]
+        if not isinstance(value, Text):
+            return scalar(value) if value is ABSENT else value
+        parts = (
+            Reference(part.name) if isinstance(part, Reference) and self._is_ref(part) else part
+            for part in value.parts
+        )
+        return Text(tuple(parts))
+
+    def _is_ref(self, reference: Reference) -> bool:
+        type_name = self.pair.type_of(reference.name)
+        if type_name == "AWS::EC2::SecurityGroup" and reference.attribute == "GroupId":
+            return True
+        known = schema(type_name) if type_name else None
+        return known is not None and known.identifier == ((reference.attribute,),)
 
     def _has_same_type(self, logical_id: str) -> bool:
         types = {side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after)}
@@ -486,7 +509,8 @@ class _Judgement:
             reasons = [f"orphaned: DeletionPolicy {policy} keeps it, outside of the stack"]
             return self._made(logical_id, "remove", "no", "harmless", reasons)
         if self._is_stateful(logical_id):
-            reasons = ["a snapshot stays"] if policy == "Snapshot" else ["its data goes with it"]
+            is_saved = policy == "Snapshot" or (policy is None and type_name in facts.SAVED_BY_DEFAULT)
+            reasons = ["a snapshot stays"] if is_saved else ["its data goes with it"]
             return self._made(logical_id, "remove", "no", "data-loss", reasons)
         unknown = schema(type_name) is None
         if unknown:
@@ -517,7 +541,7 @@ class _Judgement:
             if not found:
                 reasons = ["takes effect only together with another change"]
         if replacement == "maybe" and not failing:
-            reasons = [f"may: {reason}" for reason in reasons] or ["may be replaced"]
+            reasons = [f"may: {reason}" for reason in reasons]
         return self._made(logical_id, "modify", replacement, class_, reasons, details)
 
     def _class_of_replacement(self, logical_id: str) -> tuple[str, list[str]]:
@@ -546,7 +570,7 @@ class _Judgement:
                 reasons += self._target_groups_that_stay(logical_id)
         if self.pair.type_of(logical_id) in facts.SUBNET_GROUPS and replacement != "yes":
             reasons += self._subnets_of_another_vpc(logical_id)
-        if replacement == "no" and (other := self.taken_by(logical_id)):
+        if other := self.taken_by(logical_id):
             reasons.append(f"{other} has the same name or identity")
         return reasons
 
@@ -654,34 +678,35 @@ class _Judgement:
     # ── What refers to what is not there ──
 
     def _undefined(self, logical_id: str) -> list[str]:
-        """Names that the resource refers to in AFTER and that nothing there defines."""
+        """Names that the resource refers to in AFTER, on any branch, and that nothing there defines."""
         after = self.pair.after.template
-        if after.transforms or after.loops:
+        if after.transforms or after.loops or logical_id not in after.resources:
             return []
-        declared = {*after.resources, *after.parameters}
         before = {*self.pair.before.template.resources, *self.pair.before.template.parameters}
+        declared = {*after.resources, *after.parameters, *before}
         names = dict.fromkeys(
             reference.name
-            for view in self.views[logical_id]
-            for reference in references(view.after or {})
-            if reference.name not in declared
-            and reference.name not in before
-            and not reference.name.startswith("AWS::")
+            for reference in _mentioned(after.resources[logical_id])
+            if reference.name not in declared and not reference.name.startswith("AWS::")
         )
         return [f"{name} is not defined" for name in names]
 
     def _still_referred(self, logical_id: str) -> str | None:
-        """Who refers to a removed resource in AFTER, where both conditions hold."""
+        """Who refers to a removed resource in AFTER: on any branch where it is gone from the template,
+        else where the conditions of both hold."""
         after = self.pair.after
+        is_gone = logical_id not in after.template.resources
         for name, declaration in after.template.resources.items():
-            if logical_id in _depends_on(declaration) and logical_id not in after.template.resources:
+            if is_gone and logical_id in _depends_on(declaration):
                 return name
             if not any(ref.name == logical_id for ref in _mentioned(declaration)):
                 continue
+            if is_gone:
+                return name
             for world in self.pair.worlds(name, logical_id):
-                gone = self.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
+                missing = self.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
                 used = {ref.name for ref in references(after.properties(name, world) or {})}
-                if gone and logical_id in used:
+                if missing and logical_id in used:
                     return name
         return self._still_in_outputs(logical_id)
 
@@ -691,6 +716,8 @@ class _Judgement:
             if not any(ref.name == logical_id for ref in _mentioned(output)):
                 continue
             declaration = after.template.resources.get(logical_id)
+            if declaration is None:
+                return f"the output {name}"
             old = self.pair.before.template.resources.get(logical_id)
             for world in self.pair.worlds_of(
                 [(after, output), (after, declaration), (self.pair.before, old)]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from fraud_cfn.review.model import Node
 
 MASK = "****"
+# The keys of a review's JSON under which values of the templates stand.
+_VALUES = ("before", "after", "resource", "principal", "condition", "from", "to", "path", "because")
+_LONG_ENOUGH = 4  # a shorter secret is hidden only where it is the whole value
 # Names under which secrets stand; a reference to where a secret is kept (…Arn, …Id, …Name) is none.
 _SECRET = re.compile(
     r"(password|passwd|passphrase|secret|token|credential|api_?keys?\b|private_?key|access_?key|auth_?key"
@@ -62,3 +66,24 @@ def _is_reference(value: str) -> bool:
     return value == "" or bool(
         re.fullmatch(r"(\$\{[^{}]+\}|\{\{resolve:[^{}]*(\$\{[^{}]+\})?[^{}]*\}\})", value)
     )
+
+
+def without(document: Node, secrets: Iterable[str]) -> Node:
+    """A document without those texts: values of `NoEcho` parameters, wherever they were put in."""
+    texts = sorted({text for text in secrets if text}, key=len, reverse=True)
+    return _without(document, texts, shown=False) if texts else document
+
+
+def _without(node: Node, texts: list[str], shown: bool) -> Node:
+    if isinstance(node, dict):
+        return {key: _without(child, texts, shown or key in _VALUES) for key, child in node.items()}
+    if isinstance(node, list):
+        return [_without(child, texts, shown) for child in node]
+    if not shown or isinstance(node, bool) or not isinstance(node, str | int | float):
+        return node
+    if str(node) in texts:
+        return MASK
+    for text in texts:
+        if isinstance(node, str) and len(text) >= _LONG_ENOUGH:
+            node = node.replace(text, MASK)
+    return node

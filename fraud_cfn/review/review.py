@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fraud_cfn.review import findings, parameters
 from fraud_cfn.review.access import Access, access
@@ -13,7 +13,8 @@ from fraud_cfn.review.judge import Change, judge, worst
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.pair import Pair, pair
 from fraud_cfn.review.parameters import ParameterChange
-from fraud_cfn.review.resolve import Side, World, plain
+from fraud_cfn.review.resolve import Side, World, plain, scalar
+from fraud_cfn.template import constraints
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Review:
     outputs: tuple[OutputChange, ...]
     findings: tuple[Finding, ...]
     defined_in: Mapping[str, str]
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # known values of NoEcho parameters
 
     @property
     def classes(self) -> set[str]:
@@ -65,7 +67,16 @@ def review(before: Template, after: Template, values: Mapping[str, str] | None =
         outputs,
         (*_internet(granted), *findings.find(change)),
         {**before.defined_in, **after.defined_in},
+        tuple(_secrets(change)),
     )
+
+
+def _secrets(change: Pair) -> Iterator[str]:
+    for side in (change.before, change.after):
+        for name, declaration in side.template.parameters.items():
+            if constraints.is_hidden(declaration):
+                known = (side.values.get(name), declaration.get("Default"))
+                yield from (scalar(value) for value in known if value is not None)
 
 
 def _internet(granted: Access) -> Iterator[Finding]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-Path_ = tuple[str, ...]  # property names; "*" stands for every item of a list
+Path_: TypeAlias = tuple[str, ...]  # property names; "*" stands for every item of a list
 
 # The region that knows most types comes second: ours first.
 _REGIONS = ("eu-central-1", "us-east-1")

@@ -1,0 +1,143 @@
+"""What a colleague sees: the first screen would stop the right pull request, and shows no secret."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from fraud_cfn.config import COMMITTED
+from fraud_cfn.review.as_json import document
+from fraud_cfn.review.model import parse, read
+from fraud_cfn.review.report import FIRST_SCREEN, MOST_CHARACTERS, as_markdown, as_text, first_screen
+from fraud_cfn.review.review import Review, review
+
+
+def reviewed(before: str, after: str, **values: str) -> Review:
+    return review(parse(before, "before"), parse(after, "after"), values)
+
+
+def many(number: int, text: str) -> str:
+    queues = "\n".join(
+        f"  Q{n}: {{Type: 'AWS::SNS::Topic', Properties: {{DisplayName: '{text} {n}'}}}}"
+        for n in range(number)
+    )
+    return f"Resources:\n{queues}\n"
+
+
+def test_the_first_screen_has_every_kind_of_trouble_in_fifteen_lines() -> None:
+    before = read(COMMITTED)
+    text = before.text
+    for old, new in (
+        ("QueueName: !Sub fraud-jobs", "QueueName: !Sub fraud-work"),
+        ("StorageEncrypted: true", "StorageEncrypted: false"),
+        ("- sqs:SendMessage", "- sqs:*"),
+        ("Cpu: '512'", "Cpu: '1024'"),
+        ("RetentionInDays: 7", "RetentionInDays: 90"),
+    ):
+        assert old in text, old
+        text = text.replace(old, new)
+    found = review(before, parse(text))
+    lines = first_screen(found)
+    assert len(lines) <= FIRST_SCREEN
+    for word in ("DATA LOSS", "WILL FAIL", "INTERRUPTED", "PERMITTED", "ENCRYPTION off", "COST up"):
+        assert any(line.startswith(word) for line in lines), word
+    assert as_text(found).splitlines()[0].startswith("Predicted: the update will fail (")
+
+
+def test_a_comment_stays_under_the_limit_and_says_what_was_cut() -> None:
+    found = reviewed(many(900, "before" * 20), many(900, "after" * 20))
+    comment = as_markdown(found)
+    assert len(comment) <= MOST_CHARACTERS
+    told = re.search(r"Cut to fit a comment: (\d+) of 900 harmless changes are not shown", comment)
+    assert told
+    assert comment.index("Cut to fit") < 300
+    assert comment.count("is modified") == 900 - int(told[1])
+
+
+def test_trouble_is_never_cut_for_what_is_harmless() -> None:
+    names = [f"B{number}" for number in range(300)]
+    buckets = "\n".join(f"  {name}: {{Type: 'AWS::S3::Bucket'}}" for name in names)
+    found = reviewed(many(900, "a" * 90) + buckets, many(900, "b" * 90))
+    comment = as_markdown(found)
+    assert len(comment) <= MOST_CHARACTERS
+    assert all(f"`{name}`" in comment for name in names)
+
+
+SECRET = "hunter2-hunter2"
+HIDDEN = f"""
+Parameters: {{Word: {{Type: String, NoEcho: true, Default: {SECRET}}}, Kept: {{Type: String, NoEcho: true}}}}
+Resources:
+  Db:
+    Type: AWS::RDS::DBCluster
+    Properties: {{MasterUserPassword: {SECRET}0, MasterUsername: u}}
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+      - Name: a
+        Image: i
+        Environment:
+        - {{Name: API_TOKEN, Value: {SECRET}1}}
+        - {{Name: URL, Value: !Sub 'https://u:${{Kept}}@host/${{Word}}'}}
+        - {{Name: KEY, Value: AKIAABCDEFGHIJKLMNOP}}
+  Alarm:
+    Type: AWS::SSM::Parameter
+    Properties: {{Type: String, Value: '{{"password": "{SECRET}2", "user": "u"}}'}}
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_nothing_that_could_be_secret_is_shown(form: str) -> None:
+    after = HIDDEN.replace(SECRET, f"{SECRET}-new").replace("host", "other").replace("AKIAABCD", "AKIAZZZZ")
+    found = reviewed(HIDDEN, after, Kept="swordfish")
+    shown = {
+        "text": as_text(found),
+        "markdown": as_markdown(found),
+        "json": json.dumps(document(found)),
+    }[form]
+    for secret in ("hunter2", "swordfish", "AKIA"):
+        assert secret not in shown
+    assert "MasterUserPassword" in shown
+    assert "****" in shown
+
+
+def test_a_reference_to_a_secret_is_no_secret() -> None:
+    before = """
+Resources:
+  Db: {Type: 'AWS::RDS::DBCluster', Properties: {MasterUserPassword: '{{resolve:secretsmanager:a}}'}}
+"""
+    found = reviewed(before, before.replace("manager:a", "manager:b"))
+    assert "{{resolve:secretsmanager:b}}" in as_text(found)
+
+
+def test_what_others_wrote_is_only_text() -> None:
+    nasty = "x\\u001b[31m`</details>`<img src=x>|@everyone\\n# head\\u202e"
+    before = (
+        f'{{"Resources": {{"T": {{"Type": "AWS::SNS::Topic", "Properties": {{"DisplayName": "{nasty}"}}}}}}}}'
+    )
+    found = reviewed(before, before.replace("head", "tail"))
+    for shown in (as_text(found), as_markdown(found)):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+    comment = as_markdown(found)
+    lines = [line for line in comment.splitlines() if "DisplayName" in line]
+    assert lines
+    for line in lines:
+        assert "</details>" in line
+        assert re.fullmatch(r"[^`]*`DisplayName` (``+)((?!\1).)*\1 → (``+)((?!\3).)*\3[^`]*", line), (
+            "all in code"
+        )
+
+
+def test_the_verdict_of_each_environment_stands_in_the_first_line() -> None:
+    before = """
+Parameters: {Env: {Type: String}}
+Conditions: {IsProd: !Equals [!Ref Env, prod]}
+Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd, a, x]}}}
+"""
+    after = before.replace("[IsProd, a,", "[IsProd, b,")
+    each = {name: reviewed(before, after, Env=name) for name in ("dev", "prod")}
+    first = as_text(reviewed(before, after), each).splitlines()[0]
+    assert "dev: none, prod: data-loss" in first
