@@ -114,4 +114,5 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::Scheduler::Schedule": ("Name",),
     "AWS::ServiceDiscovery::PrivateDnsNamespace": ("Name", "Vpc"),
     "AWS::ServiceDiscovery::Service": ("HealthCheckCustomConfig", "Name", "NamespaceId", "Type"),
+    "AWS::WAFv2::WebACLAssociation": ("ResourceArn", "WebACLArn"),
 }

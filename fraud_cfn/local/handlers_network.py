@@ -1,4 +1,4 @@
-"""The network's types that ministack lacks: address, NAT gateway, stand-alone security group rules."""
+"""The network's types that ministack lacks: address, NAT gateway, stand-alone rules, web ACL association."""
 
 from __future__ import annotations
 
@@ -63,9 +63,22 @@ def _rule_handlers(authorize: Action, revoke: Action) -> Handler:
     return {"create": create, "update": update, "delete": delete}
 
 
+def _create_web_acl_association(_logical_id: str, props: Properties, _stack: str) -> Created:
+    """As declared; web ACLs that exist already are not known here."""
+    return f"{props['ResourceArn']}|{props['WebACLArn']}", {}
+
+
+def _delete_web_acl_association(_identifier: str, _props: Properties) -> None:
+    pass
+
+
 HANDLERS: dict[str, Handler] = {
     "AWS::EC2::EIP": {"create": _create_address, "update": _update_address, "delete": _delete_address},
     "AWS::EC2::NatGateway": {"create": _create_nat, "update": _update_nat, "delete": _delete_nat},
     "AWS::EC2::SecurityGroupEgress": _rule_handlers(ec2._authorize_sg_egress, ec2._revoke_sg_egress),
     "AWS::EC2::SecurityGroupIngress": _rule_handlers(ec2._authorize_sg_ingress, ec2._revoke_sg_ingress),
+    "AWS::WAFv2::WebACLAssociation": {
+        "create": _create_web_acl_association,
+        "delete": _delete_web_acl_association,
+    },
 }

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fraud_cfn.config import API, WORKER
+from fraud_cfn import local
+from fraud_cfn.config import API, REGION, WORKER
 from tests.integration.deployer import Deployer
 from tests.integration.leftovers import existing
 from tests.integration.platform import Platform
@@ -52,6 +53,29 @@ def test_a_release_runs_the_new_image_and_keeps_what_scaling_chose(deployer: Dep
     assert running(after)["api"] != revisions["api"]
     assert running(after)["worker"] == revisions["worker"]
     assert after.weights() == {group: 100 - weight for group, weight in weights.items()}
+
+
+def test_everything_that_can_be_brought_is_brought_at_once(deployer: Deployer, certificate: str) -> None:
+    """A key, a web ACL, a bucket for access logs, a boundary, a version of the password, alarms, TLS."""
+    account = f"{REGION}:{local.ACCOUNT}"
+    secret = deployer.endpoint.client("secretsmanager")
+    chosen = {
+        "DataKmsKeyArn": f"arn:aws:kms:{account}:key/0b1c2d3e-1111-2222-3333-444455556666",
+        "WebAclArn": f"arn:aws:wafv2:{account}:regional/webacl/company/0b1c2d3e",
+        "AccessLogBucket": "company-logs",
+        "PermissionsBoundaryArn": f"arn:aws:iam::{local.ACCOUNT}:policy/boundary",
+        "EnableDeploymentAlarms": "true",
+        "CertificateArn": certificate,
+    }
+    assert deployer.create("brought", **chosen) == "CREATE_COMPLETE", deployer.failures("brought")
+    rotated = secret.put_secret_value(
+        SecretId="fraud-database-brought",
+        SecretString='{"username": "fraud_admin", "password": "rotated-locally"}',
+    )["VersionId"]
+    changed = deployer.update("brought", ServicesEnabled="true", DatabaseCredentialsVersion=rotated)
+    assert changed == "UPDATE_COMPLETE", deployer.failures("brought")
+    assert deployer.platform("brought").services["api"]["runningCount"] == API.least
+    assert deployer.delete("brought") == "DELETE_COMPLETE"
 
 
 def test_tls_moves_the_rule_to_443_and_redirects_80(deployer: Deployer, certificate: str) -> None:
