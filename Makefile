@@ -16,7 +16,7 @@ typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 .PHONY: help install template docs validate diff demo local push-local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' "$(strip $(MAKEFILE_LIST))"
 	@echo "More options: make deploy ENV=dev ARGS='--param DatabaseReader=false --yes'"
 	@echo "Exit codes: make says 'Error 7' and ends with 2; for the code itself, $(BIN)/fraud-cfn deploy dev"
 

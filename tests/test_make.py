@@ -29,7 +29,7 @@ def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedPr
     return subprocess.run(
         ["make", "--file", str(ROOT / "Makefile"), *installed, *words],
         cwd=folder,
-        env=inherited | environment,
+        env=inherited | {"LC_ALL": "C.UTF-8"} | environment,  # make speaks the locale's language
         capture_output=True,
         encoding="utf-8",
         timeout=60,

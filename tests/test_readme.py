@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -28,6 +29,7 @@ def test_make_knows_every_command_shown(command: str) -> None:
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

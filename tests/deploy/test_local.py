@@ -136,6 +136,7 @@ def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
         start_new_session=True,
     )
     try:

@@ -95,7 +95,9 @@ def run(aws: Aws, redirections: str, line: str) -> subprocess.CompletedProcess[b
 @pytest.mark.parametrize("redirections", [">&-", "<&- >&- 2>&-", ">/dev/full 2>&1"])
 def test_streams_that_are_closed_or_full_do_not_change_the_verdict(updating: Aws, redirections: str) -> None:
     updating.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "0 UPDATE_COMPLETE")
-    done = run(updating, redirections, f"fraud_cfn.deploy deploy dev --yes --template {SMALL}")
+    done = run(
+        updating, redirections, f"fraud_cfn.deploy deploy dev --yes --template {SMALL.relative_to(ROOT)}"
+    )
     assert done.returncode == 0, done.stderr
     assert updating.current() == "UPDATE_COMPLETE"
     assert b"Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from fraud_cfn import local
@@ -139,6 +140,7 @@ def test_with_iam_it_answers_over_tls_and_denies_what_no_policy_allows() -> None
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
+            config=Config(proxies={}),
         )
         with pytest.raises(ClientError, match="not authorized"):
             sender.send_message(QueueUrl=queue, MessageBody="")

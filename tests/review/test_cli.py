@@ -197,8 +197,8 @@ def test_forms_that_aws_would_refuse_are_reviewed_all_the_same(resources: str, t
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    command = f"{sys.executable} -m fraud_cfn.review --base HEAD --format json | true"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    command = '"$0" -m fraud_cfn.review --base HEAD --format json | true'
+    done = subprocess.run(["bash", "-c", command, sys.executable], cwd=ROOT, capture_output=True, check=False)
     assert done.stderr == b""
 
 
