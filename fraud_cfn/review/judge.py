@@ -268,10 +268,10 @@ class _Judgement:
 
     # ── What a replaced resource drags along ──
 
-    def replacement(self, logical_id: str) -> Certainty:
-        """Whether it is replaced: `yes` where it is in every world."""
-        statuses = [view.replacement for view in self.views[logical_id]]
-        if all(status == "yes" for status in statuses):
+    def replacement(self, logical_id: str, world: World | None = None) -> Certainty:
+        """Whether it is replaced: `yes` where it is in every world (that agrees with the one given)."""
+        statuses = [view.replacement for view in self.views[logical_id] if _agree(view.world, world)]
+        if statuses and all(status == "yes" for status in statuses):
             return "yes"
         return "maybe" if any(status != "no" for status in statuses) else "no"
 
@@ -303,7 +303,11 @@ class _Judgement:
         for view in self.views[logical_id]:
             for path, steps, value, names in view.referring:
                 status = _stronger(
-                    *(self._attribute_moves(moved, ref.attribute or "") for ref in names if ref.name == moved)
+                    *(
+                        self._attribute_moves(moved, ref.attribute or "", view.world)
+                        for ref in names
+                        if ref.name == moved
+                    )
                 )
                 if status == "no":
                     continue
@@ -318,9 +322,9 @@ class _Judgement:
                 why = f"{effect.why}, {because}" if effect.why else because
                 view.leaves[path] = _Leaf(difference, effect, why)
 
-    def _attribute_moves(self, logical_id: str, attribute: str) -> Certainty:
-        """Whether that attribute (none: what Ref gives) has another value afterwards."""
-        status = self.replacement(logical_id)
+    def _attribute_moves(self, logical_id: str, attribute: str, world: World) -> Certainty:
+        """Whether that attribute (none: what Ref gives) has another value afterwards, in that world."""
+        status = self.replacement(logical_id, world)
         mirrored = self._mirrored(logical_id, attribute)
         if status == "no":
             return mirrored or "no"
@@ -434,7 +438,7 @@ class _Judgement:
         properties = self.pair.after.properties(logical_id, world) or {}
         return any(
             reference.name in self.views
-            and self._attribute_moves(reference.name, reference.attribute or "") == "yes"
+            and self._attribute_moves(reference.name, reference.attribute or "", world) == "yes"
             for path in paths
             for reference in references(_at(properties, path))
         )
@@ -733,6 +737,11 @@ class _Judgement:
             if any(ref.name == logical_id for ref in _mentioned(node)):
                 return key
         return None
+
+
+def _agree(one: World, another: World | None) -> bool:
+    """Whether two worlds give the variables that both have the same values."""
+    return another is None or all(another.get(name, value) == value for name, value in one.items())
 
 
 def _as_identity(value: Value) -> str:
