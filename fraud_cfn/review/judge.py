@@ -564,10 +564,7 @@ class _Judgement:
         known = self.schema(logical_id)
         if replacement != "no" and not (known and known.deletes_first):
             if self.keeps_name(logical_id):
-                reasons.append(
-                    "a custom-named resource requires replacing: CloudFormation makes the new one first,"
-                    " and the name is taken"
-                )
+                reasons.append("custom-named: CloudFormation refuses to replace it under the same name")
             elif self.keeps_identity(logical_id):
                 reasons.append("the new one is made first, and needs what the old one still has")
             if self.pair.type_of(logical_id) == "AWS::ElasticLoadBalancingV2::LoadBalancer":

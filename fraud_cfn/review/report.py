@@ -20,6 +20,7 @@ FIRST_SCREEN = 15
 MOST_CHARACTERS = 60_000
 _LONGEST_VALUE = 160
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_KIND = re.compile(r"[A-Z][A-Z ]+( off| on| wider| narrower| up| down)?|harmless")
 _AUTHORITY = "The change set is the authority."
 
 _TITLES = {
@@ -315,6 +316,9 @@ def _folded(block: Block) -> str:
 
 def _marked(line: str) -> str:
     """A line as Markdown: values as code, everything else harmless."""
+    kind, dot, rest = line.partition(" · ")
+    if dot and _KIND.fullmatch(kind):
+        return f"**{kind}** · {_marked(rest)}"
     parts: list[str] = []
     for piece in re.split("(«[^»]*»)", line):
         if piece.startswith("«"):
