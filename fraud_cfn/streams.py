@@ -82,10 +82,11 @@ def _to_nowhere(number: int) -> None:
 
 
 class Stream:
-    """A stream to write to; `lost` says why nothing arrives any more (empty: it does, or nobody reads on)."""
+    """A stream to write to. `gone`: nothing arrives any more; `lost` says why, unless nobody reads on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.gone = False
         self.lost = ""
 
     @property
@@ -116,6 +117,7 @@ class Stream:
 
     def _silence(self, error: Exception) -> None:
         """Write into nothing from here on, also at exit."""
+        self.gone = True
         if isinstance(error, OSError) and error.errno not in (errno.EPIPE, None):
             self.lost = (error.strerror or "it cannot be written").lower()
         with contextlib.suppress(OSError, ValueError):

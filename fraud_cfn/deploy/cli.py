@@ -55,10 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
         options = vars(_parser().parse_args(words))
     except UsageError as error:
         form = _form_in(words)
-        console = Console(results=form == "text")
+        console = Console(form=form)
         return _last(console, form, _early(console, error), _stack_in(words))
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
-    console = Console(color=options.pop("color"), results=form == "text")
+    console = Console(color=options.pop("color"), form=form)
     try:
         outcome = _run(verb, suffix, console, options)
     except KeyboardInterrupt:
@@ -138,7 +138,7 @@ def _last(console: Console, form: str, outcome: Outcome, stack: str) -> int:
     if form == "json":
         exit_code = int(outcome.exit)
         head = {"result": outcome.result, "stack": stack, "arn": outcome.stack, "exit": exit_code}
-        console.json({**head, **outcome.data})
+        console.json({**head, **outcome.data}, indent=None if outcome.line_by_line else 2)
     console.last(f"result={outcome.result} stack={stack}")
     return int(outcome.exit)
 

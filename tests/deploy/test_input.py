@@ -33,7 +33,7 @@ from tests.deploy.fake_aws import Aws, FaultError, change, steps
         ("deploy dev --change-set review-1", "'review-1' is not the ARN of a change set", "plan --keep"),
         ("outputs dev", "TapStackdev does not exist here", "make deploy ENV=dev"),
         ("rollback dev", "TapStackdev does not exist here", "make deploy ENV=dev"),
-        ("logs dev --since soon", "does not exist here", ""),
+        ("logs dev --since soon", "'soon' is not a time span", "write it as 90s, 10m, 2h or 1d"),
     ],
 )
 def test_bad_input_is_one_clear_line(aws: Aws, tell: Teller, line: str, says: str, then: str) -> None:

@@ -26,6 +26,7 @@ class Outcome:
     exit: Exit = Exit.DONE
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     markdown: str = ""
+    line_by_line: bool = False  # stdout holds a JSON document a line, and this is the last of them
 
 
 def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Mapping[str, str]) -> Outcome:

@@ -32,8 +32,9 @@ _UNBOUNDED = 10_000  # columns where there is no terminal
 class Console:
     """Writes lines; styles are Rich's ("bold red") and vanish where there is no terminal."""
 
-    def __init__(self, *, color: bool = True, results: bool = True, stdin: TextIO | None = None) -> None:
-        self._results = results  # False where stdout is to hold one document, JSON or Markdown
+    def __init__(self, *, color: bool = True, form: str = "text", stdin: TextIO | None = None) -> None:
+        self.form = form  # of what goes to stdout: text | json | markdown
+        self._results = form == "text"
         self._out, self._err = Stream(sys.stdout), Stream(sys.stderr)
         self._stdin = stdin or sys.stdin
         plain = _on("CI") or os.environ.get("TERM") == "dumb"
@@ -95,6 +96,11 @@ class Console:
         """Columns of the terminal that results, or progress, go to."""
         stream = self._out if result else self._err
         return self._terminal(stream).width if stream.isatty() and not _on("CI") else _UNBOUNDED
+
+    @property
+    def nobody_reads(self) -> bool:
+        """Whether what goes to stdout arrives nowhere."""
+        return self._out.gone
 
     @property
     def can_ask(self) -> bool:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
-from fraud_cfn.deploy.running import services
+from fraud_cfn.deploy.running import log_lines, services
 from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import in_progress, succeeded
-from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.verbs.logs import read
 from fraud_cfn.deploy.verbs.start import why
 from fraud_cfn.deploy.verbs.status import ago
 
@@ -127,9 +126,9 @@ def _queues(place: Place, stack: Stack) -> Iterator[Finding]:
 
 def _errors(place: Place, stack: Stack) -> Iterator[Finding]:
     """The newest errors of the last hour, a few a service."""
-    begin = int((clock.utc().timestamp() - 3600) * 1000)
+    begin = log_lines.milliseconds(place.session.now()) - 3_600_000
     for name in ("api", "worker", "job"):
-        group = {name: stack.outputs[f"{name.title()}LogGroupName"]}
-        lines = list(read(place.session.client("logs"), group, begin, "ERROR", "app/"))
-        for line in lines[-3:]:
+        source = log_lines.Source(name, stack.outputs[f"{name.title()}LogGroupName"], "app/")
+        newest = log_lines.read(place.session.client("logs"), source, begin, "ERROR", newest_first=True)
+        for line in islice(newest, 3):
             yield f"{name} logged: {line.text[:200]}", ""

@@ -1,35 +1,26 @@
-"""Shows the services' logs, and follows them."""
+"""Shows the workloads' logs, and follows them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from fraud_cfn.deploy.account.session import Session, code_of, explain
+from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.running import images
+from fraud_cfn.deploy.running import workloads
+from fraud_cfn.deploy.running.log_lines import Cursor, Line, Source, milliseconds, read_all
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.waiting import Tolerance
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LATE = 10_000  # milliseconds that an event may arrive late and still be shown
-
-
-@dataclass(frozen=True)
-class Line:
-    """One log event; `time` in milliseconds since 1970."""
-
-    id: str
-    time: int
-    service: str
-    text: str
 
 
 def run(
@@ -43,87 +34,87 @@ def run(
     pattern: str,
     tracing: bool,
 ) -> Outcome:
+    span = seconds(since)
     stack = stacks.must_find(session.client("cloudformation"), suffix)
-    logs, names = session.client("logs"), [service] if service else list(images.NAMES)
-    groups = {name: stack.outputs[f"{name.title()}LogGroupName"] for name in names}
-    begin = int(clock.utc().timestamp() * 1000) - seconds(since) * 1000
-    prefix = "" if tracing else "app/"
-    shown: list[Line] = []
-    for line in read(logs, groups, begin, pattern, prefix):
-        shown.append(line)
-        _print(line, console)
-    if follow:
-        _follow(logs, groups, max([begin, *(one.time for one in shown)]), pattern, prefix, shown, console)
-    if not shown:
-        console.say(f"nothing in the last {since}; look further back: --since 1d")
-    return Outcome("logs", stack.arn, data={"lines": [vars(one) for one in shown]})
+    deployed = workloads.read(session, stack)
+    chosen = [deployed.named(service)] if service else deployed.workloads
+    sources = [
+        Source(workload.name, workload.log_group.physical_id, "" if tracing else workload.stream_prefix)
+        for workload in chosen
+        if workload.log_group and workload.log_group.physical_id
+    ]
+    logs, now = session.client("logs"), milliseconds(session.now())
+    cursors = {source.service: Cursor(source, now - span * 1000, now) for source in sources}
+    show = _Show(console, sources, document=not follow)
+    try:
+        for line in read_all(logs, sources, now - span * 1000, pattern):
+            show.line(line)
+            if follow:
+                cursors[line.service].gave(line)
+        if not show.count:
+            console.say(f"nothing in the last {since}; look further back: {_further(suffix)}")
+        if follow:
+            _follow(session, logs, list(cursors.values()), pattern, show, console)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+    data = {"lines": show.lines} if show.lines is not None else {"count": show.count}
+    return Outcome("logs", stack.arn, data=data, line_by_line=follow)
+
+
+def _further(suffix: str) -> str:
+    return stacks.command("logs", suffix, "--since 1d")
 
 
 def seconds(span: str) -> int:
     """`90s`, `10m`, `2h`, `1d`."""
-    match = re.fullmatch(r"(\d+)([smhd])", span)
-    if match is None:
+    match = re.fullmatch(r"(\d{1,9})([smhd])", span, re.ASCII)
+    if match is None or int(match[1]) * _UNITS[match[2]] > 3650 * _UNITS["d"]:
         raise UsageError(f"--since {span!r} is not a time span", "write it as 90s, 10m, 2h or 1d")
     return int(match[1]) * _UNITS[match[2]]
 
 
-def read(logs: Any, groups: dict[str, str], begin: int, pattern: str, prefix: str) -> Iterator[Line]:
-    """Events of all groups since `begin`, oldest first; a group that is not there yet is empty."""
-    found: list[Line] = []
-    options: dict[str, Any] = {"startTime": begin}
-    options |= {"filterPattern": pattern} if pattern else {}
-    options |= {"logStreamNamePrefix": prefix} if prefix else {}
-    for service, group in groups.items():
-        try:
-            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, **options):
-                found += [
-                    _line(event, service)
-                    for event in page["events"]
-                    if event.get("logStreamName", prefix).startswith(prefix)
-                ]
-        except ClientError as error:
-            if code_of(error) != "ResourceNotFoundException":
-                raise
-    yield from sorted(found, key=lambda one: one.time)
+class _Show:
+    """Shows lines as they come: as text, as JSON a line each, or kept for one JSON document."""
 
+    def __init__(self, console: Console, sources: Sequence[Source], *, document: bool) -> None:
+        self._console = console
+        self._widest = max((len(source.service) for source in sources), default=0)
+        self.count = 0
+        self.lines: list[dict[str, str]] | None = [] if document and console.form == "json" else None
 
-def _line(event: dict[str, Any], service: str) -> Line:
-    text = event["message"].rstrip("\n")
-    return Line(event.get("eventId", f"{event['timestamp']}{text}"), event["timestamp"], service, text)
-
-
-def _print(line: Line, console: Console) -> None:
-    at = datetime.fromtimestamp(line.time / 1000, UTC)
-    console.result(f"{at:%H:%M:%S} {line.service:<6} {line.text}")
+    def line(self, line: Line) -> None:
+        self.count += 1
+        if self._console.form == "json":
+            data = {"time": f"{line.at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z", "service": line.service}
+            data["message"] = line.text
+            if self.lines is None:
+                self._console.json(data, indent=None)
+            else:
+                self.lines.append(data)
+            return
+        begin = f"{line.at:%Y-%m-%d %H:%M:%S}Z {line.service:<{self._widest}} "
+        # Further lines of one event stand below it, never at a line's beginning.
+        self._console.result(f"{begin}{line.text}".replace("\n", f"\n{' ' * len(begin)}"))
 
 
 def _follow(
-    logs: Any,
-    groups: dict[str, str],
-    begin: int,
+    session: Session,
+    logs: CloudWatchLogsClient,
+    cursors: Sequence[Cursor],
     pattern: str,
-    prefix: str,
-    shown: list[Line],
+    show: _Show,
     console: Console,
 ) -> None:
-    """Until Ctrl-C; trouble while following is said once and does not end it."""
-    seen, pace, trouble = {one.id for one in shown}, clock.Pace(first=1), ""
-    try:
-        while True:
-            pace.wait()
-            try:
-                fresh = [
-                    one for one in read(logs, groups, begin - _LATE, pattern, prefix) if one.id not in seen
-                ]
-            except (ClientError, BotoCoreError) as error:
-                if trouble != (trouble := explain(error).message):
-                    console.warn(trouble)
-                continue
-            for line in fresh:
-                pace.quicken()
-                seen.add(line.id)
-                shown.append(line)
-                begin = max(begin, line.time)
-                _print(line, console)
-    except KeyboardInterrupt:
-        return
+    """Until Ctrl-C, or until nobody reads on; what passes by itself is said once and does not end it."""
+    pace = clock.Pace(first=1)
+    asking = [(cursor, Tolerance(console, "what is logged")) for cursor in cursors]
+    while not console.nobody_reads:
+        pace.wait()
+        now = milliseconds(session.now())
+        lines: list[Line] = []
+        for cursor, tolerance in asking:
+            lines += tolerance.ask(partial(cursor.fresh, logs, now, pattern)) or []
+        for line in sorted(lines, key=lambda line: line.time):
+            pace.quicken()
+            show.line(line)
