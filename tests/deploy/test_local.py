@@ -148,7 +148,7 @@ def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
             logs.put_log_events(logGroupName=group, logStreamName="app/api/1", logEvents=[event])
             while "local stand-in" in (line := process.stdout.readline()):
                 pass  # what the tasks wrote when they started
-            assert line.rstrip().endswith(f"api    {text}")
+            assert line.rstrip().endswith(f"Z api {text}")
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=20)
     finally:
