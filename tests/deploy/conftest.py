@@ -111,7 +111,8 @@ class Teller:
     def __call__(self, line: str, *more: str) -> Told:
         """`line` is split at spaces; deploy and plan get the miniature template."""
         arguments = [*line.split(), *more]
-        if arguments[0] in ("deploy", "plan") and "--template" not in arguments:
+        own = {"--template", "--change-set"} & set(arguments)
+        if arguments[0] in ("deploy", "plan") and not own:
             arguments += ["--template", str(SMALL)]
         out = io.StringIO()
         with self._monkeypatch.context() as patch:

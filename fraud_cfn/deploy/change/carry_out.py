@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from fraud_cfn.deploy.account.session import Session, code_of, message_of
+from fraud_cfn.deploy.account import trouble
+from fraud_cfn.deploy.account.session import Session, code_of, denied, message_of
 from fraud_cfn.deploy.change import changeset, guards, preview, template, traffic
 from fraud_cfn.deploy.change.changeset import ChangeSet
 from fraud_cfn.deploy.change.preview import Preview
@@ -16,9 +17,10 @@ from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome, conclude
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.stack.watch import resuming, watch
+from fraud_cfn.deploy.terminal import interrupts
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.terminal.interrupts import undisturbed
+from fraud_cfn.deploy.terminal.interrupts import Standing, undisturbed
 from fraud_cfn.template.document import Document
 
 if TYPE_CHECKING:
@@ -81,13 +83,13 @@ def carry_out(
     beside: Callable[[], str] | None = None,
 ) -> Outcome:
     """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one."""
-    with changeset.pending(place.cloudformation, place.stack_name, dict(request)) as one:
+    with changeset.pending(place.cloudformation, place.stack_name, dict(request), console) as one:
         reviewed = review(place, stack, one.arn, uploaded="TemplateURL" in request)
         if reviewed is None:
             console.say("No changes", "bold green")
             return Outcome("unchanged", stack.arn if stack else "")
         show(reviewed, console)
-        agree(place, stack, reviewed, consent, console)
+        agree(place, stack, reviewed, consent, run, console)
         with undisturbed():
             execute(place, reviewed.change_set, run, new=stack is None)
             one.settled = True
@@ -126,14 +128,28 @@ def show(reviewed: Review, console: Console, *, result: bool = False) -> None:
         console.warn(f"CloudFormation warns: {line}")
 
 
-def agree(place: Place, stack: Stack | None, reviewed: Review, consent: Consent, console: Console) -> None:
+def agree(
+    place: Place, stack: Stack | None, reviewed: Review, consent: Consent, run: Execution, console: Console
+) -> None:
     """Guards first, then the question."""
     guard(place, stack, reviewed, consent)
+    if stack is not None and not run.rollback:
+        _refuse_without_rollback(reviewed.change_set)
     console.confirm(
         f"\nDeploy this to {place.stack_name}?",
         yes=consent.yes,
         otherwise="review the plan above, then run it again with --yes",
     )
+
+
+def _refuse_without_rollback(change_set: ChangeSet) -> None:
+    """CloudFormation does not replace while rollback is off: it would stop in the middle, UPDATE_FAILED."""
+    replaced = [change.logical_id for change in change_set.changes if change.replaces]
+    if replaced:
+        raise RefusedError(
+            f"--no-rollback cannot replace resources, and this would: {', '.join(replaced)}",
+            "leave --no-rollback out",
+        )
 
 
 def guard(place: Place, stack: Stack | None, reviewed: Review, consent: Consent) -> None:
@@ -154,6 +170,10 @@ def refusal(place: Place, stack: Stack | None, reviewed: Review, consent: Consen
 
 def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -> None:
     """Start it; from here on the stack goes on without us."""
+    before, name = interrupts.declared(), place.stack_name
+    status = stacks.command("status", place.suffix)
+    asked = Standing(f"{name} may have begun: AWS was asked and has not answered", status, changed=True)
+    interrupts.declare(replace(asked, goes_on=True))
     try:
         place.cloudformation.execute_change_set(
             ChangeSetName=change_set.arn,
@@ -161,18 +181,32 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
             DisableRollback=not run.rollback,
             RetainExceptOnCreate=new and run.rollback,
         )
-    except ClientError as error:
+    except trouble.UNANSWERED as error:
+        if not isinstance(error, ClientError) or trouble.passes(error):
+            # Nobody knows whether it arrived; once more, if AWS tells now.
+            if changeset.executing(place.cloudformation, change_set.arn):
+                interrupts.declare(Standing(f"{name} goes on", resuming(name), changed=True, goes_on=True))
+                return
+            interrupts.declare(before)
+            raise
+        interrupts.declare(before)
         code, said = code_of(error), message_of(error)
         if code in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
             raise ChangeSetError("somebody deleted the change set meanwhile", _again(place)) from error
         if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
             # An earlier try of this very call may have arrived although its answer got lost.
             if changeset.executing(place.cloudformation, change_set.arn):
+                interrupts.declare(Standing(f"{name} goes on", resuming(name), changed=True, goes_on=True))
                 return
             raise ChangeSetError(
                 f"the change set cannot be executed any more: {said}", _again(place)
             ) from error
-        raise
+        if denied(error):
+            raise
+        raise ChangeSetError(
+            f"CloudFormation does not execute the change set: {said}", _again(place)
+        ) from error
+    interrupts.declare(Standing(f"{name} goes on", resuming(name), changed=True, goes_on=True))
 
 
 def _again(place: Place) -> str:
@@ -206,7 +240,7 @@ def follow(
     )
     if outcome.exit or ended.stack is None:
         return outcome
-    return Outcome(outcome.result, outcome.stack, data={"outputs": ended.stack.outputs})
+    return Outcome(outcome.result, outcome.stack, data={**outcome.data, "outputs": ended.stack.outputs})
 
 
 def _token(change_set: ChangeSet) -> str:

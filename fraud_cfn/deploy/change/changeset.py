@@ -6,19 +6,33 @@ import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import code_of, message_of
 from fraud_cfn.deploy.errors import ChangeSetError, TimedOutError, UsageError
 from fraud_cfn.deploy.stack import stacks
-from fraud_cfn.deploy.terminal import clock
-from fraud_cfn.deploy.terminal.interrupts import undisturbed
+from fraud_cfn.deploy.terminal import clock, interrupts
+from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing, undisturbed
 
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+_REJECTED = (
+    "AlreadyExistsException",
+    "InsufficientCapabilitiesException",
+    "LimitExceededException",
+    "ValidationError",
+)
+_NONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
 _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 _CREATION_SECONDS = 600
+
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,9 @@ def unique_name() -> str:
 
 
 @contextmanager
-def pending(cloudformation: Any, stack_name: str, request: dict[str, Any]) -> Generator[_Pending]:
+def pending(
+    cloudformation: CloudFormationClient, stack_name: str, request: dict[str, Any], console: Console
+) -> Generator[_Pending]:
     """A new change set that is deleted at the end, with the empty stack it brought, unless it was
     executed or kept; also when Ctrl-C hits while AWS is still creating it."""
     one = _Pending(cloudformation, stack_name, unique_name(), request.get("ChangeSetType") == "CREATE")
@@ -87,7 +103,10 @@ def pending(cloudformation: Any, stack_name: str, request: dict[str, Any]) -> Ge
     finally:
         if not one.settled:
             with undisturbed():
-                one.discard()
+                if behind := one.discard():
+                    console.warn(behind)
+                    clean = f"aws cloudformation describe-stacks --region {REGION} --stack-name {stack_name}"
+                    interrupts.declare(Standing(behind, f"see it: {clean}", changed=True))
 
 
 class _Pending:
@@ -112,22 +131,30 @@ class _Pending:
                 self.arn = self._cloudformation.describe_change_set(
                     StackName=self._stack_name, ChangeSetName=self._name
                 )["ChangeSetId"]
-            elif code in ("ValidationError", "InsufficientCapabilitiesException", "LimitExceededException"):
+            elif code in _REJECTED:
                 raise ChangeSetError(f"CloudFormation does not take the change set: {said}") from error
             else:
                 raise
 
-    def discard(self) -> None:
-        """Delete it, waiting until AWS lets it go; never hides what made us give it up."""
+    def discard(self) -> str:
+        """Delete it, waiting until AWS lets it go; what stays behind and why, empty if nothing does. Never
+        hides what made us give it up."""
+        behind = f"the change set {self._name}"
         try:
             for _ in range(30):
                 if self._delete():
                     break
                 clock.sleep(1)
+            else:
+                return f"{behind} stays behind: AWS still creates it"
+            behind = f"the empty stack {self._stack_name}"
             if self._new_stack:
                 self._delete_shell()
-        except (ClientError, BotoCoreError):
-            return
+        except trouble.UNANSWERED as error:
+            if code_of(error) in _NONE:  # it was never made
+                return ""
+            return f"{behind} stays behind: {trouble.words(error)}"
+        return ""
 
     def _delete(self) -> bool:
         address = (

@@ -9,8 +9,11 @@ from fraud_cfn.deploy.change import bucket, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.parameters import Given
 from fraud_cfn.deploy.change.template import Template
+from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.terminal.console import Console
+
+_FIXED = ("VpcCidr",)  # CloudFormation fails halfway at a change of these
 
 
 def parameters_for(
@@ -23,6 +26,13 @@ def parameters_for(
     if all(one.parameter in source.parameters for one in secret_lookup.EXPECTED):
         chosen = secret_lookup.look_up(place.session, place.suffix, chosen, before, console) | chosen
         parameters.check(source.parameters, chosen)
+    for name in _FIXED:
+        if name in before and chosen.get(name, before[name]) != before[name]:
+            raise UsageError(
+                f"{name} is {before[name]} since the stack was created, and cannot become {chosen[name]}: "
+                "the subnets, and all that is in them, would have to move to another VPC at once",
+                "leave it, or deploy another environment with it",
+            )
     asked = parameters.request(source.parameters, chosen, before)
     if stack is None:
         defaults = {name: one.get("Default", "") for name, one in source.parameters.items()}

@@ -13,9 +13,12 @@ from fraud_cfn.deploy.stack.watch import watch
 from fraud_cfn.deploy.terminal.console import Console
 
 
-def ready(place: Place, console: Console, *, yes: bool, timeout: float) -> Stack | None:
+def ready(
+    place: Place, console: Console, *, yes: bool, timeout: float, recreate: bool = False
+) -> Stack | None:
     """The stack to update, or `None` to create one; waits, deletes or rolls back first where the table
-    says so. `RecoveryError` where only another verb helps."""
+    says so. `RecoveryError` where only another verb helps; only with `recreate` is a stack ever deleted.
+    """
     while True:
         stack = stacks.find(place.cloudformation, place.stack_name)
         todo = action(stack.status if stack else None)
@@ -26,6 +29,11 @@ def ready(place: Place, console: Console, *, yes: bool, timeout: float) -> Stack
         if todo is Action.WAIT:
             attach(place, stack, console, timeout)
         elif todo in (Action.RECREATE, Action.ASK):
+            if not recreate:
+                raise RecoveryError(
+                    f"{stack.name} is {stack.status}: its creation failed, and nothing of it runs",
+                    f"{stacks.command('deploy', place.suffix)} deletes it first, and creates it anew",
+                )
             _delete_first(place, stack, console, yes=yes and todo is Action.RECREATE, timeout=timeout)
         elif todo is Action.ROLL_BACK:
             _roll_back_first(place, stack, console, yes=yes, timeout=timeout)

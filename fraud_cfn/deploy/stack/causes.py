@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 from fraud_cfn.deploy.stack.events import Event
 
-_CONSEQUENCE = re.compile(r"cancell?ed|The following resource\(s\) failed", re.IGNORECASE)
+# CloudFormation's own words for what it gave up because something else failed; "cancelled" elsewhere in a
+# reason is a service's word about something of its own.
+_CONSEQUENCE = re.compile(
+    r"Resource \w+ cancell?ed\.?|The following resource\(s\) failed to .*", re.IGNORECASE | re.DOTALL
+)
+_HOOKS = re.compile(r"hook\(s\) failed", re.IGNORECASE)
 _HANDLER = re.compile(
     r'^Resource handler returned message: "(?P<said>.*?)"?\s*'
     r"\(RequestToken: [^,)]*(?:, HandlerErrorCode: (?P<code>\w+))?\)\s*$",
@@ -34,6 +39,7 @@ class Causes:
     first: Failure | None
     others: tuple[Failure, ...]  # failed for a reason of their own
     cancelled: tuple[str, ...]  # logical ids given up as a consequence
+    known: bool = True  # `False` where the events could not be read
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -42,19 +48,38 @@ class Causes:
 
 
 def causes(events: Iterable[Event]) -> Causes:
-    """From an operation's events, in any order."""
-    failed = sorted(
-        (e for e in events if e.status.endswith("_FAILED") and not e.of_stack), key=lambda e: e.time
-    )
+    """From an operation's events, in any order; why a rollback failed, where it is that which failed."""
+    in_order = sorted(events, key=lambda event: event.time)
+    known = bool(in_order)  # an operation has one event at least: the stack's own
+    failed = [event for event in _of_rollback(in_order) or in_order if _has_failed(event)]
+    hooks = {event.logical_id: event.hook for event in in_order if event.hook}
     own: dict[str, Failure] = {}
     cancelled: dict[str, None] = {}
     for event in failed:
-        if _CONSEQUENCE.search(event.reason):
+        if _CONSEQUENCE.fullmatch(event.reason.strip()):
             cancelled[event.logical_id] = None
         elif event.logical_id not in own:
-            own[event.logical_id] = Failure(event.logical_id, event.type, event.status, said(event.reason))
+            reason = said(event.reason)
+            if _HOOKS.search(reason) and event.logical_id in hooks:
+                reason = f"{reason}\n{hooks[event.logical_id]}"
+            own[event.logical_id] = Failure(event.logical_id, event.type, event.status, reason)
     first, *others = own.values() or (None,)
-    return Causes(first, tuple(o for o in others if o), tuple(one for one in cancelled if one not in own))
+    given_up = tuple(name for name in cancelled if name not in own)
+    return Causes(first, tuple(other for other in others if other), given_up, known)
+
+
+def _has_failed(event: Event) -> bool:
+    return event.status.endswith("_FAILED") and not event.of_stack
+
+
+def _of_rollback(in_order: list[Event]) -> list[Event]:
+    """The events of a rollback that failed; empty where none failed, or none of its resources did."""
+    own = [number for number, event in enumerate(in_order) if event.of_stack]
+    if not own or not in_order[own[-1]].status.endswith("ROLLBACK_FAILED"):
+        return []
+    begins = [n for n in own if in_order[n].status.endswith("ROLLBACK_IN_PROGRESS")]
+    rollback = in_order[begins[-1] :] if begins else []
+    return rollback if any(_has_failed(event) for event in rollback) else []
 
 
 def said(reason: str) -> str:
@@ -74,9 +99,18 @@ _ADVICE = (
         "the deployer, or --role-arn's role, lacks that permission",
     ),
     (r"service.linked role", "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"),
-    (r"limit|quota|maximum number", "ask for more in Service Quotas, or delete what is not needed"),
+    (
+        (
+            r"LimitExceeded|quota|maximum number|(?<!time )(?<!memory )\blimit\b.{0,40}(exceeded|reached)"
+            r"|(exceed\w*|reached|hit)\b.{0,40}(?<!time )(?<!memory )\blimit"
+        ),
+        "ask for more in Service Quotas, or delete what is not needed",
+    ),
     (r"Cannot find version|engine version", "another minor version: --param DatabaseEngineVersion=17.…"),
-    (r"not empty", "{destroy}"),
+    (
+        r"not empty",
+        "empty it yourself if what is in it may go; else keep the resource in the template",
+    ),
     (
         r"Secrets Manager|resolve:secretsmanager",
         "check that the secret and its keys exist, then deploy again",

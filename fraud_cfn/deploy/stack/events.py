@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fraud_cfn.deploy.stack.statuses import in_progress
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackEventTypeDef
 
 _STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 
@@ -23,6 +27,8 @@ class Event:
     reason: str
     token: str
     of_stack: bool
+    physical_id: str = ""
+    hook: str = ""  # "AWS::Hooks::X: why", where a hook rejected the resource
 
     @property
     def ends(self) -> bool:
@@ -33,7 +39,7 @@ class Event:
 class Events:
     """What has happened since the operation began: ours by its token, or (`None`) the newest there is."""
 
-    def __init__(self, cloudformation: Any, arn: str, token: str | None) -> None:
+    def __init__(self, cloudformation: CloudFormationClient, arn: str, token: str | None) -> None:
         self._cloudformation = cloudformation
         self._arn = arn
         self._token = token
@@ -56,9 +62,13 @@ class Events:
             events = [_event(raw) for raw in page["StackEvents"]]
             # An event may come late, below ones that are known: only what is older than all is left out.
             unseen += [one for one in events if one.id not in self._seen and (not begun or one.time >= begun)]
-            if any(one.id in self._seen or (not self._seen and self._begins(one)) for one in events):
+            if any(one.id in self._seen for one in events) or (not self._seen and self._bounded(unseen)):
                 break
         return self._take(unseen if self._seen else self._since_beginning(unseen))
+
+    def _bounded(self, newest_first: list[Event]) -> bool:
+        """Nothing older is of the operation, so that no further page need be read."""
+        return len(self._cut(newest_first)) < len(newest_first) or any(map(self._begins, newest_first))
 
     def _begins(self, event: Event) -> bool:
         """It is the first event of an operation: ours or, if none is ours, any."""
@@ -66,16 +76,24 @@ class Events:
 
     def _since_beginning(self, newest_first: list[Event]) -> list[Event]:
         """Without what an earlier operation left; nothing as long as ours has not begun."""
+        ours = self._cut(newest_first)
+        begun = self._token is None or any(event.token == self._token for event in ours)
+        return ours if begun else []
+
+    def _cut(self, newest_first: list[Event]) -> list[Event]:
+        """Those before the end of the operation before, or the beginning of one that is not ours."""
         ours: list[Event] = []
+        working = False
         for event in newest_first:
             foreign = self._token is not None and event.token != self._token
-            if event.of_stack and foreign and _bounds(event):
+            ended = working and not in_progress(event.status)
+            if event.of_stack and ((foreign and _bounds(event)) or ended):
                 break
+            working = working or (event.of_stack and in_progress(event.status))
             ours.append(event)
             if self._begins(event):
                 break
-        begun = self._token is None or any(event.token == self._token for event in ours)
-        return ours if begun else []
+        return ours
 
     def _take(self, newest_first: list[Event]) -> list[Event]:
         taken = {event.id: event for event in reversed(newest_first)}
@@ -89,7 +107,7 @@ def _bounds(event: Event) -> bool:
     return event.status in _STARTS or not in_progress(event.status)
 
 
-def _event(raw: dict[str, Any]) -> Event:
+def _event(raw: StackEventTypeDef) -> Event:
     return Event(
         id=raw["EventId"],
         time=raw["Timestamp"],
@@ -99,4 +117,12 @@ def _event(raw: dict[str, Any]) -> Event:
         reason=raw.get("ResourceStatusReason", ""),
         token=raw.get("ClientRequestToken", ""),
         of_stack=raw.get("PhysicalResourceId") == raw["StackId"],
+        physical_id=raw.get("PhysicalResourceId", ""),
+        hook=_hook(raw),
     )
+
+
+def _hook(raw: StackEventTypeDef) -> str:
+    if "FAILED" not in raw.get("HookStatus", ""):
+        return ""
+    return f"{raw.get('HookType', '')}: {raw.get('HookStatusReason', '')}"

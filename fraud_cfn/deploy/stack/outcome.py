@@ -29,15 +29,17 @@ class Outcome:
     line_by_line: bool = False  # stdout holds a JSON document a line, and this is the last of them
 
 
-def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Mapping[str, str]) -> Outcome:
+def conclude(
+    console: Console, ended: Ended, suffix: str, deed: str, sources: Mapping[str, str], again: str = ""
+) -> Outcome:
     """Say how an operation ended; `deed` is the result's word if it went well, `sources` tell the file of
-    ours that defines a resource."""
+    ours that defines a resource; `again` is the command to repeat once the cause is mended."""
     stack = ended.stack
     arn, status = (stack.arn, stack.status) if stack else ("", "DELETE_COMPLETE")
     took = clock.span(ended.seconds)
     if succeeded(status):
         console.say(f"\nDONE {stacks.name_of(suffix)} {status} in {took}", "bold green")
-        return Outcome(deed, arn)
+        return Outcome(deed, arn, data=_orphans(console, ended))
     found = causes.causes(ended.events)
     clean = rolled_back(status)
     after = {
@@ -46,7 +48,7 @@ def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Ma
     }.get(status, "")
     console.say(f"\nFAILED {stacks.name_of(suffix)} {status} in {took}{after}", "bold red")
     explain(console, found, sources)
-    console.say(f"next:  {next_step(found, status, suffix)}")
+    console.say(f"next:  {next_step(found, status, suffix, again)}")
     return Outcome(
         "rolled-back" if clean else "needs-recovery",
         arn,
@@ -57,6 +59,9 @@ def conclude(console: Console, ended: Ended, suffix: str, deed: str, sources: Ma
 
 def explain(console: Console, found: causes.Causes, sources: Mapping[str, str]) -> None:
     """The cause, where it is defined, and what else failed."""
+    if not found.known:
+        console.say("cause: not known: the stack's events could not be read")
+        return
     if found.first is None:
         console.say("cause: no resource failed: somebody cancelled it, or rolled it back")
         return
@@ -70,7 +75,23 @@ def explain(console: Console, found: causes.Causes, sources: Mapping[str, str]) 
         console.say(f"also:  {', '.join(found.cancelled)} (cancelled as a result)")
 
 
-def next_step(found: causes.Causes, status: str, suffix: str) -> str:
+def _orphans(console: Console, ended: Ended) -> dict[str, Any]:
+    """What an update that went well could not delete: CloudFormation lets go of it, and it stays."""
+    lost = {
+        event.physical_id: f"{event.logical_id}  {event.type}  {event.physical_id}: "
+        f"{causes.said(event.reason)}"
+        for event in ended.events
+        if event.status == "DELETE_FAILED" and not event.of_stack
+    }
+    for event in ended.events:
+        if event.status == "DELETE_COMPLETE":
+            lost.pop(event.physical_id, None)
+    for line in lost.values():
+        console.warn(f"no longer in the stack, and still there: {line}")
+    return {"orphans": list(lost)} if lost else {}
+
+
+def next_step(found: causes.Causes, status: str, suffix: str, again: str = "") -> str:
     """The one command or deed that helps most."""
     if status in ("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "CREATE_FAILED"):
         return stacks.command("rollback", suffix)
@@ -78,8 +99,7 @@ def next_step(found: causes.Causes, status: str, suffix: str) -> str:
         return stacks.command("destroy", suffix)
     known = causes.advice(found.first.reason) if found.first else ""
     known = known.replace("{diagnose}", stacks.command("diagnose", suffix))
-    known = known.replace("{destroy}", stacks.command("destroy", suffix))
-    return known or f"correct the cause, then {stacks.command('deploy', suffix)}"
+    return known or f"correct the cause, then {again or stacks.command('deploy', suffix)}"
 
 
 def outputs(console: Console, values: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from fraud_cfn.deploy.change.carry_out import (
     review,
     show,
 )
-from fraud_cfn.deploy.errors import ChangeSetError
+from fraud_cfn.deploy.errors import ChangeSetError, UsageError
 from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.terminal.console import Console
@@ -47,12 +47,24 @@ def run(
     consent = Consent(yes, tuple(allow_replace), tuple(allow_delete))
     how = Execution(rollback, detach, timeout * 60)
     if change_set:
+        given_too = {
+            "--param": param,
+            "--tag": tag,
+            "--role-arn": role_arn,
+            "--template": template_file,
+            "--s3-bucket": s3_bucket,
+        }
+        if extra := [option for option, value in given_too.items() if value]:
+            raise UsageError(
+                f"--change-set executes what was reviewed, so {', '.join(extra)} would change nothing",
+                "leave that out, or plan anew with it",
+            )
         done = _reviewed(place, change_set, consent, how, console)
     else:
         given = parameters.given(suffix, param, tag)
         parameters.check(source.parameters, given)
         with template.checking(source) as checks:
-            stack = readiness.ready(place, console, yes=yes, timeout=how.timeout)
+            stack = readiness.ready(place, console, yes=yes, timeout=how.timeout, recreate=True)
             asked = prepare.parameters_for(place, source, stack, given, console)
             checks.finish(console)
         making = bucket.Consent(console, yes, f"agree to it: {stacks.command('deploy', suffix, '--yes')}")
@@ -76,7 +88,7 @@ def _reviewed(place: Place, arn: str, consent: Consent, how: Execution, console:
     if found is None:
         raise ChangeSetError("that change set has no changes", "plan again")
     show(found, console)
-    agree(place, known, found, consent, console)
+    agree(place, known, found, consent, how, console)
     with undisturbed():
         execute(place, found.change_set, how, new=new)
     return follow(place, found.change_set, how, console, new=new)
