@@ -51,10 +51,3 @@ class ServiceSpec:
     least: int
     most: int
     stop_timeout: int  # seconds between SIGTERM and SIGKILL; Fargate allows 120
-
-
-API = ServiceSpec(TaskSize(cpu=512, memory=1024), least=2, most=10, stop_timeout=60)
-WORKER = ServiceSpec(TaskSize(cpu=1024, memory=2048), least=1, most=5, stop_timeout=120)  # Spot's notice
-JOB = TaskSize(cpu=256, memory=512)
-JOB_STOP_TIMEOUT = 120
-JOB_RATE = "rate(6 hours)"

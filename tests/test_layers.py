@@ -14,7 +14,7 @@ from fraud_cfn.config import ROOT
 LAYERS = (
     ("config", "names", "streams"),
     ("platform.intrinsics", "template.document", "template.scenarios", "template.constraints"),
-    ("platform.naming", "template.validation", "template.environments"),
+    ("platform.naming", "platform.widgets", "template.validation", "template.environments"),
     ("platform.parameters",),
     ("platform.permissions",),
     ("platform.network", "platform.firewall", "platform.storage", "platform.messaging"),
@@ -24,6 +24,7 @@ LAYERS = (
         "platform.services._task",
         "platform.services._scaling",
         "platform.services._service",
+        "platform.services._traffic",
     ),
     ("platform.services.api", "platform.services.worker", "platform.services.job"),
     ("platform.dashboard",),

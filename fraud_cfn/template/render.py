@@ -22,6 +22,7 @@ _ORDER = (
     "AWSTemplateFormatVersion",
     "Description",
     "Parameters",
+    "Metadata",
     "Rules",
     "Mappings",
     "Conditions",

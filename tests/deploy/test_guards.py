@@ -86,7 +86,9 @@ def on_green(aws: Aws) -> Aws:
 def test_traffic_is_not_turned_to_the_idle_colour(
     on_green: Aws, tell: Teller, transcript: Transcript
 ) -> None:
-    line = "deploy dev --yes --param ServicesEnabled=false"
+    rule = "AWS::ElasticLoadBalancingV2::ListenerRule"
+    on_green.changes = [change("Modify", "RoutingRule", rule, Replacement="False")]
+    line = "deploy dev --yes"
     told = tell(line)
     assert told.code == 7
     transcript.check(told, line)

@@ -107,7 +107,7 @@ def test_status_tells_what_runs(live: Place) -> None:
     assert "TapStackops  UPDATE_COMPLETE  live" in told.text
     for part in ("api      2/2 running", "worker   1/1 running", "(the stack's)", "scaling 2–10"):
         assert part in told.text
-    for part in ("queues   jobs 0, dead letters 0", "schedule rate(6 hours) ENABLED, next about 20"):
+    for part in ("queues   jobs 0, dead letters 0", "schedule cron(0 0/6 * * ? *) ENABLED"):
         assert part in told.text
     services = live.data("status ops")["services"]
     assert [(one["name"], one["running"]) for one in services] == [("api", 2), ("worker", 1)]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from fraud_cfn.config import JOB_RATE
+from fraud_cfn.platform.services.job import EVERY_SIX_HOURS
 from tests.integration.platform import Platform
 
 
 def test_the_schedule_is_enabled_with_the_services(platform: Platform) -> None:
     schedule = described(platform)
     assert schedule["State"] == ("ENABLED" if platform.is_live else "DISABLED")
-    assert schedule["ScheduleExpression"] == JOB_RATE
+    assert schedule["ScheduleExpression"] == EVERY_SIX_HOURS
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
 
 
@@ -19,8 +19,8 @@ def test_the_schedule_runs_the_current_job_on_the_cluster(platform: Platform) ->
     network = parameters["NetworkConfiguration"]["awsvpcConfiguration"]
     assert set(network["Subnets"]) == set(platform.outputs["JobSubnetIds"].split(","))
     assert network["SecurityGroups"] == [platform.outputs["JobSecurityGroupId"]]
-    providers = {p["capacityProvider"] for p in parameters["CapacityProviderStrategy"]}
-    assert providers == {"FARGATE", "FARGATE_SPOT"}
+    (provider,) = parameters["CapacityProviderStrategy"]
+    assert provider["capacityProvider"] == "FARGATE"
 
 
 def test_a_run_that_cannot_start_is_kept(platform: Platform) -> None:

@@ -5,21 +5,19 @@ from typing import Any
 import pytest
 
 from fraud_cfn.config import (
-    API,
     BACKLOG_PER_TASK,
     CPU_TARGET_PERCENT,
     HEALTH_PATH,
-    JOB,
     MEMORY_TARGET_PERCENT,
     PORT,
     ROUTED_PATHS,
-    WORKER,
     ServiceSpec,
 )
+from fraud_cfn.platform.services import api, job, worker
 from tests.integration.platform import Platform
 
-SPECS = {"api": API, "worker": WORKER}
-SIZES = {"api": API.size, "worker": WORKER.size, "job": JOB}
+SPECS = {"api": api.SPEC, "worker": worker.SPEC}
+SIZES = {"api": api.SPEC.size, "worker": worker.SPEC.size, "job": job.SIZE}
 SERVICES = pytest.mark.parametrize(("workload", "spec"), SPECS.items(), ids=SPECS)
 WORKLOADS = pytest.mark.parametrize("workload", SIZES)
 
@@ -62,7 +60,7 @@ def test_scaling_is_suspended_until_services_are_enabled(
     ]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (
         spec.least if platform.is_live else 0,
-        spec.most,
+        spec.most if platform.is_live else 0,
     )
     assert set(target["SuspendedState"].values()) == {not platform.is_live}
 
@@ -102,14 +100,14 @@ def test_the_worker_scales_on_its_own_queue(platform: Platform) -> None:
     assert [metric["ReturnData"] for metric in metrics if "Expression" in metric] == [True]
 
 
-def test_the_api_deploys_blue_green_once_it_is_live(platform: Platform) -> None:
+def test_the_api_deploys_as_it_was_chosen_at_0_tasks_too(platform: Platform) -> None:
     service = platform.services["api"]
     (balancer,) = service["loadBalancers"]
     advanced = balancer["advancedConfiguration"]
     chosen = platform.parameters["ApiDeploymentStrategy"]
     configuration = service["deploymentConfiguration"]
-    assert configuration["strategy"] == (chosen if platform.is_live else "ROLLING")
-    if configuration["strategy"] == "BLUE_GREEN":
+    assert configuration["strategy"] == chosen
+    if chosen != "ROLLING":
         assert configuration["bakeTimeInMinutes"] == int(platform.parameters["ApiBakeTimeMinutes"])
     assert balancer["containerPort"] == PORT
     assert {balancer["targetGroupArn"], advanced["alternateTargetGroupArn"]} == set(platform.weights())

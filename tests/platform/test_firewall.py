@@ -51,7 +51,7 @@ def test_only_the_load_balancer_is_open_and_everything_else_admits_named_groups(
 
 def test_tasks_reach_tls_the_database_and_their_peers_and_nothing_else(base: Lens) -> None:
     to_aws = {(task, "0.0.0.0/0", 443) for task in ("Api", "Worker", "Job")}
-    nowhere = {("Database", "127.0.0.1/32", -1)}
+    nowhere = {(group, "127.0.0.1/32", -1) for group in ("LoadBalancer", "Database")}
     assert edges(base, "Egress") == BETWEEN_GROUPS | to_aws | nowhere
 
 

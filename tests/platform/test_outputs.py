@@ -49,9 +49,14 @@ def test_dns_names_are_those_under_which_the_services_register(base: Lens) -> No
     assert base.outputs["NamespaceName"] == namespace
 
 
-def test_url_is_https_with_a_certificate(base: Lens) -> None:
+def test_with_a_certificate_there_is_no_url_as_none_can_match_the_load_balancers_own_name(
+    base: Lens, document: Document
+) -> None:
+    assert document.template["Outputs"]["LoadBalancerUrl"]["Condition"] == "ServesHttpOnly"
+    conditions = document.template["Conditions"]
+    assert conditions["ServesHttps"] == {"Fn::Not": [conditions["ServesHttpOnly"]]}
     lens = base.under(**SCENARIOS["TLS"])
-    assert lens.outputs["LoadBalancerUrl"] == "https://<LoadBalancer.DNSName>"
+    assert lens.outputs["LoadBalancerDnsName"] == "<LoadBalancer.DNSName>"
 
 
 def test_outputs_are_described_and_never_exported(document: Document) -> None:
@@ -61,5 +66,6 @@ def test_outputs_are_described_and_never_exported(document: Document) -> None:
         assert "Export" not in output
 
 
-def test_outputs_exist_in_every_scenario(document: Document) -> None:
-    assert not [key for key, output in document.template["Outputs"].items() if "Condition" in output]
+def test_every_other_output_exists_in_every_scenario(document: Document) -> None:
+    conditional = [key for key, output in document.template["Outputs"].items() if "Condition" in output]
+    assert conditional == ["LoadBalancerUrl"]

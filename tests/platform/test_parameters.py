@@ -42,7 +42,7 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        ("ServicesEnabled", ["true", "false"], ["yes", "True", ""]),
+        ("ServicesEnabled", ["true", "starting", "false"], ["yes", "True", ""]),
         ("ApiImageTag", ["latest", "v1.2.3", "_a", "a" * 128], ["", ".a", "-a", "a b", "a:b", "a" * 129]),
         ("WorkerImageTag", ["latest"], ["", "a/b"]),
         ("JobImageTag", ["latest"], ["", "@sha"]),
@@ -99,7 +99,9 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
                 f"arn:aws:wafv2:eu-central-1:{ACCOUNT}:regional/ipset/company/{_ID}",
             ],
         ),
-        ("ApiDeploymentStrategy", ["BLUE_GREEN", "ROLLING"], ["CANARY", "blue_green"]),
+        ("ApiDeploymentStrategy", ["BLUE_GREEN", "CANARY", "LINEAR", "ROLLING"], ["ALL", "blue_green"]),
+        ("ApiCanaryPercent", ["1", "10", "100"], ["", "0", "0.5", "101", "ten"]),
+        ("ApiStepMinutes", ["0", "5", "1440"], ["-1", "1441"]),
         ("ApiBakeTimeMinutes", ["0", "5", "1440"], ["-1", "1441"]),
         ("EnableDeploymentAlarms", ["true", "false"], ["1"]),
         ("DatabaseEngineVersion", ["17.9", "17.10"], ["17", "16.4", "18.1", "17.9.1", "17."]),
@@ -153,6 +155,8 @@ def test_parameters_and_their_defaults_are_the_contract(document: Document) -> N
         "AccessLogBucket": "",
         "WebAclArn": "",
         "ApiDeploymentStrategy": "BLUE_GREEN",
+        "ApiCanaryPercent": "10",
+        "ApiStepMinutes": 5,
         "ApiBakeTimeMinutes": 5,
         "EnableDeploymentAlarms": "false",
         "DatabaseEngineVersion": "17.9",

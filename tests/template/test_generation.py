@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
@@ -249,7 +250,8 @@ def test_a_wrong_property_is_named_with_the_builder(
 
 def _only_dashboard_builds(monkeypatch: pytest.MonkeyPatch, part: object) -> None:
     """The dashboard, which only the outputs need, gives `part` instead."""
-    monkeypatch.setattr(stack.dashboard, "build", lambda *_: part)
+    board = make_dataclass("Board", ["part"], namespace={"__module__": stack.dashboard.__name__})
+    monkeypatch.setattr(stack.dashboard, "build", lambda *_: board(part))
     monkeypatch.setattr(stack.outputs, "build", lambda *_: (Output("Nothing", Value="none"),))
 
 
@@ -271,8 +273,8 @@ def test_a_field_that_is_no_resource_is_refused(
     _only_dashboard_builds(monkeypatch, (VPC("Another"), "Vpc"))
     assert generation.main(["--stdout"]) == 2
     assert said(capsys).endswith(
-        "StackError: fraud_cfn/platform/dashboard.py: built 'Vpc', which is no resource; "
-        "return troposphere resources only"
+        "StackError: fraud_cfn/platform/dashboard.py: built 'Vpc', which is no part of a template: "
+        "return troposphere's"
     )
 
 

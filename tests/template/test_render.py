@@ -12,7 +12,7 @@ from troposphere import Ref, Sub
 from troposphere.cloudformation import CustomResource
 
 from fraud_cfn import config
-from fraud_cfn.platform import network, parameters, storage
+from fraud_cfn.platform import network, storage
 from fraud_cfn.platform.stack import Stack, assemble, build
 from fraud_cfn.template.document import Document, parse
 from fraud_cfn.template.render import RenderError, render
@@ -64,6 +64,7 @@ def test_what_is_given_stands_before_what_is_built(document: Document) -> None:
         "AWSTemplateFormatVersion",
         "Description",
         "Parameters",
+        "Metadata",
         "Rules",
         "Mappings",
         "Conditions",
@@ -72,8 +73,10 @@ def test_what_is_given_stands_before_what_is_built(document: Document) -> None:
     ]
 
 
-def test_parameters_stand_in_the_order_of_their_module(document: Document) -> None:
-    assert list(document.template["Parameters"]) == [known.title for known in parameters.PARAMETERS]
+def test_parameters_stand_in_the_order_of_the_console_each_once(document: Document) -> None:
+    groups = document.template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert list(document.template["Parameters"]) == [name for group in groups for name in group["Parameters"]]
+    assert all(group["Label"]["default"] for group in groups)
 
 
 def test_resources_stand_in_the_order_of_their_builders(stack: Stack, document: Document) -> None:

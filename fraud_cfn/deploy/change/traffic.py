@@ -17,7 +17,7 @@ from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.stacks import Stack
 
 RULE, BLUE, GREEN, SERVICE = "RoutingRule", "BlueTargetGroup", "GreenTargetGroup", "ApiService"
-_PARAMETERS = ("CertificateArn", "ApiDeploymentStrategy", "ServicesEnabled")
+_PARAMETERS = ("CertificateArn", "ApiDeploymentStrategy")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from troposphere.ecr import (
     Repository,
 )
 
+from fraud_cfn.platform import parameters
 from fraud_cfn.platform.intrinsics import DELETED, sub
 from fraud_cfn.platform.naming import name
 
@@ -35,6 +36,16 @@ def repository(title: str, service: str) -> Repository:
             )
         ],
         LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_expiry()),
+    )
+
+
+def tag(title: str, service: str) -> Parameter:
+    return parameters.text(
+        f"{title}ImageTag",
+        f"Tag of the image to run, in the repository fraud-{service}-<suffix>; changing it is a release",
+        r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$",
+        "an image tag: up to 128 letters, digits, and . _ - (not first)",
+        default="latest",
     )
 
 

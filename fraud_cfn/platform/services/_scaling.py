@@ -44,8 +44,8 @@ class Scaling:
 def scaling(title: str, thing: str, spec: ServiceSpec, cluster: Cluster, service: Service) -> Scaling:
     """Bounds, and target tracking of CPU and memory.
 
-    While services are not enabled the minimum is 0 and scaling is suspended: else a message in the
-    queue would start a task that has no image.
+    While services are not enabled the bounds are 0 to 0 and scaling is suspended: else a message in the
+    queue would start a task that has no image, or one again that was just switched off.
     """
     suspended = LIVE.choose(False, True)
     target = ScalableTarget(
@@ -56,7 +56,7 @@ def scaling(title: str, thing: str, spec: ServiceSpec, cluster: Cluster, service
         DependsOn=[service],
         ResourceId=sub(f"service/{{cluster}}/fraud-{thing}-{{suffix}}", cluster=Ref(cluster)),
         MinCapacity=LIVE.choose(spec.least, 0),
-        MaxCapacity=spec.most,
+        MaxCapacity=LIVE.choose(spec.most, 0),
         SuspendedState=SuspendedState(
             DynamicScalingInSuspended=suspended,
             DynamicScalingOutSuspended=suspended,
@@ -108,7 +108,8 @@ def backlog_scaling(
     backlog = TargetTrackingMetricDataQuery(
         Id="backlog",
         Label="Messages per running task",
-        Expression="IF(FILL(m2,0)>0,FILL(m1,0)/FILL(m2,0),FILL(m1,0))",
+        # Never FILL(…,0): of a metric that comes late it would make a 0, and pin the alarm.
+        Expression="IF(FILL(m2,REPEAT)>0,FILL(m1,REPEAT)/FILL(m2,REPEAT),FILL(m1,REPEAT))",
         ReturnData=True,
     )
     return _policy(

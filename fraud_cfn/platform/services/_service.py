@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from troposphere import Ref
+from collections.abc import Iterable
+
+from troposphere import AWSObject, If, Output, Ref
 from troposphere.ec2 import SecurityGroup
-from troposphere.ecs import AwsvpcConfiguration, DeploymentCircuitBreaker, NetworkConfiguration
+from troposphere.ecs import (
+    AwsvpcConfiguration,
+    DeploymentCircuitBreaker,
+    ForceNewDeployment,
+    NetworkConfiguration,
+    Service,
+    ThresholdConfiguration,
+)
 from troposphere.servicediscovery import DnsConfig, DnsRecord, HealthCheckCustomConfig
 from troposphere.servicediscovery import Service as DiscoveryService
 
+from fraud_cfn.config import CPU_TARGET_PERCENT, MEMORY_TARGET_PERCENT, PORT, ServiceSpec
 from fraud_cfn.platform.cluster import Platform
-from fraud_cfn.platform.network import Subnets
+from fraud_cfn.platform.firewall import Rule
+from fraud_cfn.platform.intrinsics import variable
+from fraud_cfn.platform.naming import dns_name, name
+from fraud_cfn.platform.network import Network, Subnets
+from fraud_cfn.platform.parameters import LIVE, STARTING
+from fraud_cfn.platform.widgets import Json, graph, percent, text
 
 
 def discovery(title: str, service: str, platform: Platform) -> DiscoveryService:
@@ -40,3 +55,75 @@ def network(subnets: Subnets, security_group: SecurityGroup) -> NetworkConfigura
 def circuit_breaker() -> DeploymentCircuitBreaker:
     """A deployment whose tasks fail to start, or to become healthy, is rolled back."""
     return DeploymentCircuitBreaker(Enable=True, Rollback=True)
+
+
+def strict_circuit_breaker() -> DeploymentCircuitBreaker:
+    """Three tasks that fail end a rolling deployment, though others became healthy in between."""
+    return DeploymentCircuitBreaker(
+        Enable=True,
+        Rollback=True,
+        ResetOnHealthyTask=False,
+        ThresholdConfiguration=ThresholdConfiguration(Type="COUNT", Value=3),
+    )
+
+
+def desired_count(spec: ServiceSpec) -> If:
+    """None before going live, the least for it, and afterwards what scaling has chosen: left out."""
+    return LIVE.choose(STARTING.choose(spec.least), 0)
+
+
+def forced_deployment() -> If:
+    """Going live is a deployment, which ECS guards and CloudFormation rolls back.
+
+    A service that was made at 0 tasks has no image's digest until a deployment with tasks; only a changed
+    nonce forces one, so later updates do not.
+    """
+    return LIVE.choose(ForceNewDeployment(EnableForceNewDeployment=True, ForceNewDeploymentNonce="live"))
+
+
+def starts_after(network: Network, platform: Platform, connections: Iterable[Rule]) -> list[AWSObject]:
+    """What a task needs all its life, beyond what its service refers to.
+
+    The way out, and what the firewall lets through, to start and to stop in peace; and a capacity
+    provider cannot be taken from a cluster that uses it.
+    """
+    return [
+        network.private_default_route,
+        *network.private_associations,
+        *connections,
+        platform.capacity_providers,
+    ]
+
+
+def load(title: str, service: str, platform: Platform) -> tuple[Json, Json]:
+    """By the service's name, not GetAtt: else each release would announce a change here."""
+    dimensions = [
+        "ClusterName",
+        variable(Ref(platform.cluster)),
+        "ServiceName",
+        text(name(service)),
+    ]
+    return (
+        graph(
+            f"{title}: tasks",
+            ["ECS/ContainerInsights", "RunningTaskCount", *dimensions, {"label": "running"}],
+            ["ECS/ContainerInsights", "DesiredTaskCount", *dimensions, {"label": "desired"}],
+        ),
+        graph(
+            f"{title}: CPU and memory",
+            ["AWS/ECS", "CPUUtilization", *dimensions, {"label": "CPU"}],
+            ["AWS/ECS", "MemoryUtilization", *dimensions, {"label": "memory"}],
+            **percent(("scales on CPU", CPU_TARGET_PERCENT), ("scales on memory", MEMORY_TARGET_PERCENT)),
+        ),
+    )
+
+
+def outputs(title: str, discovery: DiscoveryService, service: Service) -> tuple[Output, ...]:
+    return (
+        Output(
+            f"{title}DnsName",
+            Description=f"The service inside the VPC, on port {PORT}",
+            Value=dns_name(discovery.Name),
+        ),
+        Output(f"{title}ServiceName", Description="ECS service", Value=service.get_att("Name")),
+    )

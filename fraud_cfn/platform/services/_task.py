@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from troposphere import GetAtt, If, Ref, Sub
+from troposphere import GetAtt, If, Output, Ref, Sub
+from troposphere.ecr import Repository
 from troposphere.ecs import (
     ContainerDefinition,
     ContainerDependency,
@@ -168,6 +169,17 @@ def definition(
         TaskRoleArn=task_role.get_att("Arn"),
         ExecutionRoleArn=execution_role.get_att("Arn"),
         ContainerDefinitions=[app, _sidecar(logs.group)],
+    )
+
+
+def outputs(title: str, repository: Repository, logs: TaskLogs) -> tuple[Output, Output]:
+    return (
+        Output(
+            f"{title}RepositoryUri",
+            Description="Push the image here",
+            Value=repository.get_att("RepositoryUri"),
+        ),
+        Output(f"{title}LogGroupName", Description="Logs of the tasks", Value=Ref(logs.group)),
     )
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import Ref
-from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
+from troposphere import Output, Parameter, Ref
+from troposphere.cloudwatch import Alarm
+from troposphere.ec2 import SecurityGroup
 from troposphere.ecr import Repository
 from troposphere.ecs import (
     AdvancedConfiguration,
+    CanaryConfiguration,
     CapacityProviderStrategyItem,
     DeploymentAlarms,
     DeploymentConfiguration,
+    LinearConfiguration,
     LoadBalancer,
     Service,
     ServiceRegistry,
@@ -20,31 +23,74 @@ from troposphere.ecs import (
 from troposphere.iam import Role
 from troposphere.servicediscovery import Service as DiscoveryService
 
-from fraud_cfn.config import API, PORT
-from fraud_cfn.platform import permissions
+from fraud_cfn.config import PORT, POSTGRES_PORT, ServiceSpec, TaskSize
+from fraud_cfn.platform import parameters, permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
-from fraud_cfn.platform.firewall import Firewall
+from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
+from fraud_cfn.platform.intrinsics import Condition
 from fraud_cfn.platform.load_balancer import Balancing
 from fraud_cfn.platform.messaging import Messaging
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
-from fraud_cfn.platform.parameters import (
-    API_BAKE_TIME_MINUTES,
-    API_IMAGE_TAG,
-    BLUE_GREEN,
-    DEPLOYMENT_ALARMS,
-    LIVE,
-)
-from fraud_cfn.platform.services import _image, _scaling, _service, _task
+from fraud_cfn.platform.services import _image, _scaling, _service, _task, _traffic
 from fraud_cfn.platform.storage import Storage
+from fraud_cfn.platform.widgets import Row
 
 CONTAINER = "api"
+SPEC = ServiceSpec(TaskSize(cpu=512, memory=1024), least=2, most=10, stop_timeout=60)
+
+DEPLOYMENT_STRATEGY = parameters.choice(
+    "ApiDeploymentStrategy",
+    "How ECS brings a new version: all requests at once, a few first, step by step, or task by task",
+    "BLUE_GREEN",
+    "CANARY",
+    "LINEAR",
+    "ROLLING",
+)
+CANARY_PERCENT = parameters.text(
+    "ApiCanaryPercent",
+    "CANARY: requests, in percent, that see a new version first; LINEAR: how many more at each step",
+    r"^(100|[1-9]\d?)$",
+    "a whole number of percent from 1 to 100 (LINEAR: from 3)",
+    default="10",
+)
+STEP_MINUTES = parameters.number(
+    "ApiStepMinutes",
+    "CANARY and LINEAR: how long to wait before more requests see a new version",
+    default=5,
+    least=0,
+    most=1440,
+    rule="a number of minutes from 0 to 1440",
+)
+BAKE_TIME_MINUTES = parameters.number(
+    "ApiBakeTimeMinutes",
+    "How long both colours stay up after the traffic has shifted",
+    default=5,
+    least=0,
+    most=1440,
+    rule="a number of minutes from 0 to 1440",
+)
+ENABLE_DEPLOYMENT_ALARMS = parameters.choice(
+    "EnableDeploymentAlarms",
+    "true: a 5xx-rate and a latency alarm roll a deployment of the API back",
+    "false",
+    "true",
+)
+
+ROLLS = Condition("ApiIsDeployedRolling", parameters.equals(DEPLOYMENT_STRATEGY, "ROLLING"))
+CANARY = Condition("ApiIsDeployedCanary", parameters.equals(DEPLOYMENT_STRATEGY, "CANARY"))
+LINEAR = Condition("ApiIsDeployedLinear", parameters.equals(DEPLOYMENT_STRATEGY, "LINEAR"))
+DEPLOYMENT_ALARMS = Condition("HasDeploymentAlarms", parameters.true(ENABLE_DEPLOYMENT_ALARMS))
 
 
 @dataclass(frozen=True)
 class Api:
+    parameters: tuple[Parameter, ...]
+    conditions: tuple[Condition, ...]
     repository: Repository
+    security_group: SecurityGroup
+    connections: tuple[Rule, ...]
     logs: _task.TaskLogs
     task_role: Role
     execution_role: Role
@@ -55,6 +101,8 @@ class Api:
     latency: Alarm
     service: Service
     scaling: _scaling.Scaling
+    rows: tuple[Row, ...]
+    outputs: tuple[Output, ...]
 
 
 def build(
@@ -66,17 +114,23 @@ def build(
     messaging: Messaging,
     storage: Storage,
 ) -> Api:
+    image_tag = _image.tag("Api", CONTAINER)
     repository = _image.repository("Api", CONTAINER)
+    group = task_group(network.vpc, "Api", CONTAINER, "Tasks of the REST API")
+    connections = (
+        *connect(firewall.load_balancer, group, PORT),
+        *connect(group, firewall.database, POSTGRES_PORT),
+    )
     logs = _task.logs("Api", CONTAINER)
     task_role = _task.task_role("Api", CONTAINER, database, storage.data, permissions.send(messaging.jobs))
     execution_role = permissions.execution_role("ApiExecutionRole", "api-execution", repository, logs.group)
     task = _task.definition(
         "Api",
         CONTAINER,
-        API.size,
-        image=_image.image(repository, API_IMAGE_TAG),
+        SPEC.size,
+        image=_image.image(repository, image_tag),
         serves=True,
-        stop_timeout=API.stop_timeout,
+        stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
             "JOB_QUEUE_URL": Ref(messaging.jobs),
@@ -92,19 +146,28 @@ def build(
         "api-deployment",
         permissions.shift_traffic(balancing.load_balancer, balancing.blue, balancing.green),
     )
-    server_errors, latency = _server_error_alarm(balancing), _latency_alarm(balancing)
+    server_errors = _traffic.server_error_alarm(balancing, DEPLOYMENT_ALARMS)
+    latency = _traffic.latency_alarm(balancing, DEPLOYMENT_ALARMS)
     service = Service(
         "ApiService",
-        DependsOn=[network.private_default_route, platform.capacity_providers],
+        DependsOn=_service.starts_after(network, platform, connections),
         ServiceName=name(CONTAINER),
         Cluster=Ref(platform.cluster),
         TaskDefinition=Ref(task),
-        # Left out while enabled: ECS then keeps the count that scaling chose.
-        DesiredCount=LIVE.choose_not(0),
+        DesiredCount=_service.desired_count(SPEC),
+        ForceNewDeployment=_service.forced_deployment(),
         CapacityProviderStrategy=[CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)],
         DeploymentConfiguration=DeploymentConfiguration(
-            Strategy=BLUE_GREEN.choose("BLUE_GREEN", "ROLLING"),
-            BakeTimeInMinutes=BLUE_GREEN.choose(Ref(API_BAKE_TIME_MINUTES)),
+            Strategy=Ref(DEPLOYMENT_STRATEGY),
+            CanaryConfiguration=CANARY.choose(
+                CanaryConfiguration(
+                    CanaryPercent=Ref(CANARY_PERCENT), CanaryBakeTimeInMinutes=Ref(STEP_MINUTES)
+                )
+            ),
+            LinearConfiguration=LINEAR.choose(
+                LinearConfiguration(StepPercent=Ref(CANARY_PERCENT), StepBakeTimeInMinutes=Ref(STEP_MINUTES))
+            ),
+            BakeTimeInMinutes=ROLLS.choose_not(Ref(BAKE_TIME_MINUTES)),
             MinimumHealthyPercent=100,
             MaximumPercent=200,
             DeploymentCircuitBreaker=_service.circuit_breaker(),
@@ -115,13 +178,13 @@ def build(
             ),
         ),
         AvailabilityZoneRebalancing="ENABLED",
-        NetworkConfiguration=_service.network(network.private_subnets, firewall.api),
+        NetworkConfiguration=_service.network(network.private_subnets, group),
         LoadBalancers=[
             LoadBalancer(
                 ContainerName=CONTAINER,
                 ContainerPort=PORT,
                 TargetGroupArn=Ref(balancing.blue),
-                # Used under BLUE_GREEN; under ROLLING it is the documented step before switching.
+                # Unused under ROLLING, where it is the documented step before switching.
                 AdvancedConfiguration=AdvancedConfiguration(
                     AlternateTargetGroupArn=Ref(balancing.green),
                     ProductionListenerRule=Ref(balancing.rule),
@@ -135,7 +198,18 @@ def build(
         PropagateTags="SERVICE",
     )
     return Api(
+        parameters=(
+            image_tag,
+            DEPLOYMENT_STRATEGY,
+            CANARY_PERCENT,
+            STEP_MINUTES,
+            BAKE_TIME_MINUTES,
+            ENABLE_DEPLOYMENT_ALARMS,
+        ),
+        conditions=(ROLLS, CANARY, LINEAR, DEPLOYMENT_ALARMS),
         repository=repository,
+        security_group=group,
+        connections=connections,
         logs=logs,
         task_role=task_role,
         execution_role=execution_role,
@@ -145,85 +219,10 @@ def build(
         server_errors=server_errors,
         latency=latency,
         service=service,
-        scaling=_scaling.scaling("Api", CONTAINER, API, platform.cluster, service),
-    )
-
-
-# ── Alarms that roll a deployment back; nobody is called ───────────────────────────────────────────
-
-
-def _server_error_alarm(balancing: Balancing) -> Alarm:
-    """Over 5 % of the requests answered with 5xx, in two of three minutes.
-
-    The load balancer counts its own 5xx (no healthy host, a host that hangs up) apart from the API's.
-    """
-    return Alarm(
-        "ApiServerErrorAlarm",
-        Condition=DEPLOYMENT_ALARMS.title,
-        AlarmName=name("api-5xx-rate"),
-        AlarmDescription="Rolls a deployment of the API back: share of 5xx answers, in percent",
-        Metrics=[
-            _load_balancer_metric(balancing, "errors", "HTTPCode_Target_5XX_Count"),
-            _load_balancer_metric(balancing, "refused", "HTTPCode_ELB_5XX_Count"),
-            _load_balancer_metric(balancing, "requests", "RequestCount"),
-            MetricDataQuery(
-                Id="rate",
-                Label="5xx rate (%)",
-                Expression=error_rate("FILL(errors,0)+FILL(refused,0)"),
-                ReturnData=True,
-            ),
-        ],
-        Threshold=5,
-        **_IN_TWO_OF_THREE,
-    )
-
-
-def _latency_alarm(balancing: Balancing) -> Alarm:
-    """The slowest 1 % of the requests took over 2 seconds, in two of three minutes."""
-    return Alarm(
-        "ApiLatencyAlarm",
-        Condition=DEPLOYMENT_ALARMS.title,
-        AlarmName=name("api-latency"),
-        AlarmDescription="Rolls a deployment of the API back: p99 response time, in seconds",
-        Namespace=_ELB,
-        MetricName="TargetResponseTime",
-        Dimensions=_dimensions(balancing),
-        ExtendedStatistic="p99",
-        EvaluateLowSampleCountPercentile="ignore",
-        Period=60,
-        Threshold=2,
-        **_IN_TWO_OF_THREE,
-    )
-
-
-def error_rate(errors: str) -> str:
-    """Metric math: those errors in percent of `requests`; of no requests at all, 100 if there are any."""
-    requests = "FILL(requests,0)"
-    return f"IF({requests}>0,100*({errors})/{requests},IF(({errors})>0,100,0))"
-
-
-_ELB = "AWS/ApplicationELB"
-_IN_TWO_OF_THREE = {
-    "ComparisonOperator": "GreaterThanThreshold",
-    "EvaluationPeriods": 3,
-    "DatapointsToAlarm": 2,
-    "TreatMissingData": "notBreaching",
-}
-
-
-def _load_balancer_metric(balancing: Balancing, identity: str, metric: str) -> MetricDataQuery:
-    return MetricDataQuery(
-        Id=identity,
-        MetricStat=MetricStat(
-            Metric=Metric(Namespace=_ELB, MetricName=metric, Dimensions=_dimensions(balancing)),
-            Period=60,
-            Stat="Sum",
+        scaling=_scaling.scaling("Api", CONTAINER, SPEC, platform.cluster, service),
+        rows=(
+            Row((*_service.load("API", CONTAINER, platform), _traffic.healthy_hosts(balancing))),
+            _traffic.row(balancing),
         ),
-        ReturnData=False,
+        outputs=(*_service.outputs("Api", discovery, service), *_task.outputs("Api", repository, logs)),
     )
-
-
-def _dimensions(balancing: Balancing) -> list[MetricDimension]:
-    return [
-        MetricDimension(Name="LoadBalancer", Value=balancing.load_balancer.get_att("LoadBalancerFullName"))
-    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import Ref
+from troposphere import Join, Output, Parameter, Ref
+from troposphere.ec2 import SecurityGroup
 from troposphere.ecr import Repository
 from troposphere.ecs import TaskDefinition
 from troposphere.iam import Role
@@ -22,25 +23,34 @@ from troposphere.scheduler import (
 )
 from troposphere.sqs import Queue, QueuePolicy
 
-from fraud_cfn.config import JOB, JOB_RATE, JOB_STOP_TIMEOUT
+from fraud_cfn.config import PORT, POSTGRES_PORT, TaskSize
 from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
-from fraud_cfn.platform.firewall import Firewall
+from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
+from fraud_cfn.platform.intrinsics import variable
 from fraud_cfn.platform.messaging import dead_letter_queue, tls_only
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
-from fraud_cfn.platform.parameters import JOB_IMAGE_TAG, LIVE
-from fraud_cfn.platform.services import _image, _task
+from fraud_cfn.platform.parameters import LIVE
+from fraud_cfn.platform.services import _image, _service, _task
 from fraud_cfn.platform.storage import Storage
+from fraud_cfn.platform.widgets import Json, Row, graph, percent, text
 
 CONTAINER = "job"
+SIZE = TaskSize(cpu=256, memory=512)
+STOP_TIMEOUT = 120  # seconds
+# Not a rate: that would fire at the moment of enabling, before the API and the worker answer.
+EVERY_SIX_HOURS = "cron(0 0/6 * * ? *)"
 HOUR = 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
 class Job:
+    image_tag: Parameter
     repository: Repository
+    security_group: SecurityGroup
+    connections: tuple[Rule, ...]
     logs: _task.TaskLogs
     task_role: Role
     execution_role: Role
@@ -50,22 +60,35 @@ class Job:
     schedule_group: ScheduleGroup
     schedule_role: Role
     schedule: Schedule
+    rows: tuple[Row, ...]
+    outputs: tuple[Output, ...]
 
 
 def build(
-    network: Network, firewall: Firewall, platform: Platform, database: Database, storage: Storage
+    network: Network,
+    firewall: Firewall,
+    platform: Platform,
+    database: Database,
+    storage: Storage,
+    peers: tuple[SecurityGroup, ...],
 ) -> Job:
+    image_tag = _image.tag("Job", CONTAINER)
     repository = _image.repository("Job", CONTAINER)
+    security_group = task_group(network.vpc, "Job", CONTAINER, "Tasks of the scheduled job")
+    connections = (
+        *(rule for peer in peers for rule in connect(security_group, peer, PORT)),
+        *connect(security_group, firewall.database, POSTGRES_PORT),
+    )
     logs = _task.logs("Job", CONTAINER)
     task_role = _task.task_role("Job", CONTAINER, database, storage.data)
     execution_role = permissions.execution_role("JobExecutionRole", "job-execution", repository, logs.group)
     task = _task.definition(
         "Job",
         CONTAINER,
-        JOB,
-        image=_image.image(repository, JOB_IMAGE_TAG),
+        SIZE,
+        image=_image.image(repository, image_tag),
         serves=False,
-        stop_timeout=JOB_STOP_TIMEOUT,
+        stop_timeout=STOP_TIMEOUT,
         environment={
             **_task.data_environment(database, storage.data),
             "API_URL": url("api"),
@@ -87,12 +110,12 @@ def build(
     )
     schedule = Schedule(
         "JobSchedule",
-        # Tasks need the way out, and a capacity provider cannot be taken from a cluster that uses it.
-        DependsOn=[network.private_default_route, platform.capacity_providers],
+        DependsOn=_service.starts_after(network, platform, connections),
         Name=name(CONTAINER),
         GroupName=Ref(group),
         Description="Runs the job",
-        ScheduleExpression=JOB_RATE,
+        ScheduleExpression=EVERY_SIX_HOURS,
+        ScheduleExpressionTimezone="UTC",
         FlexibleTimeWindow=FlexibleTimeWindow(Mode="OFF"),
         State=LIVE.choose("ENABLED", "DISABLED"),
         Target=Target(
@@ -101,15 +124,13 @@ def build(
             EcsParameters=EcsParameters(
                 TaskDefinitionArn=Ref(task),
                 TaskCount=1,
-                CapacityProviderStrategy=[
-                    CapacityProviderStrategyItem(CapacityProvider="FARGATE_SPOT", Weight=4),
-                    CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1),
-                ],
+                # No Spot: weights are no fallback, and a run that Spot takes away is lost without a trace.
+                CapacityProviderStrategy=[CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)],
                 NetworkConfiguration=NetworkConfiguration(
                     AwsvpcConfiguration=AwsVpcConfiguration(
                         AssignPublicIp="DISABLED",
                         Subnets=[Ref(subnet) for subnet in network.private_subnets],
-                        SecurityGroups=[firewall.job.get_att("GroupId")],
+                        SecurityGroups=[security_group.get_att("GroupId")],
                     )
                 ),
                 EnableECSManagedTags=True,
@@ -121,7 +142,10 @@ def build(
         ),
     )
     return Job(
+        image_tag=image_tag,
         repository=repository,
+        security_group=security_group,
+        connections=connections,
         logs=logs,
         task_role=task_role,
         execution_role=execution_role,
@@ -131,4 +155,61 @@ def build(
         schedule_group=group,
         schedule_role=schedule_role,
         schedule=schedule,
+        rows=(Row((_load(platform), *_runs(group, missed_runs))),),
+        outputs=(
+            Output("JobTaskFamily", Description="Task definition family of the job", Value=name(CONTAINER)),
+            Output(
+                "JobTaskDefinitionArn",
+                Description="To run the job by hand: its task definition",
+                Value=Ref(task),
+            ),
+            Output(
+                "JobSubnetIds",
+                Description="To run the job by hand: its subnets",
+                Value=Join(",", [Ref(subnet) for subnet in network.private_subnets]),
+            ),
+            Output(
+                "JobSecurityGroupId",
+                Description="To run the job by hand: its security group",
+                Value=security_group.get_att("GroupId"),
+            ),
+            Output("ScheduleName", Description="Schedule of the job", Value=Ref(schedule)),
+            Output("ScheduleGroupName", Description="Group of the schedule", Value=Ref(group)),
+            Output(
+                "MissedRunsQueueUrl",
+                Description="Runs of the job that could not start",
+                Value=Ref(missed_runs),
+            ),
+            *_task.outputs("Job", repository, logs),
+        ),
+    )
+
+
+def _load(platform: Platform) -> Json:
+    """A task that no service runs has no ServiceName, and no metric counts it."""
+    dimensions = ["ClusterName", variable(Ref(platform.cluster)), "TaskDefinitionFamily", text(name("job"))]
+    return graph(
+        "Job: CPU and memory",
+        ["ECS/ContainerInsights", "TaskCpuUtilization", *dimensions, {"label": "CPU"}],
+        ["ECS/ContainerInsights", "TaskMemoryUtilization", *dimensions, {"label": "memory"}],
+        **percent(),
+    )
+
+
+def _runs(group: ScheduleGroup, missed_runs: Queue) -> tuple[Json, Json]:
+    of_group = ["ScheduleGroup", variable(Ref(group))]
+    missed = ["QueueName", variable(missed_runs.get_att("QueueName"))]
+    return (
+        graph(
+            "Job: schedule",
+            ["AWS/Scheduler", "InvocationAttemptCount", *of_group, {"label": "attempts"}],
+            ["AWS/Scheduler", "TargetErrorCount", *of_group, {"label": "failures"}],
+            ["AWS/Scheduler", "InvocationDroppedCount", *of_group, {"label": "given up"}],
+            stat="Sum",
+        ),
+        graph(
+            "Job: missed runs",
+            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *missed, {"label": "missed runs"}],
+            stat="Maximum",
+        ),
     )

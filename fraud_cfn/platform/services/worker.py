@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import Ref
+from troposphere import Output, Parameter, Ref
 from troposphere.applicationautoscaling import ScalingPolicy
+from troposphere.ec2 import SecurityGroup
 from troposphere.ecr import Repository
 from troposphere.ecs import (
     CapacityProviderStrategyItem,
@@ -17,24 +18,34 @@ from troposphere.ecs import (
 from troposphere.iam import Role
 from troposphere.servicediscovery import Service as DiscoveryService
 
-from fraud_cfn.config import WORKER
+from fraud_cfn.config import PORT, POSTGRES_PORT, ServiceSpec, TaskSize
 from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
-from fraud_cfn.platform.firewall import Firewall
+from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
+from fraud_cfn.platform.intrinsics import variable
 from fraud_cfn.platform.messaging import Messaging
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
-from fraud_cfn.platform.parameters import LIVE, WORKER_IMAGE_TAG
 from fraud_cfn.platform.services import _image, _scaling, _service, _task
 from fraud_cfn.platform.storage import Storage
+from fraud_cfn.platform.widgets import Json, Row, graph
 
 CONTAINER = "worker"
+SPEC = ServiceSpec(
+    TaskSize(cpu=1024, memory=2048),
+    least=1,
+    most=5,
+    stop_timeout=120,  # Spot's notice
+)
 
 
 @dataclass(frozen=True)
 class Worker:
+    image_tag: Parameter
     repository: Repository
+    security_group: SecurityGroup
+    connections: tuple[Rule, ...]
     logs: _task.TaskLogs
     task_role: Role
     execution_role: Role
@@ -43,6 +54,8 @@ class Worker:
     service: Service
     scaling: _scaling.Scaling
     backlog_scaling: ScalingPolicy
+    rows: tuple[Row, ...]
+    outputs: tuple[Output, ...]
 
 
 def build(
@@ -52,8 +65,16 @@ def build(
     database: Database,
     messaging: Messaging,
     storage: Storage,
+    api_group: SecurityGroup,
 ) -> Worker:
+    image_tag = _image.tag("Worker", CONTAINER)
     repository = _image.repository("Worker", CONTAINER)
+    group = task_group(network.vpc, "Worker", CONTAINER, "Tasks of the queue worker")
+    connections = (
+        *connect(api_group, group, PORT),
+        *connect(group, api_group, PORT),
+        *connect(group, firewall.database, POSTGRES_PORT),
+    )
     logs = _task.logs("Worker", CONTAINER)
     task_role = _task.task_role(
         "Worker", CONTAINER, database, storage.data, permissions.consume(messaging.jobs)
@@ -64,10 +85,10 @@ def build(
     task = _task.definition(
         "Worker",
         CONTAINER,
-        WORKER.size,
-        image=_image.image(repository, WORKER_IMAGE_TAG),
+        SPEC.size,
+        image=_image.image(repository, image_tag),
         serves=True,
-        stop_timeout=WORKER.stop_timeout,
+        stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
             "JOB_QUEUE_URL": Ref(messaging.jobs),
@@ -80,12 +101,12 @@ def build(
     discovery = _service.discovery("Worker", CONTAINER, platform)
     service = Service(
         "WorkerService",
-        DependsOn=[network.private_default_route, platform.capacity_providers],
+        DependsOn=_service.starts_after(network, platform, connections),
         ServiceName=name(CONTAINER),
         Cluster=Ref(platform.cluster),
         TaskDefinition=Ref(task),
-        # Left out while enabled: ECS then keeps the count that scaling chose.
-        DesiredCount=LIVE.choose_not(0),
+        DesiredCount=_service.desired_count(SPEC),
+        ForceNewDeployment=_service.forced_deployment(),
         # The first task never goes with a Spot interruption.
         CapacityProviderStrategy=[
             CapacityProviderStrategyItem(CapacityProvider="FARGATE", Base=1, Weight=0),
@@ -95,17 +116,20 @@ def build(
             Strategy="ROLLING",
             MinimumHealthyPercent=100,
             MaximumPercent=200,
-            DeploymentCircuitBreaker=_service.circuit_breaker(),
+            DeploymentCircuitBreaker=_service.strict_circuit_breaker(),
         ),
         AvailabilityZoneRebalancing="ENABLED",
-        NetworkConfiguration=_service.network(network.private_subnets, firewall.worker),
+        NetworkConfiguration=_service.network(network.private_subnets, group),
         ServiceRegistries=[ServiceRegistry(RegistryArn=discovery.get_att("Arn"))],
         EnableECSManagedTags=True,
         PropagateTags="SERVICE",
     )
-    scaling = _scaling.scaling("Worker", CONTAINER, WORKER, platform.cluster, service)
+    scaling = _scaling.scaling("Worker", CONTAINER, SPEC, platform.cluster, service)
     return Worker(
+        image_tag=image_tag,
         repository=repository,
+        security_group=group,
+        connections=connections,
         logs=logs,
         task_role=task_role,
         execution_role=execution_role,
@@ -115,5 +139,29 @@ def build(
         scaling=scaling,
         backlog_scaling=_scaling.backlog_scaling(
             "Worker", CONTAINER, scaling.target, platform.cluster, messaging.jobs
+        ),
+        rows=(Row((*_service.load("Worker", CONTAINER, platform), *_queue(messaging))),),
+        outputs=(
+            *_service.outputs("Worker", discovery, service),
+            *_task.outputs("Worker", repository, logs),
+        ),
+    )
+
+
+def _queue(messaging: Messaging) -> tuple[Json, Json]:
+    jobs = ["QueueName", variable(messaging.jobs.get_att("QueueName"))]
+    dead = ["QueueName", variable(messaging.dead_letters.get_att("QueueName"))]
+    return (
+        graph(
+            "Worker: queue",
+            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *jobs, {"label": "waiting"}],
+            ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", *jobs, {"label": "in flight"}],
+            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *dead, {"label": "dead letters"}],
+            stat="Maximum",
+        ),
+        graph(
+            "Worker: age of the oldest message (s)",
+            ["AWS/SQS", "ApproximateAgeOfOldestMessage", *jobs, {"label": "age"}],
+            stat="Maximum",
         ),
     )

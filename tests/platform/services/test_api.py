@@ -11,11 +11,36 @@ def test_api_is_deployed_blue_green_with_rollback(live: Lens) -> None:
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
 
 
-def test_first_deployment_and_the_way_out_of_blue_green_are_rolling(base: Lens, live: Lens) -> None:
-    for lens in (base, live.under(ApiDeploymentStrategy="ROLLING")):
-        deployment = lens["ApiService"]["DeploymentConfiguration"]
-        assert deployment["Strategy"] == "ROLLING"
-        assert "BakeTimeInMinutes" not in deployment
+def test_the_strategy_is_the_parameter_at_0_tasks_too_so_that_weights_and_service_agree(base: Lens) -> None:
+    assert base["ApiService"]["DeploymentConfiguration"]["Strategy"] == "BLUE_GREEN"
+
+
+def test_the_way_out_of_blue_green_is_rolling_without_a_bake(live: Lens) -> None:
+    deployment = live.under(ApiDeploymentStrategy="ROLLING")["ApiService"]["DeploymentConfiguration"]
+    assert deployment == {
+        "Strategy": "ROLLING",
+        "MinimumHealthyPercent": 100,
+        "MaximumPercent": 200,
+        "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
+        "Alarms": {"AlarmNames": [], "Enable": False, "Rollback": False},
+    }
+
+
+def test_a_canary_sees_a_few_requests_first(live: Lens) -> None:
+    lens = live.under(ApiDeploymentStrategy="CANARY", ApiCanaryPercent="5", ApiStepMinutes="7")
+    deployment = lens["ApiService"]["DeploymentConfiguration"]
+    assert deployment["Strategy"] == "CANARY"
+    assert deployment["CanaryConfiguration"] == {"CanaryPercent": "5", "CanaryBakeTimeInMinutes": "7"}
+    assert deployment["BakeTimeInMinutes"] == "5"
+    assert "LinearConfiguration" not in deployment
+
+
+def test_linear_shifts_step_by_step(live: Lens) -> None:
+    lens = live.under(ApiDeploymentStrategy="LINEAR", ApiCanaryPercent="20", ApiStepMinutes="1")
+    deployment = lens["ApiService"]["DeploymentConfiguration"]
+    assert deployment["Strategy"] == "LINEAR"
+    assert deployment["LinearConfiguration"] == {"StepPercent": "20", "StepBakeTimeInMinutes": "1"}
+    assert "CanaryConfiguration" not in deployment
 
 
 def test_api_shifts_between_the_two_target_groups_of_the_one_rule(base: Lens, live: Lens) -> None:

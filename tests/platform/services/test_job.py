@@ -6,22 +6,38 @@ from tests.lens import Lens
 def test_job_runs_every_six_hours_once_services_are_enabled(base: Lens, live: Lens) -> None:
     for lens, state in ((base, "DISABLED"), (live, "ENABLED")):
         schedule = lens["JobSchedule"]
-        assert schedule["ScheduleExpression"] == "rate(6 hours)"
+        assert schedule["ScheduleExpression"] == "cron(0 0/6 * * ? *)"
+        assert schedule["ScheduleExpressionTimezone"] == "UTC"
         assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
         assert schedule["State"] == state
         assert schedule["GroupName"] == "<ScheduleGroup>"
 
 
-def test_schedule_starts_one_private_task_mostly_on_spot(base: Lens) -> None:
+def test_schedule_starts_one_private_task_that_spot_cannot_take_away(base: Lens) -> None:
     target = base["JobSchedule"]["Target"]
     ecs = target["EcsParameters"]
     assert (target["Arn"], target["RoleArn"]) == ("<Cluster.Arn>", "<ScheduleRole.Arn>")
     assert (ecs["TaskDefinitionArn"], ecs["TaskCount"]) == ("<JobTaskDefinition>", 1)
-    assert {i["CapacityProvider"]: i["Weight"] for i in ecs["CapacityProviderStrategy"]} == {
-        "FARGATE_SPOT": 4,
-        "FARGATE": 1,
+    assert ecs["CapacityProviderStrategy"] == [{"CapacityProvider": "FARGATE", "Weight": 1}]
+    assert set(ecs) == {
+        "TaskDefinitionArn",
+        "TaskCount",
+        "CapacityProviderStrategy",
+        "NetworkConfiguration",
+        "EnableECSManagedTags",
+        "PropagateTags",
     }
-    assert "LaunchType" not in ecs
+    assert set(target) == {"Arn", "RoleArn", "EcsParameters", "RetryPolicy", "DeadLetterConfig"}
+    assert set(base["JobSchedule"]) == {
+        "Name",
+        "GroupName",
+        "Description",
+        "ScheduleExpression",
+        "ScheduleExpressionTimezone",
+        "FlexibleTimeWindow",
+        "State",
+        "Target",
+    }
     assert ecs["PropagateTags"] == "TASK_DEFINITION"
     assert ecs["NetworkConfiguration"]["AwsvpcConfiguration"] == {
         "AssignPublicIp": "DISABLED",

@@ -77,21 +77,30 @@ class Datum(float):
 
 @pytest.mark.parametrize(
     ("messages", "tasks", "expected"),
-    [(50, 5, 10), (50, 0, 50), (0, 0, 0), (0, 3, 0), (7, None, 7), (None, None, 0), (None, 2, 0)],
+    [
+        (["50"], ["5"], 10),
+        (["50"], ["0"], 50),
+        (["0"], ["3"], 0),
+        (["50", ""], ["5", "5"], 10),  # a metric that comes late repeats what it was
+        (["50", "50"], ["5", ""], 10),
+        (["0", "50"], ["5", ""], 10),
+    ],
 )
 def test_backlog_without_a_running_task_is_the_messages_themselves(
-    live: Lens, messages: int | None, tasks: int | None, expected: int
+    live: Lens, messages: list[str], tasks: list[str], expected: int
 ) -> None:
-    """None: no datapoint, as of a service that runs nothing, or a queue that was idle for hours."""
+    """Datapoints, oldest first; "": none came in that minute."""
     tracking = live["WorkerQueueScaling"]["TargetTrackingScalingPolicyConfiguration"]
     (expression,) = (
         m["Expression"] for m in tracking["CustomizedMetricSpecification"]["Metrics"] if "Expression" in m
     )
     functions = {
         "IF": lambda condition, yes, no: yes if condition else no,
-        "FILL": lambda metric, value: Datum(value if metric is None else metric),
+        "FILL": lambda metric, _: Datum([datum for datum in metric if datum][-1]),
+        "REPEAT": "REPEAT",
     }
     assert eval(expression, {"m1": messages, "m2": tasks, **functions}) == expected  # noqa: S307
+    assert ",0)" not in expression, "a 0 for what comes late pins the alarm"
 
 
 def test_nothing_else_scales(live: Lens) -> None:

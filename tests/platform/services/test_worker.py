@@ -15,7 +15,12 @@ def test_worker_is_replaced_task_by_task_and_rolled_back_when_that_fails(live: L
         "Strategy": "ROLLING",
         "MinimumHealthyPercent": 100,
         "MaximumPercent": 200,
-        "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
+        "DeploymentCircuitBreaker": {
+            "Enable": True,
+            "Rollback": True,
+            "ResetOnHealthyTask": False,
+            "ThresholdConfiguration": {"Type": "COUNT", "Value": 3},
+        },
     }
 
 
