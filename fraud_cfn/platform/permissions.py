@@ -25,6 +25,8 @@ from fraud_cfn.platform.intrinsics import ACCOUNT, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import (
     API_KEYS_ARN,
+    DATA_KMS_KEY,
+    DATA_KMS_KEY_ARN,
     DATABASE_CREDENTIALS_ARN,
     PERMISSIONS_BOUNDARY,
     PERMISSIONS_BOUNDARY_ARN,
@@ -86,7 +88,8 @@ def _any_task() -> aws.ConditionElement:
 
 def task_role(title: str, thing: str, *grants: Grant) -> Role:
     """A role for the containers of a task: what they may do."""
-    return _role(title, thing, "ecs-tasks.amazonaws.com", _any_task(), [_inline("task", *grants)])
+    policies = [_inline("task", *grants), _use_data_key(*grants)]
+    return _role(title, thing, "ecs-tasks.amazonaws.com", _any_task(), policies)
 
 
 def execution_role(title: str, thing: str, repository: Repository, logs: LogGroup) -> Role:
@@ -123,7 +126,8 @@ def scheduler_role(title: str, thing: str, group: ScheduleGroup, *grants: Grant)
     Source: EventBridge Scheduler User Guide, "Confused deputy prevention": the source is the group.
     """
     source = aws.ArnEquals({"aws:SourceArn": group.get_att("Arn")})
-    return _role(title, thing, "scheduler.amazonaws.com", source, [_inline("schedule", *grants)])
+    policies = [_inline("schedule", *grants), _use_data_key(*grants)]
+    return _role(title, thing, "scheduler.amazonaws.com", source, policies)
 
 
 # ── What starting a task needs ─────────────────────────────────────────────────────────────────────
@@ -153,6 +157,21 @@ def _decrypt_secrets(key: Parameter) -> Grant:
     """With that key, and only on behalf of Secrets Manager."""
     for_secrets = aws.StringEquals({"kms:ViaService": sub("secretsmanager.{region}.amazonaws.com")})
     return [_allow("DecryptSecrets", [kms.Decrypt], [Ref(key)], for_secrets)]
+
+
+def _use_data_key(*grants: Grant) -> If:
+    """Where a key encrypts the data: use it, on behalf of the bucket's and queues' services in those grants.
+
+    Source: Amazon SQS Developer Guide, "Key management" (a sender needs both actions, a receiver Decrypt);
+    Amazon S3 User Guide, "Using SSE-KMS" (multipart uploads need Decrypt too).
+    """
+    prefixes = {action.prefix for grant in grants for statement in grant for action in statement.Action}
+    services = [
+        sub(f"{service}.{{region}}.amazonaws.com") for service in ("s3", "sqs") if service in prefixes
+    ]
+    through = aws.StringEquals({"kms:ViaService": services})
+    use = _allow("UseDataKey", [kms.Decrypt, kms.GenerateDataKey], [Ref(DATA_KMS_KEY_ARN)], through)
+    return DATA_KMS_KEY.choose(_inline("data-key", [use]))
 
 
 # ── What a running task may do (task roles) ────────────────────────────────────────────────────────

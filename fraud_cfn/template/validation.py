@@ -62,6 +62,11 @@ _PROOFS = ROOT / ".validated"  # git ignores it
 ACCEPTED = (
     Accepted("W1030", "Properties.PermissionsBoundary", "the default '' is judged, where If leaves it out"),
     Accepted("W1030", "Parameters/DataKmsKeyArn/Default", "the default '' is judged, where If leaves it out"),
+    Accepted(
+        "W1030",
+        "Properties.EncryptionConfiguration.KmsKey",
+        "the default '' is judged, where If leaves it out",
+    ),
     Accepted("W1030", "Parameters/WebAclArn/Default", "the default '' is judged; its resource is left out"),
     Accepted("W1030", "Properties.WebACLArn", "the default '' is judged; its resource is left out"),
     Accepted("W9002", "Properties.WebACLArn", "the scenario's own value of the parameter is judged"),

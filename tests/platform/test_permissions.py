@@ -109,6 +109,32 @@ def test_a_key_may_be_used_only_when_given_and_only_for_secrets(base: Lens, work
     }
 
 
+@pytest.mark.parametrize(
+    ("role", "services"),
+    [
+        ("ApiTaskRole", ["s3", "sqs"]),
+        ("WorkerTaskRole", ["s3", "sqs"]),
+        ("JobTaskRole", ["s3"]),
+        ("ScheduleRole", ["sqs"]),
+    ],
+)
+def test_the_datas_key_may_be_used_only_when_given_and_only_through_what_the_role_uses(
+    base: Lens, role: str, services: list[str]
+) -> None:
+    lens = base.under(DataKmsKeyArn=KEY)
+    assert allowed(lens, role) - allowed(base, role) == {("kms:Decrypt", KEY), ("kms:GenerateDataKey", KEY)}
+    (statement,) = (s for s in statements(lens, role) if "kms:GenerateDataKey" in s["Action"])
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:ViaService": [f"{name}.eu-central-1.amazonaws.com" for name in services]}
+    }
+
+
+def test_no_other_role_may_use_the_datas_key(base: Lens) -> None:
+    lens = base.under(DataKmsKeyArn=KEY)
+    users = {role for role in lens.of("AWS::IAM::Role") if allowed(lens, role) != allowed(base, role)}
+    assert users == {"ApiTaskRole", "WorkerTaskRole", "JobTaskRole", "ScheduleRole"}
+
+
 def test_ecs_may_shift_traffic_of_that_one_load_balancer(base: Lens) -> None:
     describe = {(action, "*") for action in ON_EVERYTHING if action.startswith("elasticloadbalancing:")}
     arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333"

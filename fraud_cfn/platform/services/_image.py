@@ -6,6 +6,7 @@ import json
 
 from troposphere import Parameter, Ref, Sub
 from troposphere.ecr import (
+    EncryptionConfiguration,
     ImageScanningConfiguration,
     ImageTagMutabilityExclusionFilter,
     LifecyclePolicy,
@@ -15,6 +16,7 @@ from troposphere.ecr import (
 from fraud_cfn.platform import parameters
 from fraud_cfn.platform.intrinsics import DELETED, sub
 from fraud_cfn.platform.naming import name
+from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 
 IMAGES_KEPT = 200  # many more than are released, so that none that runs is dropped
 UNTAGGED_DAYS = 14
@@ -27,6 +29,10 @@ def repository(title: str, service: str) -> Repository:
         **DELETED,
         RepositoryName=name(service),
         EmptyOnDelete=True,
+        # Create-only; left out, ECR encrypts with AES-256.
+        EncryptionConfiguration=DATA_KMS_KEY.choose(
+            EncryptionConfiguration(EncryptionType="KMS", KmsKey=Ref(DATA_KMS_KEY_ARN))
+        ),
         ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
         ImageTagMutability="IMMUTABLE_WITH_EXCLUSION",
         ImageTagMutabilityExclusionFilters=[

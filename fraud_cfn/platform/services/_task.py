@@ -35,7 +35,10 @@ from fraud_cfn.platform.parameters import (
     API_KEYS_ARN,
     COLLECTOR,
     CPU_ARCHITECTURE,
+    DATA_KMS_KEY,
+    DATA_KMS_KEY_ARN,
     DATABASE_CREDENTIALS_ARN,
+    DATABASE_CREDENTIALS_VERSION,
     TRACING_IMAGE,
 )
 
@@ -59,6 +62,7 @@ def logs(title: str, service: str) -> TaskLogs:
         f"{title}Logs",
         **DELETED,
         LogGroupName=sub(f"/ecs/fraud-{service}-{{suffix}}"),
+        KmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
         RetentionInDays=LOG_RETENTION_DAYS,
     )
     errors = MetricFilter(
@@ -224,5 +228,6 @@ def _log_to(log_group: LogGroup, prefix: str) -> LogConfiguration:
 
 
 def _secret_key(key: str) -> Sub:
-    """One key of a JSON secret: `<arn>:<key>:<version stage>:<version id>`, the last two empty."""
-    return sub(f"{{secret}}:{key}::", secret=Ref(DATABASE_CREDENTIALS_ARN))
+    """One key of a JSON secret: `<arn>:<key>:<version stage>:<version id>`; no version is the current one."""
+    secret, version = Ref(DATABASE_CREDENTIALS_ARN), Ref(DATABASE_CREDENTIALS_VERSION)
+    return sub(f"{{secret}}:{key}::{{version}}", secret=secret, version=version)

@@ -55,3 +55,12 @@ def test_repositories_scan_images_and_keep_releases_as_they_are(
                 }
             ],
         }, "and no policy that lets anybody else in"
+
+
+def test_a_customer_managed_key_encrypts_every_repository(base: Lens) -> None:
+    key = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
+    encryption = {"EncryptionConfiguration": {"EncryptionType": "KMS", "KmsKey": key}}
+    with_key = base.under(DataKmsKeyArn=key).of("AWS::ECR::Repository")
+    assert with_key == {
+        name: repository | encryption for name, repository in base.of("AWS::ECR::Repository").items()
+    }

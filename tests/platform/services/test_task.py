@@ -113,6 +113,25 @@ def test_container_gets_existing_secrets_by_their_full_arn(base: Lens, workload:
     }
 
 
+@workloads
+def test_container_gets_the_chosen_version_of_the_password_and_user(base: Lens, workload: str) -> None:
+    version = "0b1c2d3e-1111-2222-3333-444455556666"
+    lens = base.under(DatabaseCredentialsVersion=version)
+    before, after = (
+        {s["Name"]: s["ValueFrom"] for s in containers(which, workload)[0]["Secrets"]}
+        for which in (base, lens)
+    )
+    assert after == {name: value if name == "API_KEYS" else value + version for name, value in before.items()}
+
+
+@workloads
+def test_a_customer_managed_key_encrypts_the_logs(base: Lens, workload: str) -> None:
+    key = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
+    logs = {"LogGroupName": f"/ecs/fraud-{workload.lower()}-dev", "RetentionInDays": 7}
+    assert base[f"{workload}Logs"] == logs
+    assert base.under(DataKmsKeyArn=key)[f"{workload}Logs"] == logs | {"KmsKeyId": key}
+
+
 @pytest.mark.parametrize(("workload", "seconds"), [("Api", 60), ("Worker", 120), ("Job", 120)])
 def test_container_has_time_to_stop(base: Lens, workload: str, seconds: int) -> None:
     assert containers(base, workload)[0]["StopTimeout"] == seconds
