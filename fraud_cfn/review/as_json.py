@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fraud_cfn.review.judge import Change, Detail
+from fraud_cfn.review.changes import Change, Detail
 from fraud_cfn.review.redact import masked, without
 from fraud_cfn.review.review import Review
 

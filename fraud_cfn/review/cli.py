@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fraud_cfn.config import COMMITTED, SUFFIX_PARAMETER
 from fraud_cfn.review.as_json import document
-from fraud_cfn.review.judge import CLASSES
+from fraud_cfn.review.changes import CLASSES
 from fraud_cfn.review.model import Template, TemplateError, read
 from fraud_cfn.review.report import as_markdown, as_text
 from fraud_cfn.review.review import Review, review

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Literal
 
 from fraud_cfn.review import facts
+from fraud_cfn.review.changes import CLASSES, Certainty, Change, Detail
 from fraud_cfn.review.diff import ABSENT, Difference, Names, canonical, differences, leaves
-from fraud_cfn.review.model import Node, Template
+from fraud_cfn.review.mentions import depends_on, mentioned
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.resolve import (
     Call,
@@ -29,50 +30,8 @@ from fraud_cfn.review.resolve import (
 )
 from fraud_cfn.review.schemas import Path_, Schema, schema
 
-Certainty = Literal["no", "maybe", "yes"]
-CLASSES = ("none", "harmless", "interruption", "replacement", "data-loss", "will-fail")
-
 # Attributes of a resource beside its properties: a change there touches nothing that runs.
-_NOTHING = Template("nothing", {"Resources": {}})
 _ATTRIBUTES = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
-
-
-@dataclass(frozen=True)
-class Detail:
-    """One leaf of a change: its path, both values (None: absent) and what a change there does."""
-
-    path: str
-    before: Value
-    after: Value
-    replacement: Certainty
-    because: str
-
-
-@dataclass(frozen=True)
-class Change:
-    """What happens to one resource."""
-
-    logical_id: str
-    type: str
-    action: Literal["add", "remove", "modify"]
-    replacement: Certainty
-    class_: str
-    reasons: tuple[str, ...] = ()
-    details: tuple[Detail, ...] = ()
-    renamed_to: str | None = None
-    renamed_from: str | None = None
-
-
-def judge(pair: Pair) -> list[Change]:
-    """Every resource that changes, once, in the templates' order."""
-    judgement = _Judgement(pair)
-    changes = [change for name in pair.logical_ids if (change := judgement.change(name))]
-    return [*_with_renames(judgement, changes), *_loops(pair, judgement)]
-
-
-def worst(classes: Iterable[str]) -> str:
-    """The worst of some classes; `none` of none."""
-    return max(classes, key=CLASSES.index, default="none")
 
 
 def _stronger(*statuses: str) -> Certainty:
@@ -139,7 +98,9 @@ class _View:
         return "modify" if self.leaves else None
 
 
-class _Judgement:
+class Judgement:
+    """One change, judged: what differs in each world, and what a replaced resource drags along."""
+
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         before, after = pair.before.template, pair.after.template
@@ -460,6 +421,10 @@ class _Judgement:
 
     # ── The change ──
 
+    def changes(self) -> list[Change]:
+        """Every resource that changes, once, in the templates' order."""
+        return [change for name in self.pair.logical_ids if (change := self.change(name))]
+
     def change(self, logical_id: str) -> Change | None:
         """What happens to a resource; None where nothing does."""
         if not self._has_same_type(logical_id):
@@ -642,7 +607,7 @@ class _Judgement:
                 on = self._turns_on(views, path)
                 why = f"{why}, depends on {on}" if why else f"depends on {on}"
             first = found[0].difference
-            yield Detail(f"Properties.{path}", _shown(first.before), _shown(first.after), status, why)
+            yield Detail(f"Properties.{path}", shown(first.before), shown(first.after), status, why)
 
     def _turns_on(self, views: list[_View], path: str) -> str:
         """The open values that decide whether that leaf differs."""
@@ -673,7 +638,7 @@ class _Judgement:
             for difference in differences(old, new, None, self.names):
                 path = f"{name}.{difference.path}" if difference.path else name
                 why = "takes effect only together with another change" if name.endswith("Policy") else ""
-                found.append(Detail(path, _shown(difference.before), _shown(difference.after), "no", why))
+                found.append(Detail(path, shown(difference.before), shown(difference.after), "no", why))
         return found
 
     # ── What refers to what is not there ──
@@ -687,7 +652,7 @@ class _Judgement:
         declared = {*after.resources, *after.parameters, *before}
         names = dict.fromkeys(
             reference.name
-            for reference in _mentioned(after.resources[logical_id])
+            for reference in mentioned(after.resources[logical_id])
             if reference.name not in declared and not reference.name.startswith("AWS::")
         )
         return [f"{name} is not defined" for name in names]
@@ -698,9 +663,9 @@ class _Judgement:
         after = self.pair.after
         is_gone = logical_id not in after.template.resources
         for name, declaration in after.template.resources.items():
-            if is_gone and logical_id in _depends_on(declaration):
+            if is_gone and logical_id in depends_on(declaration):
                 return name
-            if not any(ref.name == logical_id for ref in _mentioned(declaration)):
+            if not any(ref.name == logical_id for ref in mentioned(declaration)):
                 continue
             if is_gone:
                 return name
@@ -714,7 +679,7 @@ class _Judgement:
     def _still_in_outputs(self, logical_id: str) -> str | None:
         after = self.pair.after
         for name, output in after.template.outputs.items():
-            if not any(ref.name == logical_id for ref in _mentioned(output)):
+            if not any(ref.name == logical_id for ref in mentioned(output)):
                 continue
             declaration = after.template.resources.get(logical_id)
             if declaration is None:
@@ -731,7 +696,7 @@ class _Judgement:
                 ):
                     return f"the output {name}"
         for key, node in after.template.loops.items():
-            if any(ref.name == logical_id for ref in _mentioned(node)):
+            if any(ref.name == logical_id for ref in mentioned(node)):
                 return key
         return None
 
@@ -745,7 +710,8 @@ def _as_identity(value: Value) -> str:
     return "" if value is ABSENT else canonical(value)
 
 
-def _shown(value: Value) -> Value:
+def shown(value: Value) -> Value:
+    """A value as JSON has it; None where it is absent."""
     return None if value is ABSENT else plain(value)
 
 
@@ -756,151 +722,3 @@ def _has_transform(value: Value) -> bool:
         return any(_has_transform(part) for part in value.parts)
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(_has_transform(child) for child in children)
-
-
-def _depends_on(declaration: dict[str, Node]) -> list[Node]:
-    names = declaration.get("DependsOn") or []
-    return names if isinstance(names, list) else [names]
-
-
-def _mentioned(node: Node) -> Iterator[Reference]:
-    """Every reference in a node as it stands, on all branches."""
-    if isinstance(node, list):
-        for child in node:
-            yield from _mentioned(child)
-    elif isinstance(node, dict):
-        for key, child in node.items():
-            if key == "Ref" and isinstance(child, str):
-                yield Reference(child)
-            elif key == "Fn::GetAtt":
-                parts = child.split(".", 1) if isinstance(child, str) else child
-                if isinstance(parts, list) and parts and isinstance(parts[0], str):
-                    yield Reference(parts[0], "")
-            elif key == "Fn::Sub":
-                yield from references(Side(_NOTHING).resolve({"Fn::Sub": child}, {}))
-            else:
-                yield from _mentioned(child)
-
-
-# ── Renames ──
-
-
-def _with_renames(judgement: _Judgement, changes: list[Change]) -> list[Change]:
-    """A removed and an added resource of one type and alike properties are told as one rename."""
-    removed = [change for change in changes if change.action == "remove"]
-    added = [change for change in changes if change.action == "add"]
-    gone = {change.logical_id for change in (*removed, *added)}
-    scores = sorted(
-        (
-            (-_likeness(judgement, old.logical_id, new.logical_id, gone), position, old, new)
-            for position, (old, new) in enumerate((o, n) for o in removed for n in added)
-            if old.type == new.type and not _is_both(judgement, old.logical_id, new.logical_id)
-        ),
-        key=lambda scored: scored[:2],
-    )
-    to: dict[str, str] = {}
-    origin: dict[str, str] = {}
-    for score, _, old, new in scores:
-        if -score > 0.5 and old.logical_id not in to and new.logical_id not in origin:
-            to[old.logical_id], origin[new.logical_id] = new.logical_id, old.logical_id
-    return [
-        replace(change, renamed_to=to.get(change.logical_id), renamed_from=origin.get(change.logical_id))
-        for change in changes
-    ]
-
-
-def _is_both(judgement: _Judgement, old: str, new: str) -> bool:
-    """Whether both templates have both: then a condition flipped, and nothing was renamed."""
-    templates = (judgement.pair.before.template, judgement.pair.after.template)
-    return all(name in template.resources for name in (old, new) for template in templates)
-
-
-def _likeness(judgement: _Judgement, old: str, new: str, gone: set[str]) -> float:
-    """1: the same properties, as far as names of renamed things allow; 0: nothing in common."""
-    before = next((view.before for view in judgement.views[old] if view.before is not None), None)
-    after = next((view.after for view in judgement.views[new] if view.after is not None), None)
-    if before is None or after is None:
-        return 0
-    name = facts.name_property(judgement.pair.type_of(old))
-    if name and name in before and name in after and canonical(before[name]) == canonical(after[name]):
-        return 1
-    sides = [_neutral(judgement, side, gone) for side in (before, after)]
-    most = max(map(len, sides))
-    return len(sides[0] & sides[1]) / most if most else 1
-
-
-def _neutral(judgement: _Judgement, properties: dict[str, Value], gone: set[str]) -> set[str]:
-    found = set()
-    for path, _, value in leaves(properties):
-        text = written(value)
-        for reference in references(value):
-            if reference.name in gone:
-                kind = judgement.pair.type_of(reference.name)
-                text = text.replace(str(reference), f"<{kind}.{reference.attribute}>")
-        found.add(f"{path}={text}")
-    return found
-
-
-# ── Loops and macros ──
-
-
-def _loops(pair: Pair, judgement: _Judgement) -> Iterator[Change]:
-    """What nobody can expand offline: a difference inside may be anything."""
-    before, after = pair.before.template, pair.after.template
-    for key in {**after.loops, **before.loops}:
-        old, new = before.loops.get(key, ABSENT), after.loops.get(key, ABSENT)
-        type_name = _type_within(new if new is not ABSENT else old)
-        reason = "a loop or transform, which is not expanded here"
-        if old is ABSENT:
-            yield Change(key, type_name, "add", "no", "harmless", (reason,))
-        elif new is ABSENT:
-            class_ = "data-loss" if type_name in facts.STATEFUL else "replacement"
-            yield Change(key, type_name, "remove", "no", class_, (reason,))
-        else:
-            moved = [
-                reference.name
-                for reference in _mentioned(new)
-                if reference.name in judgement.views and judgement.replacement(reference.name) != "no"
-            ]
-            if canonical(old) != canonical(new) or moved:
-                class_ = "data-loss" if type_name in facts.STATEFUL else "replacement"
-                detail = Detail(key, _shown(old), _shown(new), "maybe", reason)
-                yield Change(key, type_name, "modify", "maybe", class_, (f"may: {reason}",), (detail,))
-    yield from _macros(pair)
-
-
-def _macros(pair: Pair) -> Iterator[Change]:
-    before, after = pair.before.template, pair.after.template
-    macros = [[n for n in side.transforms if n not in facts.PLAIN_TRANSFORMS] for side in (before, after)]
-    why = "a macro may change everything"
-    if macros[0] != macros[1]:
-        detail = Detail("Transform", macros[0], macros[1], "maybe", why)
-        yield Change("Transform", "", "modify", "maybe", "replacement", (f"may: {why}",), (detail,))
-    for section in ("Mappings", "Conditions", "Parameters", "Globals"):
-        sides = [_made_by_others(side.body.get(section), section == "Globals") for side in (before, after)]
-        if canonical(sides[0]) != canonical(sides[1]):
-            detail = Detail(section, _shown(sides[0]), _shown(sides[1]), "maybe", why)
-            yield Change(section, "", "modify", "maybe", "replacement", (f"may: {why}",), (detail,))
-
-
-def _made_by_others(section: Node, whole: bool) -> Node:
-    entries = section if isinstance(section, dict) else {}
-    return {key: node for key, node in entries.items() if whole or key.startswith("Fn::")}
-
-
-def _type_within(node: Node) -> str:
-    """The one type that a loop makes; `""` where it is none or many."""
-    types = set(_types(node))
-    return types.pop() if len(types) == 1 else ""
-
-
-def _types(node: Node) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("Type"), str) and "::" in node["Type"]:
-            yield node["Type"]
-        else:
-            for child in node.values():
-                yield from _types(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from _types(child)

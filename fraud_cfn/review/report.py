@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fraud_cfn.review.as_json import document
-from fraud_cfn.review.judge import CLASSES
+from fraud_cfn.review.changes import CLASSES
 from fraud_cfn.review.resolve import written
 from fraud_cfn.review.review import Review
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 from fraud_cfn.review import findings, parameters
 from fraud_cfn.review.access import Access, access
+from fraud_cfn.review.changes import Change, worst
 from fraud_cfn.review.diff import is_same
 from fraud_cfn.review.findings import Finding
-from fraud_cfn.review.judge import Change, judge, worst
+from fraud_cfn.review.judge import Judgement
+from fraud_cfn.review.loops import loops
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.pair import Pair, pair
 from fraud_cfn.review.parameters import ParameterChange
+from fraud_cfn.review.renames import with_renames
 from fraud_cfn.review.resolve import Side, World, plain, scalar
 from fraud_cfn.template import constraints
 
@@ -52,7 +55,8 @@ def review(before: Template, after: Template, values: Mapping[str, str] | None =
     `values`: the parameter values that are known.
     """
     change = pair(before, after, values)
-    changes = tuple(judge(change))
+    judgement = Judgement(change)
+    changes = (*with_renames(judgement, judgement.changes()), *loops(change, judgement))
     changed_parameters = tuple(parameters.compare(change))
     outputs = tuple(_outputs(change))
     classes = [entry.class_ for entry in changes]

@@ -10,7 +10,7 @@ import pytest
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.local.create_only import CREATE_ONLY
 from fraud_cfn.review import facts
-from fraud_cfn.review.judge import CLASSES
+from fraud_cfn.review.changes import CLASSES
 from fraud_cfn.review.model import parse, read
 from fraud_cfn.review.review import review
 from fraud_cfn.review.schemas import schema

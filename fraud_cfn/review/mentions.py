@@ -1,0 +1,35 @@
+"""What a node names, on every branch, before anything of it is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fraud_cfn.review.model import Node, Template
+from fraud_cfn.review.resolve import Reference, Side, references
+
+_NOTHING = Template("nothing", {"Resources": {}})
+
+
+def depends_on(declaration: dict[str, Node]) -> list[Node]:
+    """The logical ids that a resource waits for."""
+    names = declaration.get("DependsOn") or []
+    return names if isinstance(names, list) else [names]
+
+
+def mentioned(node: Node) -> Iterator[Reference]:
+    """Every reference in a node as it stands, on all branches."""
+    if isinstance(node, list):
+        for child in node:
+            yield from mentioned(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key == "Ref" and isinstance(child, str):
+                yield Reference(child)
+            elif key == "Fn::GetAtt":
+                parts = child.split(".", 1) if isinstance(child, str) else child
+                if isinstance(parts, list) and parts and isinstance(parts[0], str):
+                    yield Reference(parts[0], "")
+            elif key == "Fn::Sub":
+                yield from references(Side(_NOTHING).resolve({"Fn::Sub": child}, {}))
+            else:
+                yield from mentioned(child)
