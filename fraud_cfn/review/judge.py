@@ -341,9 +341,7 @@ class Judgement:
             return False
         scopes = facts.NAME_SCOPES.get(type_name, ())
         return not any(
-            _meets(scope, leaf.difference.steps) and leaf.difference.certain
-            for scope in scopes
-            for leaf in view.leaves.values()
+            _meets(scope, leaf.difference.steps) for scope in scopes for leaf in view.leaves.values()
         )
 
     def identity(self, logical_id: str, side: Side, world: World) -> tuple[str, ...] | None:
@@ -579,7 +577,7 @@ class Judgement:
                 for vpc in new
                 if isinstance(vpc, Reference)
                 and vpc.name in self.views
-                and self.replacement(vpc.name) == "yes"
+                and self.replacement(vpc.name) != "no"
             }
             if old and new and (not (old & new) or moved):
                 return ["the subnets of a group cannot move to another VPC"]
