@@ -200,15 +200,16 @@ def _switched(logical_id: str, type_name: str, before: Properties, after: Proper
 
 
 def _queue_encryption(logical_id: str, before: Properties, after: Properties) -> Iterator[Finding]:
-    """Off where it says so itself: without a word SQS encrypts (the type's page, `SqsManagedSseEnabled`)."""
-    states = []
-    for side in (before, after):
-        managed = _on_by_default(side.get("SqsManagedSseEnabled", _ABSENT))
-        states.append(True if _given(side.get("KmsMasterKeyId", _ABSENT)) else managed)
-    path = "SqsManagedSseEnabled"
-    if "KmsMasterKeyId" in before and "KmsMasterKeyId" not in after:
-        path = "KmsMasterKeyId"
-    yield from _switch("encryption", logical_id, f"Properties.{path}", *states)
+    """A queue's own key, else SQS's: without a word about either SQS encrypts (the type's page)."""
+    keys = [_given(side.get("KmsMasterKeyId", _ABSENT)) for side in (before, after)]
+    managed = [side.get("SqsManagedSseEnabled", _ABSENT) for side in (before, after)]
+    if keys[0] is not keys[1]:
+        # What SQS does with a queue whose key is taken away is said nowhere: only its own word counts.
+        states = [True if key else _flag(said) for key, said in zip(keys, managed, strict=True)]
+        yield from _switch("encryption", logical_id, "Properties.KmsMasterKeyId", *states)
+    elif not keys[0]:
+        states = [_on_by_default(said) for said in managed]
+        yield from _switch("encryption", logical_id, "Properties.SqsManagedSseEnabled", *states)
 
 
 def _switch(kind: str, logical_id: str, path: str, before: _State, after: _State) -> Iterator[Finding]:

@@ -440,7 +440,11 @@ class Judgement:
             if not undefined:
                 return None
             candidates.append(self._made(logical_id, "modify", "no", "will-fail", undefined))
-        return max(candidates, key=lambda change: CLASSES.index(change.class_))
+        worst = max(candidates, key=lambda change: CLASSES.index(change.class_))
+        if worst.action == "modify" or all(view.action == worst.action for view in self.views[logical_id]):
+            return worst
+        states = [(view, view.action == worst.action) for view in self.views[logical_id]]
+        return replace(worst, reasons=(f"may: depends on {_turns_on(states)}", *worst.reasons))
 
     def _made(
         self,
@@ -602,24 +606,10 @@ class Judgement:
                 status = "maybe"
             why = found[0].why
             if len(found) < len(views):
-                on = self._turns_on(views, path)
+                on = _turns_on([(view, path in view.leaves) for view in views])
                 why = f"{why}, depends on {on}" if why else f"depends on {on}"
             first = found[0].difference
             yield Detail(f"Properties.{path}", shown(first.before), shown(first.after), status, why)
-
-    def _turns_on(self, views: list[_View], path: str) -> str:
-        """The open values that decide whether that leaf differs."""
-        there = [(dict(view.world), path in view.leaves) for view in views]
-        names = [
-            name
-            for name in there[0][0]
-            if any(
-                one[1] != another[1] and {n for n in one[0] if one[0].get(n) != another[0].get(n)} == {name}
-                for one in there
-                for another in there
-            )
-        ]
-        return ", ".join(names or there[0][0])
 
     def _attributes(self, logical_id: str) -> list[Detail]:
         before = self.pair.before.template.resources.get(logical_id)
@@ -697,6 +687,21 @@ class Judgement:
             if any(ref.name == logical_id for ref in mentioned(node)):
                 return key
         return None
+
+
+def _turns_on(states: list[tuple[_View, bool]]) -> str:
+    """The open values that decide whether something is so in a world."""
+    there = [(view.world, is_so) for view, is_so in states]
+    names = [
+        name
+        for name in there[0][0]
+        if any(
+            one[1] != another[1] and {n for n in one[0] if one[0].get(n) != another[0].get(n)} == {name}
+            for one in there
+            for another in there
+        )
+    ]
+    return ", ".join(names or there[0][0])
 
 
 def _agree(one: World, another: World | None) -> bool:
