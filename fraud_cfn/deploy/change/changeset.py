@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account import trouble
-from fraud_cfn.deploy.account.session import code_of, message_of
+from fraud_cfn.deploy.account.session import code_of, denied, message_of
 from fraud_cfn.deploy.errors import ChangeSetError, TimedOutError, UsageError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.terminal import clock, interrupts
@@ -168,8 +168,11 @@ class _Pending:
         try:
             self._cloudformation.delete_change_set(**address)
         except ClientError as error:
-            # Still being created: AWS refuses until it is done.
-            return code_of(error) not in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException")
+            if code_of(error) in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
+                return False  # still being created: AWS refuses until it is done
+            never_made = not self.arn and not denied(error) and not trouble.passes(error)
+            if code_of(error) not in _NONE and not never_made:
+                raise
         return True
 
     def _delete_shell(self) -> None:

@@ -32,7 +32,7 @@ _PASSING = re.compile(
     r"|(currently|already|still) in use|is in use|ResourceInUse|registered instances|being drained",
     re.IGNORECASE,
 )
-_PAUSES = (60.0, 180.0)  # seconds before the second and the third try
+PAUSES = (60.0, 180.0)  # seconds before the second and the third try
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | N
 
 def _delete(deletion: _Deletion, console: Console) -> Ended:
     """Delete, and again after a pause what AWS was still letting go of."""
-    stack, pauses = deletion.stack, list(_PAUSES)
+    stack, pauses = deletion.stack, list(PAUSES)
     while True:
         console.say("\nGetting what would be in the way out of it")
         refused = teardown.prepare(deletion.place.session, stack, deletion.goes, console, deletion.left)
