@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,6 +20,7 @@ from xml.sax.saxutils import escape
 
 import botocore.session
 from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
 
 from fraud_cfn.template.document import parse
 
@@ -139,6 +141,7 @@ class Aws:
     weights: tuple[int, int] = (100, 0)
     answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     page: int = 100  # events a page
+    pages: bool = True  # every list comes an item a page
     buckets: dict[str, dict[str, bytes]] = field(
         default_factory=lambda: {f"fraud-templates-{ACCOUNT}-eu-central-1": {}, "ours": {}}
     )
@@ -400,7 +403,7 @@ class Handler(BaseHTTPRequestHandler):
             operation = asked.pop("Action", "PutObject")
         try:
             with _LOCK:
-                answer = self.aws.answer(operation, asked)
+                answer = paged(self.aws, service, operation, asked)
         except LostConnectionError:
             self.close_connection = True
         except ProxyPageError as page:
@@ -457,6 +460,42 @@ class Handler(BaseHTTPRequestHandler):
 
 
 _LOCK = threading.Lock()
+_PAGE = "page-"  # what a token of ours begins with
+
+
+def paged(aws: Aws, service: str, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer, a list of several cut to one item with a token for the next, where AWS pages it too; in
+    `calls` it stands once."""
+    token, more, key = _paging(service, operation)
+    number = 0
+    if token and str(asked.get(token, "")).startswith(_PAGE):
+        number = int(asked.pop(token).removeprefix(_PAGE))
+    answer = aws.answer(operation, asked)
+    if number:
+        aws.calls.pop()
+    if not aws.pages or not token or more in answer or len(answer.get(key, ())) < 2:
+        return answer
+    rest: dict[str, Any] = {more: f"{_PAGE}{number + 1}"} if number + 1 < len(answer[key]) else {}
+    if operation in _TRUNCATED:
+        rest["IsTruncated"] = bool(rest)
+    return {**answer, key: answer[key][number : number + 1], **rest}
+
+
+_TRUNCATED = ("ListRoles",)
+
+
+@cache
+def _paging(service: str, operation: str) -> tuple[str, str, str]:
+    """Names of the token that is sent, of the one that comes, and of the list; empty where nothing pages."""
+    try:
+        paginator = _MODELS.get_paginator_model(service).get_paginator(operation)
+    except (ValueError, UnknownServiceError):
+        return "", "", ""
+    parts = (paginator["input_token"], paginator["output_token"], paginator["result_key"])
+    sent, came, key = (part[0] if isinstance(part, list) else part for part in parts)
+    return sent, came.split(" ")[0], key
+
+
 _SETTINGS = {
     "publicAccessBlock": "PublicAccessBlock",
     "encryption": "BucketEncryption",

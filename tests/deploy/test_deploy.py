@@ -313,7 +313,7 @@ def test_a_forbidden_event_list_is_replaced_by_the_stacks_status(updating: Aws, 
 
 
 def test_events_that_come_twice_or_out_of_order_are_told_once(updating: Aws, tell: Teller) -> None:
-    honest = updating._describe_stack_events
+    honest, updating.pages = updating._describe_stack_events, False
 
     def twice(asked: dict) -> dict:
         events = honest(asked)["StackEvents"]

@@ -317,6 +317,15 @@ def test_all_that_an_account_lacks_is_told_at_once(aws: Aws, tell: Teller, tmp_p
     assert "CreateChangeSet" not in aws.calls
 
 
+def test_an_engine_version_on_a_later_page_is_found(aws: Aws, tell: Teller, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
+    poor(aws)
+    versions = [{"EngineVersion": f"{major}.{minor}"} for major in (16, 17) for minor in range(12)]
+    aws.answers["DescribeDBEngineVersions"] = lambda _: {"DBEngineVersions": versions}
+    told = tell("deploy dev --yes", "--template", str(tmp_path / "all.yaml"))
+    assert "is not offered here" not in told.text
+
+
 def test_what_may_not_be_asked_is_no_obstacle(aws: Aws, tell: Teller, tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
     poor(aws)

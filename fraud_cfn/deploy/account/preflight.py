@@ -72,10 +72,8 @@ def _zones(session: Session) -> tuple[str, str] | None:
 def _engine(session: Session, version: str) -> tuple[str, str] | None:
     if not version:
         return None
-    rds = session.client("rds")
-    offered = [
-        one["EngineVersion"] for one in rds.describe_db_engine_versions(Engine=_ENGINE)["DBEngineVersions"]
-    ]
+    pages = session.client("rds").get_paginator("describe_db_engine_versions").paginate(Engine=_ENGINE)
+    offered = [one["EngineVersion"] for page in pages for one in page["DBEngineVersions"]]
     if not offered or version in offered:
         return None
     major = version.split(".")[0]
@@ -112,7 +110,11 @@ def _room(session: Session, kind: str, name: str, used: int) -> tuple[str, str] 
 
 
 def _linked_role(session: Session) -> tuple[str, str] | None:
-    if session.client("iam").list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]:
+    prefix = "/aws-service-role/ecs.amazonaws.com/"
+    if any(
+        page["Roles"]
+        for page in session.client("iam").get_paginator("list_roles").paginate(PathPrefix=prefix)
+    ):
         return None
     return (
         "the account has no service-linked role for ECS (a fresh account lacks it)",

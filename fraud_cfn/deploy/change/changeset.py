@@ -181,11 +181,12 @@ class _Pending:
         if stack is None or stack.status != "REVIEW_IN_PROGRESS":
             return
         for _ in range(10):
-            others = self._cloudformation.list_change_sets(StackName=stack.arn)["Summaries"]
-            if not others:
+            pages = self._cloudformation.get_paginator("list_change_sets").paginate(StackName=stack.arn)
+            names = [change_set.get("ChangeSetName") for page in pages for change_set in page["Summaries"]]
+            if not names:
                 self._cloudformation.delete_stack(StackName=stack.arn)
                 return
-            if any(one["ChangeSetName"] != self._name for one in others):
+            if any(name != self._name for name in names):
                 return
             clock.sleep(1)
 

@@ -49,7 +49,8 @@ def undisturbed() -> Generator[None]:
     """Hold signals back while something must be finished; one that came is raised afterwards."""
     came: list[int] = []
     try:
-        before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in _SIGNALS}
+        heeded = [s for s in _SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
+        before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in heeded}
     except ValueError:  # not the main thread: no signal arrives here anyway
         yield
         return
