@@ -36,6 +36,9 @@ def _update_service(arn: str, old: Properties, new: Properties, _stack: str) -> 
     if tags:
         call(ecs._tag_resource, {"resourceArn": arn, **input_of("ecs", "TagResource", {"Tags": tags})})
     if running.newest(arn) is not before and running.failed(arn):
+        if "DesiredCount" in old:  # ministack's rollback passes over the resource that failed
+            count = int(old["DesiredCount"])
+            running.update_service({"cluster": new["Cluster"], "service": arn, "desiredCount": count})
         raise running.CircuitBreakerError
     return arn, {"ServiceArn": arn, "Name": arn.rpartition("/")[2]}
 

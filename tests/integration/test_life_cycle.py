@@ -56,6 +56,29 @@ def test_a_release_runs_the_new_image_and_keeps_what_scaling_chose(deployer: Dep
     assert after.weights() == {group: 100 - weight for group, weight in weights.items()}
 
 
+def test_a_first_image_that_does_not_start_is_rolled_back_to_no_task(deployer: Deployer) -> None:
+    deployer.create("stillborn", ApiImageTag="broken")
+    assert deployer.update("stillborn", ServicesEnabled="starting") == "UPDATE_ROLLBACK_COMPLETE"
+    ((failed, reason), *_) = deployer.failures("stillborn")
+    assert (failed, "Circuit Breaker was triggered" in reason) == ("ApiService", True)
+    assert counts(deployer.platform("stillborn")) == {"api": 0, "worker": 0}
+
+
+@pytest.mark.parametrize("strategy", ["BLUE_GREEN", "CANARY", "LINEAR"])
+def test_going_live_is_a_deployment_that_moves_the_traffic_and_the_next_update_is_none(
+    deployer: Deployer, strategy: str
+) -> None:
+    suffix = f"by-{strategy[:3].lower()}"
+    deployer.create(suffix, ApiDeploymentStrategy=strategy)
+    created = deployer.platform(suffix).weights()
+    assert deployer.update(suffix, ServicesEnabled="starting") == "UPDATE_COMPLETE"
+    started = deployer.platform(suffix)
+    assert counts(started) == {"api": api.SPEC.least, "worker": worker.SPEC.least}
+    assert started.weights() == {group: 100 - weight for group, weight in created.items()}
+    assert deployer.update(suffix, ServicesEnabled="true") == "UPDATE_COMPLETE"
+    assert deployer.platform(suffix).weights() == started.weights()
+
+
 def test_everything_that_can_be_brought_is_brought_at_once(deployer: Deployer, certificate: str) -> None:
     """A key, a web ACL, a bucket for access logs, a boundary, a version of the password, alarms, TLS."""
     account = f"{REGION}:{local.ACCOUNT}"
