@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def test_a_chosen_stack_is_read_after_saying_so(deployer: Deployer, enabled: Pla
     result = run(deployer, enabled.suffix, "test_job.py", "test_life_cycle.py")
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith(f"Reads the stack {enabled.stack_name} in eu-central-1 with the caller's")
-    assert "4 passed, 13 skipped" in result.stdout
+    assert re.search(r"^4 passed, \d+ skipped", result.stdout, re.M), "what changes a stack is skipped"
 
 
 def test_a_stack_that_does_not_exist_is_one_line_and_exit_code_2(deployer: Deployer) -> None:
