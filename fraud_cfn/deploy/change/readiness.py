@@ -41,10 +41,12 @@ def ready(
             raise recovery(place, stack)
 
 
-def attach(place: Place, stack: Stack, console: Console, timeout: float) -> None:
-    """Follow what somebody else started."""
+def attach(place: Place, stack: Stack, console: Console, timeout: float, resume: str = "") -> None:
+    """Follow what somebody else started; `resume` is how to go on if it is left."""
     console.say(f"{stack.name} is {stack.status}: another operation is running; following it")
-    ended = watch(place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout)
+    ended = watch(
+        place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout, resume=resume
+    )
     console.say(f"it ended: {ended.status}")
 
 

@@ -90,7 +90,8 @@ def _at_rest(place: Place, console: Console, deadline: float) -> Stack | None:
     """The stack once nothing works on it, read anew after each operation that was followed."""
     stack = stacks.find(place.cloudformation, place.stack_name)
     while stack and in_progress(stack.status):
-        readiness.attach(place, stack, console, max(deadline - clock.now(), 1))
+        again = f"go on: {stacks.command('destroy', place.suffix)}"
+        readiness.attach(place, stack, console, max(deadline - clock.now(), 1), again)
         stack = stacks.find(place.cloudformation, stack.arn)
     return stack
 
