@@ -91,14 +91,16 @@ def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str
         return read(Path(options.before)), read(Path(options.after)), {}
     after = read(COMMITTED)
     _, before = template_at(options.base, COMMITTED)
-    return before, after, _environments(before, after)
+    return before, after, known_values(before, after)
 
 
-def _environments(before: Template, after: Template) -> dict[str, dict[str, str]]:
-    """Environment → its parameter values, of those that a template has."""
+def known_values(
+    before: Template, after: Template, folder: Path = environments.FOLDER
+) -> dict[str, dict[str, str]]:
+    """Environment → its file's parameter values, of those that a template has."""
     declared = {**before.parameters, **after.parameters}
     found: dict[str, dict[str, str]] = {}
-    for environment in environments.read_all():
+    for environment in environments.read_all(folder):
         known = {name: setting.value for name, setting in environment.parameters.items()}
         known[SUFFIX_PARAMETER] = environment.suffix
         found[environment.suffix] = {name: value for name, value in known.items() if name in declared}

@@ -14,6 +14,7 @@ from typing import Literal
 from fraud_cfn.review import facts
 from fraud_cfn.review.changes import CLASSES, Certainty, Change, Detail
 from fraud_cfn.review.diff import ABSENT, Difference, Names, canonical, differences, leaves
+from fraud_cfn.review.effects import Effect, effect_at, has_transform, meets
 from fraud_cfn.review.mentions import depends_on, mentioned
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.resolve import (
@@ -49,25 +50,10 @@ def _at(value: Value, path: Path_) -> Value:
     return value
 
 
-def _meets(pointer: Path_, steps: tuple[str, ...]) -> bool:
-    """Whether one path is the other one or leads to it."""
-    return all(one == another for one, another in zip(pointer, steps, strict=False))
-
-
-@dataclass(frozen=True)
-class _Effect:
-    """What a change of one leaf does, before anything is known of the rest."""
-
-    replaces: Certainty
-    why: str
-    fails: bool = False
-    interrupts: bool = False
-
-
 @dataclass(frozen=True)
 class _Leaf:
     difference: Difference
-    effect: _Effect
+    effect: Effect
     why: str
 
     @property
@@ -167,7 +153,7 @@ class Judgement:
         types = {side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after)}
         return len(types - {""}) == 1
 
-    def _why(self, effect: _Effect, difference: Difference) -> str:
+    def _why(self, effect: Effect, difference: Difference) -> str:
         if difference.certain:
             return effect.why
         sides = [side for side in (difference.before, difference.after) if side is not ABSENT]
@@ -177,15 +163,17 @@ class Judgement:
         depends = f"depends on {', '.join(open_names)}" if open_names else "may be the same value"
         return f"{effect.why}, {depends}" if effect.why else depends
 
-    def _effect(self, logical_id: str, difference: Difference) -> _Effect:
+    def _effect(self, logical_id: str, difference: Difference) -> Effect:
         """The strongest of what its leaves do."""
-        effects = [self._effect_at(logical_id, steps) for steps in difference.leaves()]
+        effects = [
+            effect_at(self.pair.type_of(logical_id), steps, self.any_macro) for steps in difference.leaves()
+        ]
         strongest = max(effects, key=lambda effect: ("no", "maybe", "yes").index(effect.replaces))
         fails = next((effect for effect in effects if effect.fails), None)
         made = fails or strongest
         sides = [difference.before, difference.after]
-        if made.replaces == "no" and any(_has_transform(side) for side in sides):
-            made = _Effect("maybe", "what a transform makes of it is not known")
+        if made.replaces == "no" and any(has_transform(side) for side in sides):
+            made = Effect("maybe", "what a transform makes of it is not known")
         return replace(
             made,
             replaces=_stronger(made.replaces, strongest.replaces),
@@ -196,36 +184,6 @@ class Judgement:
         """Whether no task of a service is left."""
         is_service = self.pair.type_of(logical_id) == "AWS::ECS::Service"
         return is_service and difference.path == "DesiredCount" and scalar(difference.after) == "0"
-
-    def _effect_at(self, logical_id: str, steps: tuple[str, ...]) -> _Effect:
-        type_name, known = self.pair.type_of(logical_id), self.schema(logical_id)
-        if known is None:
-            return _Effect("maybe", "no schema tells what this type does")
-        interrupts = any(_meets(path, steps) for path in facts.INTERRUPTS.get(type_name, ()))
-        base = self._by_schema(known, steps)
-        for row in facts.DEVIATIONS:
-            if row.type_name == known.type_name and _meets(row.path, steps):
-                if row.effect == "fails":
-                    return replace(base, why=row.why, fails=True)
-                return _Effect("yes", row.why)
-        return replace(base, interrupts=interrupts)
-
-    def _by_schema(self, known: Schema, steps: tuple[str, ...]) -> _Effect:
-        if any(_meets(pointer, steps) for pointer in known.create_only):
-            return _Effect("yes", "create-only")
-        if any(_meets(pointer, steps) for pointer in known.conditionally_create_only):
-            return _Effect("maybe", "conditionally create-only")
-        if steps[:1] == (known.tag_property,):
-            return _Effect("maybe", "a macro sees the template") if self.any_macro else _Effect("no", "")
-        if not known.is_updatable:
-            return _Effect("yes", "this type cannot be updated")
-        if known.type_name == "AWS::CloudFormation::CustomResource":
-            return _Effect("maybe", "its handler decides")
-        if not known.says_what_replaces and known.type_name != "AWS::CDK::Metadata":
-            return _Effect("maybe", "its schema does not tell what replaces it")
-        if any(step.startswith("Fn::") for step in steps):
-            return _Effect("maybe", "what a loop or transform makes of it is not known")
-        return _Effect("maybe", "a macro sees the template") if self.any_macro else _Effect("no", "")
 
     # ── What a replaced resource drags along ──
 
@@ -307,7 +265,7 @@ class Judgement:
                 continue
             found = _stronger(found or "no")
             for leaf in view.leaves.values():
-                if _meets(path, leaf.difference.steps):
+                if meets(path, leaf.difference.steps):
                     found = _stronger(found, "yes" if leaf.difference.certain else "maybe")
         return found
 
@@ -341,7 +299,7 @@ class Judgement:
             return False
         scopes = facts.NAME_SCOPES.get(type_name, ())
         return not any(
-            _meets(scope, leaf.difference.steps) for scope in scopes for leaf in view.leaves.values()
+            meets(scope, leaf.difference.steps) for scope in scopes for leaf in view.leaves.values()
         )
 
     def identity(self, logical_id: str, side: Side, world: World) -> tuple[str, ...] | None:
@@ -409,9 +367,7 @@ class Judgement:
             return False
         return any(
             view.replacement != "no"
-            and not any(
-                _meets(path, leaf.difference.steps) for path in paths for leaf in view.leaves.values()
-            )
+            and not any(meets(path, leaf.difference.steps) for path in paths for leaf in view.leaves.values())
             and any(_at(view.after, path) is not ABSENT for path in paths)
             for view in self.views[logical_id]
             if view.before is not None and view.after is not None
@@ -716,12 +672,3 @@ def _as_identity(value: Value) -> str:
 def shown(value: Value) -> Value:
     """A value as JSON has it; None where it is absent."""
     return None if value is ABSENT else plain(value)
-
-
-def _has_transform(value: Value) -> bool:
-    if isinstance(value, Call):
-        return value.function.startswith(("Fn::Transform", "Fn::ForEach")) or _has_transform(value.argument)
-    if isinstance(value, Text):
-        return any(_has_transform(part) for part in value.parts)
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_has_transform(child) for child in children)

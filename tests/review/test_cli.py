@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.review.cli import main
-from fraud_cfn.review.model import TemplateError
+from fraud_cfn.review.cli import known_values, main
+from fraud_cfn.review.model import TemplateError, parse
 from fraud_cfn.review.revisions import RevisionError, template_at
 
 BEFORE = """
@@ -94,6 +94,12 @@ Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd
     assert [answer["verdict"] for answer in answers] == ["data-loss", "data-loss", "none"]
     assert [answer["changes"][0]["replacement"] for answer in answers[:2]] == ["maybe", "yes"]
     assert "depends on Env" in answers[0]["changes"][0]["details"][0]["because"]
+
+
+def test_each_environment_file_tells_its_own_values(tmp_path: Path) -> None:
+    (tmp_path / "dev.yaml").write_text("parameters:\n  Env: prod\n  Gone: x\n", encoding="utf-8")
+    template = parse(BEFORE.replace("Env: {", "EnvironmentSuffix: {Type: String}, Env: {"))
+    assert known_values(template, template, tmp_path) == {"dev": {"Env": "prod", "EnvironmentSuffix": "dev"}}
 
 
 # ── Revisions ──
