@@ -14,7 +14,7 @@ from itertools import islice, product
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.resolve import Other, Side, Value, World, scalar, variables
 
-_MOST_WORLDS = 256
+_MOST_WORLDS = 512
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,11 @@ def test_what_stands_under_a_condition_is_maybe_and_says_on_what_it_depends() ->
 
 
 def test_a_known_parameter_makes_it_certain() -> None:
-    (parameter,) = (name for name in read(COMMITTED).parameters if name.startswith("SecretsKmsKey"))
-    given = after("- kms:Decrypt\n", "- kms:*\n", **{parameter: "arn:aws:kms:eu-central-1:1:key/a"})
+    keys = [name for name in read(COMMITTED).parameters if name.endswith("KmsKeyArn")]
+    given = after("- kms:Decrypt\n", "- kms:*\n", **dict.fromkeys(keys, "arn:aws:kms:eu-central-1:1:key/a"))
     assert given.permissions
     assert not any(change.depends_on for change in given.permissions)
-    absent = after("- kms:Decrypt\n", "- kms:*\n", **{parameter: ""})
+    absent = after("- kms:Decrypt\n", "- kms:*\n", **dict.fromkeys(keys, ""))
     assert absent.permissions == ()
 
 
