@@ -23,6 +23,7 @@ MOST_CHARACTERS = 6144
 _ACCOUNT = "${aws:PrincipalAccount}"
 _STACK = f"arn:aws:cloudformation:{REGION}:{_ACCOUNT}:stack/TapStack*/*"
 _TEMPLATES = f"arn:aws:s3:::fraud-templates-{_ACCOUNT}-*"
+_ON_TEMPLATES = {"HandOverTheTemplate": f"{_TEMPLATES}/*", "MakeTheTemplateBucket": _TEMPLATES}
 BOUNDARY = f"arn:aws:iam::{_ACCOUNT}:policy/NAME-OF-THE-BOUNDARY"
 
 # ── What handlers ask for, and this template does not need: why → actions ──
@@ -69,20 +70,40 @@ UNUSED: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# What AWS asks for beside the calls: CloudFormation fetches the template with the caller's rights, a bucket
+# that is made with an ownership needs the right to set one, and Cloud Map keeps its records in Route 53.
+BESIDE = {
+    "route53:ChangeResourceRecordSets",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:PutBucketOwnershipControls",
+}
+
 # ── What the command calls, by what it is for; tested against its code ──
 
 _READS_STACKS = (
-    "DescribeStacks",
-    "DescribeStackEvents",
     "DescribeEvents",
-    "ListStackResources",
+    "DescribeStackEvents",
+    "DescribeStacks",
     "GetTemplate",
+    "ListStackResources",
+    "ListStacks",
 )
 _PLANS = ("GetTemplateSummary", "CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "ListChangeSets")
 CALLS: dict[str, tuple[str, ...]] = {
     "LookAtStacks": tuple(f"cloudformation:{name}" for name in _READS_STACKS),
     "PlanChanges": tuple(f"cloudformation:{name}" for name in _PLANS),
-    "HandOverTheTemplate": ("s3:GetObject", "s3:PutObject"),
+    "HandOverTheTemplate": ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
+    "MakeTheTemplateBucket": (
+        "s3:CreateBucket",
+        "s3:DeleteBucket",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration",
+    ),
     "FindSecrets": ("secretsmanager:DescribeSecret",),
     "ReadSecrets": ("secretsmanager:GetSecretValue",),
     "LookAround": (
@@ -92,7 +113,10 @@ CALLS: dict[str, tuple[str, ...]] = {
         "cloudwatch:GetDashboard",
         "ec2:DescribeAddresses",
         "ec2:DescribeAvailabilityZones",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
+        "ec2:DescribeVpcEndpoints",
         "ec2:DescribeVpcs",
         "ecr:DescribeImages",
         "ecr:DescribeRepositories",
@@ -121,7 +145,6 @@ CALLS: dict[str, tuple[str, ...]] = {
         "scheduler:GetScheduleGroup",
         "servicediscovery:ListInstances",
         "servicediscovery:ListNamespaces",
-        "servicediscovery:ListServices",
         "servicequotas:GetServiceQuota",
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
@@ -136,6 +159,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "RunTheJob": ("ecs:RunTask",),
     "Destroy": (
         "application-autoscaling:RegisterScalableTarget",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DeleteVpcEndpoints",
         "ecs:StopTask",
         "ecs:UpdateService",
         "logs:DeleteLogGroup",
@@ -145,7 +170,9 @@ CALLS: dict[str, tuple[str, ...]] = {
         "s3:ListBucket",
         "s3:ListBucketMultipartUploads",
         "s3:ListBucketVersions",
+        "route53:ChangeResourceRecordSets",
         "scheduler:UpdateSchedule",
+        "servicediscovery:DeregisterInstance",
     ),
 }  # fmt: skip
 
@@ -234,7 +261,7 @@ def policies(template: Template) -> dict[str, dict[str, Any]]:
     """Policy name → document, each within IAM's size: whoever deploys, plans only, or hands over a role."""
     handlers = handler_actions(template)
     planning = [*_calls("LookAtStacks", "PlanChanges", "HandOverTheTemplate", "FindSecrets", "LookAround")]
-    carrying = [*_calls("CarryOut", "RunTheJob", "Destroy")]
+    carrying = [*_calls("MakeTheTemplateBucket", "CarryOut", "RunTheJob", "Destroy")]
     reading = [*_calls("ReadSecrets")]
     passing = _pass_roles(template)
     making = [*_resources(handlers), *passing, _service_linked()]
@@ -277,8 +304,8 @@ def size(document: Mapping[str, Any]) -> int:
 
 def _calls(*sids: str) -> Iterator[dict[str, Any]]:
     for sid in sids:
-        if sid == "HandOverTheTemplate":
-            yield _allow(sid, CALLS[sid], [f"{_TEMPLATES}/*"])
+        if sid in _ON_TEMPLATES:
+            yield _allow(sid, CALLS[sid], [_ON_TEMPLATES[sid]])
         else:
             yield from _by_place(sid, CALLS[sid])
 

@@ -27,6 +27,9 @@ RENAMED = {
     "head_bucket": {"s3:ListBucket"},
     "list_multipart_uploads": {"s3:ListBucketMultipartUploads"},
     "list_object_versions": {"s3:ListBucketVersions"},
+    "put_bucket_encryption": {"s3:PutEncryptionConfiguration"},
+    "put_bucket_lifecycle_configuration": {"s3:PutLifecycleConfiguration"},
+    "put_public_access_block": {"s3:PutBucketPublicAccessBlock"},
 }
 SERVICES = {
     "application-autoscaling": "application-autoscaling",
@@ -81,7 +84,9 @@ def names(tree: ast.AST) -> Iterator[str]:
 
 
 def test_the_calls_are_those_that_the_command_makes() -> None:
-    assert {action for actions in deployer.CALLS.values() for action in actions} == called()
+    listed = {action for actions in deployer.CALLS.values() for action in actions}
+    assert listed - deployer.BESIDE == called()
+    assert listed >= deployer.BESIDE
 
 
 @pytest.mark.parametrize("name", POLICIES)
