@@ -28,6 +28,7 @@ _ABOUT_REACHABILITY = """\
 Every connection that can be opened, as the security groups of both ends allow it. What is not listed cannot
 be opened. Parameters at their defaults; network ACLs are the VPC's own, which refuse nothing."""
 _SUFFIX, _ACCOUNT = "<suffix>", "<account>"
+_LIVE = "ServicesEnabled"  # changes no permission
 
 
 def pages(template: Template) -> dict[Path, str]:
@@ -129,7 +130,7 @@ def _only_with(template: Template) -> Iterator[str]:
     plain = {(holder, grant.key) for holder, grant in _all(subject)}
     rows: dict[tuple[str, ...], list[str]] = {}
     for values in SCENARIOS.values():
-        given = {key: value for key, value in values.items() if BASE.get(key) != value}
+        given = {key: value for key, value in values.items() if BASE.get(key) != value and key != _LIVE}
         if "EnvironmentSuffix" in given:
             continue
         added: dict[Holder, list[Grant]] = {}
