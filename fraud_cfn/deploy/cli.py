@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import re
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
 _HEAD = "Deploy the platform and operate it. ENV is the environment's suffix: dev, staging, pr-12."
 _EPILOG = """examples:
-  fraud-cfn plan dev                                what a deployment would change
-  fraud-cfn deploy dev                              deploy the committed template
-  fraud-cfn start dev                               go live, once the images are pushed
-  fraud-cfn release dev --service api --tag v1.2    a new image
-  fraud-cfn destroy dev                             delete it all, and prove it
+  make plan ENV=dev                                 what a deployment would change
+  make deploy ENV=dev                               deploy the committed template
+  make start ENV=dev                                go live, once the images are pushed
+  make release ENV=dev SERVICE=api TAG=v1.2         a new image
+  make destroy ENV=dev                              delete it all, and prove it
 
-'fraud-cfn VERB --help' shows each verb's options and examples. 'python -m fraud_cfn.deploy' is the same.
+'make VERB ENV=dev ARGS=--help' shows each verb's options and examples; '.venv/bin/fraud-cfn VERB dev …' is
+the same.
 
 exit codes: 0 done or no changes, 1 failed and rolled back cleanly, 2 could not begin (arguments,
 credentials, template), 3 plan has changes (--exit-code), 4 declined or nobody to ask, 5 change set
@@ -194,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _verb(verbs: Any, name: str, says: str, *examples: str) -> argparse.ArgumentParser:
-    shown = "\n".join(f"  fraud-cfn {name} {example}".rstrip() for example in examples)
+    shown = "\n".join(f"  {_typed(name, example)}" for example in examples)
     one = verbs.add_parser(
         name,
         help=says,
@@ -209,6 +211,12 @@ def _verb(verbs: Any, name: str, says: str, *examples: str) -> argparse.Argument
     where.add_argument("--endpoint-url", metavar="URL", help="instead of AWS, as AWS_ENDPOINT_URL")
     where.add_argument("--no-color", dest="color", action="store_false", help="as NO_COLOR")
     return one
+
+
+def _typed(verb: str, example: str) -> str:
+    """An example as hints spell it: by make, which always works in the checkout."""
+    suffix, _, options = example.partition(" ")
+    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(options)}' if options else ''}"
 
 
 def _many(parser: argparse.ArgumentParser, option: str, metavar: str, says: str) -> None:

@@ -263,7 +263,7 @@ def test_every_verbs_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> 
     for verb in VERBS:
         with pytest.raises(SystemExit):
             main([verb, "--help"])
-        assert f"examples:\n  fraud-cfn {verb} dev" in capsys.readouterr().out
+        assert f"examples:\n  make {verb} ENV=dev" in capsys.readouterr().out
 
 
 def test_a_stale_template_is_not_deployed(real: Aws, tmp_path: Path) -> None:
