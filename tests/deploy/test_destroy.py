@@ -246,7 +246,7 @@ def test_an_unreadable_template_keeps_nobody_from_destroying(
     whole: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     broken = tmp_path / "broken.yaml"
-    broken.write_text("Resources: [")
+    broken.write_text("Resources: [", encoding="utf-8")
     monkeypatch.setattr("fraud_cfn.deploy.change.template.COMMITTED", broken)
     assert tell(LINE).code == 0
     assert "DeleteStack" in whole.calls

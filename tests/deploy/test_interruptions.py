@@ -22,7 +22,7 @@ def destroy(aws: Aws) -> subprocess.Popen[str]:
         [sys.executable, "-m", "fraud_cfn.deploy", *arguments],
         env=environment(aws.url),
         cwd=ROOT,
-        text=True,
+        encoding="utf-8",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
