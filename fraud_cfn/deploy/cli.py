@@ -242,7 +242,16 @@ def _change(parser: argparse.ArgumentParser) -> None:
     )
     _many(parser, "--allow-replace", "ID", "let this stateful resource be replaced, losing its data")
     _many(parser, "--allow-delete", "ID", "let this stateful resource be deleted, losing its data")
+    _blue_first(parser)
     _timeout(parser)
+
+
+def _blue_first(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--blue-first",
+        action="store_true",
+        help="where green is in front and a change would turn that: first deploy what runs, onto blue",
+    )
 
 
 def _template(parser: argparse.ArgumentParser) -> None:
@@ -343,20 +352,34 @@ def _start(verbs: Any) -> None:
     one = _verb(
         verbs,
         "start",
-        "go live: check the images, enable the services, watch them start",
+        "go live: check the images, enable the services, prove that they serve",
         "dev",
         "dev --back",
     )
     one.add_argument("--yes", action="store_true", help="do not ask")
     one.add_argument("--back", action="store_true", help="the way back: no tasks, no schedule")
+    one.add_argument("--protect", action="store_true", help="once live, protect the stack against deletion")
+    one.add_argument(
+        "--steady", type=float, default=60, metavar="SECONDS", help="how long tasks must stay; default 60"
+    )
+    _blue_first(one)
     _timeout(one)
     _format(one, "text", "json")
 
 
 def _release(verbs: Any) -> None:
-    one = _verb(verbs, "release", "release one image; nothing else changes", "dev --service api --tag v1.2")
-    one.add_argument("--service", required=True, choices=("api", "worker", "job"), help="whose image")
-    one.add_argument("--tag", required=True, metavar="TAG", help="the image's tag in its repository")
+    one = _verb(
+        verbs,
+        "release",
+        "release one image; nothing else changes",
+        "dev --service api --tag v1.2",
+        "dev --service api --back",
+    )
+    one.add_argument("--service", required=True, metavar="NAME", help="whose image; status shows the names")
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("--tag", metavar="TAG", help="the image's tag in its repository")
+    which.add_argument("--back", action="store_true", help="the tag that ran before")
+    _blue_first(one)
     one.add_argument("--yes", action="store_true", help="do not ask")
     _timeout(one)
     _format(one, "text", "json")
@@ -375,7 +398,7 @@ def _logs(verbs: Any) -> None:
         "dev --service worker --follow",
         "dev --since 2h --filter ERROR",
     )
-    one.add_argument("--service", choices=("api", "worker", "job"), help="only this one's")
+    one.add_argument("--service", metavar="NAME", help="only this one's; status shows the names")
     one.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     one.add_argument("--since", default="10m", metavar="SPAN", help="90s, 10m, 2h, 1d; default 10m")
     one.add_argument("--filter", dest="pattern", default="", metavar="PATTERN", help="of CloudWatch Logs")
@@ -384,7 +407,18 @@ def _logs(verbs: Any) -> None:
 
 
 def _run_job(verbs: Any) -> None:
-    one = _verb(verbs, "run-job", "run the job now", "dev", "dev --detach")
+    one = _verb(
+        verbs,
+        "run-job",
+        "run the job now, as its schedule would",
+        "dev",
+        "dev --detach",
+        "dev --command 'python -m reports --month 2026-03'",
+    )
+    one.add_argument("--service", metavar="NAME", help="which scheduled task, where there are several")
+    one.add_argument(
+        "--command", metavar="WORDS", help="run this in the job's place: its image, role, network"
+    )
     one.add_argument("--detach", action="store_true", help="do not wait for the end")
     _timeout(one)
     _format(one, "text", "json")

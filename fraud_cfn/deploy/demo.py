@@ -52,8 +52,8 @@ def _whole_life(endpoint: local.Endpoint) -> None:
     )
     for name, tag in (("api", "latest"), ("worker", "latest"), ("job", "latest"), ("api", RELEASE)):
         _push(endpoint, name, tag)
-    _say("Go live")
-    run("start", "--yes")
+    _say("Go live: targets are healthy, and the same tasks stay for a minute (here two seconds)")
+    run("start", "--yes", "--steady", "2")
     _say("Release a new image of the API, blue/green: nothing else changes")
     run("release", "--service", "api", "--tag", RELEASE, "--yes")
     _say("What runs now")

@@ -15,7 +15,8 @@ from botocore.loaders import create_loader
 
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
-from tests.deploy.fake_aws import Aws, serve
+from tests.deploy.fake_aws import Aws, serve, steps
+from tests.deploy.fake_running import Running
 
 HERE = Path(__file__).parent
 SMALL = HERE / "small.yaml"
@@ -94,6 +95,13 @@ def deployed(aws: Aws) -> Aws:
     aws.parameters = dict(DEPLOYED)
     aws.defaults = {"ApiImageTag": "latest", "ServicesEnabled": "false"}
     return aws
+
+
+@pytest.fixture
+def live(deployed: Aws) -> Running:
+    """As `deployed`, live: two tasks of the API behind blue, one of the worker, a scheduled job."""
+    deployed.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "1 UPDATE_COMPLETE")
+    return Running(deployed).install()
 
 
 @pytest.fixture

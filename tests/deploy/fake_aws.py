@@ -45,21 +45,6 @@ class LostConnectionError(Exception):
     """Not answered: the connection closes; `done` tells whether the call arrived all the same."""
 
 
-# The load balancer's rule and both colours, as the stack lists them.
-ROUTED = [
-    {"LogicalResourceId": name, "PhysicalResourceId": f"{name[:-11]}Arn", "ResourceStatus": "CREATE_COMPLETE"}
-    | {"ResourceType": "AWS::ElasticLoadBalancingV2::TargetGroup"}
-    for name in ("BlueTargetGroup", "GreenTargetGroup")
-] + [
-    {
-        "LogicalResourceId": "RoutingRule",
-        "PhysicalResourceId": "arn:aws:elasticloadbalancing:rule",
-        "ResourceStatus": "CREATE_COMPLETE",
-        "ResourceType": "AWS::ElasticLoadBalancingV2::ListenerRule",
-    }
-]
-
-
 @dataclass
 class Clock:
     """Seconds since the story began; only waiting lets them pass."""
@@ -412,6 +397,15 @@ class Handler(BaseHTTPRequestHandler):
             self._send(fault.status, _fault(fault, in_json=bool(target)))
         else:
             self._send(200, _answer(service, operation, answer, in_json=bool(target)))
+
+    def do_GET(self) -> None:
+        """EventBridge Scheduler's only question here."""
+        try:
+            answer = self.aws.answer("GetSchedule", {"Name": self.path.split("/")[-1].partition("?")[0]})
+        except FaultError as fault:
+            self._send(fault.status, _fault(fault, in_json=True))
+        else:
+            self._send(200, json.dumps(answer, default=str).encode())
 
     def do_PUT(self) -> None:
         self._s3("Put")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.deploy.conftest import Teller, Transcript
-from tests.deploy.fake_aws import ROUTED, Aws, change, detail
+from tests.deploy.fake_aws import Aws, change, detail
+from tests.deploy.fake_running import Running
 from tests.deploy.test_status_table import SERVICE, UPDATED
 
 NAME = detail("DatabaseName", "fraud", "app", "Always")
@@ -77,7 +78,7 @@ def test_a_plan_tells_what_deploy_would_refuse(tell: Teller) -> None:
 
 @pytest.fixture
 def on_green(aws: Aws) -> Aws:
-    aws.resources = ROUTED
+    Running(aws).install().health = {"GreenArn": ["healthy"]}
     aws.weights = (0, 100)
     aws.changes = [SERVICE]
     return aws

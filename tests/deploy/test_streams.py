@@ -350,7 +350,7 @@ def test_a_switch_that_says_no_is_not_set(
     ("line", "says", "last"),
     [
         ("release dev --service api", "--tag", "result=usage stack=TapStackdev"),
-        ("release dev --service apj --tag 1", "invalid choice: 'apj'", "result=usage stack=TapStackdev"),
+        ("release dev --service api --tag 1 --back", "not allowed with", "result=usage stack=TapStackdev"),
         ("deploi dev", "invalid choice: 'deploi'", "result=usage stack=TapStackdev"),
         ("deploy", "ENV", "result=usage stack="),
         ("deploy dev --ye", "unrecognized arguments: --ye", "result=usage stack=TapStackdev"),
@@ -373,7 +373,7 @@ def test_a_usage_error_is_told_like_every_other(
 def test_a_usage_error_is_json_where_json_was_asked_for(
     capsys: pytest.CaptureFixture[str], asked: str
 ) -> None:
-    assert main(f"release dev --service apj --tag 1 {asked}".split()) == 2
+    assert main(f"release dev --service api {asked}".split()) == 2
     content = json.loads(capsys.readouterr().out)
     assert (content["result"], content["exit"], content["stack"]) == ("usage", 2, "TapStackdev")
-    assert "invalid choice: 'apj'" in content["error"]
+    assert "--tag" in content["error"]

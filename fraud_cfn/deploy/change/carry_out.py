@@ -34,7 +34,8 @@ class Consent:
     yes: bool = False
     replace: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
-    idle: bool = False  # nothing serves now, so there is no traffic to turn the wrong way
+    idle: bool = False  # nothing is to serve afterwards, so there is no traffic to turn the wrong way
+    blue_first: bool = False  # put the template's colour in front first, by a deployment of what runs
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,10 @@ def carry_out(
     console: Console,
     *,
     beside: Callable[[], str] | None = None,
+    first: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one."""
+    """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one.
+    `first` is done once it is agreed on, before it is executed."""
     with changeset.pending(place.cloudformation, place.stack_name, dict(request), console) as one:
         reviewed = review(place, stack, one.arn, uploaded="TemplateURL" in request)
         if reviewed is None:
@@ -91,6 +94,8 @@ def carry_out(
         show(reviewed, console)
         agree(place, stack, reviewed, consent, run, console)
         with undisturbed():
+            if first:
+                first()
             execute(place, reviewed.change_set, run, new=stack is None)
             one.settled = True
     return follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
@@ -131,8 +136,12 @@ def show(reviewed: Review, console: Console, *, result: bool = False) -> None:
 def agree(
     place: Place, stack: Stack | None, reviewed: Review, consent: Consent, run: Execution, console: Console
 ) -> None:
-    """Guards first, then the question."""
-    guard(place, stack, reviewed, consent)
+    """Guards first, then the question, then what the traffic needs before."""
+    guards.refuse(reviewed.preview.dangers, replace=consent.replace, delete=consent.delete)
+    guarded = stack if not consent.idle else None
+    held = traffic.hold(place.session, guarded, reviewed.change_set) if guarded else None
+    if held:
+        traffic.must_be_curable(place.session, held, agreed=consent.blue_first or console.can_ask)
     if stack is not None and not run.rollback:
         _refuse_without_rollback(reviewed.change_set)
     console.confirm(
@@ -140,6 +149,8 @@ def agree(
         yes=consent.yes,
         otherwise="review the plan above, then run it again with --yes",
     )
+    if held:
+        traffic.clear(place.session, held, console, agreed=consent.blue_first, timeout=run.timeout)
 
 
 def _refuse_without_rollback(change_set: ChangeSet) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fraud_cfn import names
 from fraud_cfn.deploy.account import preflight, secret_lookup
 from fraud_cfn.deploy.change import bucket, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.parameters import Given
 from fraud_cfn.deploy.change.template import Template
 from fraud_cfn.deploy.errors import UsageError
+from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.terminal.console import Console
 
@@ -22,7 +24,13 @@ def parameters_for(
     """Every parameter's value or that it keeps its own, secrets looked up; on a first deployment the
     account is asked for what it needs (`UsageError` tells all that is missing)."""
     before = stack.parameters if stack else {}
-    chosen = dict(given.parameters)
+    chosen = started(stack) | given.parameters
+    if stack is None and (asked_for := chosen.get(names.SERVICES_ENABLED, "false")) != "false":
+        raise UsageError(
+            f"{names.SERVICES_ENABLED} cannot be {asked_for!r} at the creation: that makes the "
+            "repositories, so there is no image yet that a task could start",
+            f"leave it out; push the images afterwards, then {stacks.command('start', place.suffix)}",
+        )
     if all(one.parameter in source.parameters for one in secret_lookup.EXPECTED):
         chosen = secret_lookup.look_up(place.session, place.suffix, chosen, before, console) | chosen
         parameters.check(source.parameters, chosen)
@@ -75,8 +83,16 @@ def request(
     return wanted
 
 
+def started(stack: Stack | None) -> dict[str, str]:
+    """`ServicesEnabled=starting` is for the deployment that goes live; the next change makes it `true`."""
+    over = stack is not None and stack.parameters.get(names.SERVICES_ENABLED) == "starting"
+    return {names.SERVICES_ENABLED: "true"} if over else {}
+
+
 def same_template(stack: Stack, changed: dict[str, str]) -> dict[str, Any]:
-    """A request that changes these parameters and nothing else, whatever the committed template says now."""
+    """A request that changes these parameters and nothing else, whatever the committed template says now;
+    but a start that is over becomes `true`, so that scaling keeps its count."""
+    changed = started(stack) | changed
     return {
         "ChangeSetType": "UPDATE",
         "UsePreviousTemplate": True,

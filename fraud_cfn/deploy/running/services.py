@@ -1,26 +1,35 @@
-"""What runs, as ECS and the load balancer see it."""
+"""Services as ECS sees them: how many tasks, of which revision, in which deployment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.stack import stacks
-from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.running.workloads import Workload
 
-NAMES = ("api", "worker")
+if TYPE_CHECKING:
+    from types_boto3_ecs.literals import ServiceDeploymentStatusType
+    from types_boto3_ecs.type_defs import (
+        ListServiceDeploymentsRequestTypeDef,
+        ServiceDeploymentBriefTypeDef,
+        ServiceDeploymentTypeDef,
+        ServiceTypeDef,
+    )
+
 _GOING = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+_MOST = 10  # services that one DescribeServices answers for
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The newest service deployment of ECS."""
+    """One service deployment of ECS."""
 
+    arn: str
     status: str
-    stage: str  # of a blue/green deployment, such as BAKE_TIME
+    stage: str  # where it shifts traffic, such as BAKE_TIME
     reason: str
 
     @property
@@ -36,14 +45,14 @@ class Deployment:
 class Service:
     """One service now; a revision is `family:number`."""
 
-    name: str  # api | worker
+    name: str  # the workload's
     desired: int
     running: int
     pending: int
     revision: str
     stacks_revision: str
     settled: bool  # one deployment, and it is complete
-    deployment: Deployment | None
+    deployment: Deployment | None  # the newest
     messages: tuple[str, ...]  # ECS's own, newest first
 
     @property
@@ -56,117 +65,96 @@ class Service:
         return self.settled and self.running == self.desired
 
 
-@dataclass(frozen=True)
-class Stopped:
-    """A task that ended, and why."""
-
-    group: str
-    at: datetime | None
-    reason: str
-    containers: tuple[str, ...]  # "api exit 1: OutOfMemoryError"
-
-
-@dataclass(frozen=True)
-class Target:
-    """One target of a colour."""
-
-    colour: str
-    address: str
-    state: str
-    reason: str
-
-
-def look(session: Session, stack: Stack, physical: Mapping[str, str]) -> list[Service]:
-    """Both services; `physical` tells the stack's task definitions by logical id."""
-    ecs, cluster = session.client("ecs"), stack.outputs["ClusterName"]
-    known = {stack.outputs[f"{name.title()}ServiceName"]: name for name in NAMES}
-    described = ecs.describe_services(cluster=cluster, services=list(known))["services"]
-    return [
-        _service(one, known[one["serviceName"]], _deployment(ecs, cluster, one["serviceName"]), physical)
-        for one in described
-    ]
-
-
-def _service(
-    one: dict[str, Any], name: str, newest: Deployment | None, physical: Mapping[str, str]
-) -> Service:
-    deployments = one.get("deployments", ())
-    complete = len(deployments) <= 1 and all(
-        d.get("rolloutState", "COMPLETED") == "COMPLETED" for d in deployments
-    )
-    return Service(
-        name=name,
-        desired=one["desiredCount"],
-        running=one["runningCount"],
-        pending=one["pendingCount"],
-        revision=_short(one.get("taskDefinition", "")),
-        stacks_revision=_short(physical.get(f"{name.title()}TaskDefinition", "")),
-        settled=complete and not (newest and newest.going),
-        deployment=newest,
-        messages=tuple(event["message"] for event in one.get("events", ())[:5]),
-    )
-
-
-def _deployment(ecs: Any, cluster: str, service: str) -> Deployment | None:
-    listed = ecs.list_service_deployments(cluster=cluster, service=service)["serviceDeployments"]
-    if not listed:
-        return None
-    newest = max(listed, key=lambda one: one["createdAt"])["serviceDeploymentArn"]
-    found = ecs.describe_service_deployments(serviceDeploymentArns=[newest])["serviceDeployments"]
-    if not found:
-        return None
-    reason = found[0].get("rollback", {}).get("reason") or found[0].get("statusReason", "")
-    return Deployment(found[0]["status"], found[0].get("lifecycleStage", ""), reason)
-
-
-def stopped(session: Session, cluster: str, group: str = "", most: int = 5) -> list[Stopped]:
-    """The newest stopped tasks that ECS still remembers (about an hour), of a service or of all."""
-    ecs = session.client("ecs")
-    chosen = {"serviceName": group} if group else {}
-    arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED", maxResults=100, **chosen)["taskArns"]
-    if not arns:
-        return []
-    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
-    tasks.sort(key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
-    return [
-        Stopped(
-            task.get("group", "").split(":")[-1],
-            task.get("stoppedAt"),
-            task.get("stoppedReason", ""),
-            tuple(filter(None, map(_container, task.get("containers", ())))),
-        )
-        for task in tasks[:most]
-    ]
-
-
-def _container(one: dict[str, Any]) -> str:
-    code, reason = one.get("exitCode"), one.get("reason", "")
-    if not code and not reason:
-        return ""
-    return f"{one['name']}{f' exit {code}' if code is not None else ''}{f': {reason}' if reason else ''}"
-
-
-def targets(session: Session, physical: Mapping[str, str]) -> list[Target]:
-    """Every target of both colours."""
-    elb, found = session.client("elbv2"), []
-    for colour in ("Blue", "Green"):
-        group = physical.get(f"{colour}TargetGroup")
-        if not group:
-            continue
-        for one in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]:
-            health = one["TargetHealth"]
-            why = health.get("Description") or health.get("Reason", "")
-            found.append(Target(colour.lower(), one["Target"]["Id"], health["State"], why))
+def look(session: Session, workloads: Iterable[Workload], *, deployments: bool = True) -> list[Service]:
+    """Those workloads' services, as far as ECS has them; without `deployments` their newest is left out,
+    which saves two questions a service."""
+    found: list[Service] = []
+    for cluster, services in _by_cluster(workloads).items():
+        names = list(services)
+        for begin in range(0, len(names), _MOST):
+            answer = session.client("ecs").describe_services(
+                cluster=cluster, services=names[begin : begin + _MOST]
+            )
+            for service in answer["services"]:
+                workload = services.get(service.get("serviceName", ""))
+                if workload and service.get("status", "ACTIVE") != "INACTIVE":
+                    found.append(
+                        _service(service, workload, newest(session, workload) if deployments else None)
+                    )
     return found
 
 
-def physical_ids(session: Session, stack: Stack) -> dict[str, str]:
-    """Logical id → physical id."""
-    return {
-        one.logical_id: one.physical_id
-        for one in stacks.resources(session.client("cloudformation"), stack.arn)
-        if one.status != "DELETE_COMPLETE"
+def _by_cluster(workloads: Iterable[Workload]) -> dict[str, dict[str, Workload]]:
+    """Cluster → service name → workload."""
+    clusters: dict[str, dict[str, Workload]] = {}
+    for workload in workloads:
+        if workload.service_name:
+            clusters.setdefault(workload.cluster.physical_id, {})[workload.service_name] = workload
+    return clusters
+
+
+def _service(service: ServiceTypeDef, workload: Workload, deployment: Deployment | None) -> Service:
+    deployments = service.get("deployments", ())
+    complete = len(deployments) <= 1 and all(
+        one.get("rolloutState", "COMPLETED") == "COMPLETED" for one in deployments
+    )
+    return Service(
+        name=workload.name,
+        desired=service.get("desiredCount", 0),
+        running=service.get("runningCount", 0),
+        pending=service.get("pendingCount", 0),
+        revision=_short(service.get("taskDefinition", "")),
+        stacks_revision=_short(workload.task_definition.physical_id),
+        settled=complete and not (deployment and deployment.going),
+        deployment=deployment,
+        messages=tuple(event.get("message", "") for event in service.get("events", ())[:5]),
+    )
+
+
+def newest(session: Session, workload: Workload) -> Deployment | None:
+    """The newest deployment of its service; `None` where ECS remembers none."""
+    briefs = list(history(session, workload))
+    if not briefs:
+        return None
+    latest = max(briefs, key=lambda brief: str(brief.get("createdAt", "")))
+    return deployment(session, latest.get("serviceDeploymentArn", ""))
+
+
+def history(
+    session: Session, workload: Workload, *statuses: ServiceDeploymentStatusType
+) -> Iterator[ServiceDeploymentBriefTypeDef]:
+    """Its service's deployments of the last 90 days, of those statuses or of all, page by page."""
+    asked: ListServiceDeploymentsRequestTypeDef = {
+        "cluster": workload.cluster.physical_id,
+        "service": workload.service_name,
     }
+    if statuses:
+        asked["status"] = statuses
+    while True:
+        answer = session.client("ecs").list_service_deployments(**asked)
+        yield from answer["serviceDeployments"]
+        token = answer.get("nextToken")
+        if not token:
+            return
+        asked["nextToken"] = token
+
+
+def deployment(session: Session, arn: str) -> Deployment | None:
+    """That deployment now; `None` where ECS does not know it."""
+    answer = session.client("ecs").describe_service_deployments(serviceDeploymentArns=[arn])
+    for described in answer["serviceDeployments"]:
+        return Deployment(
+            arn, described.get("status", ""), described.get("lifecycleStage", ""), _why(described)
+        )
+    return None
+
+
+def _why(described: ServiceDeploymentTypeDef) -> str:
+    return described.get("rollback", {}).get("reason") or described.get("statusReason", "")
+
+
+def begun(brief: ServiceDeploymentBriefTypeDef) -> datetime | None:
+    return brief.get("startedAt") or brief.get("createdAt")
 
 
 def _short(arn: str) -> str:

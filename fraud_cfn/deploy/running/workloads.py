@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.errors import TemplateError, UsageError
@@ -51,6 +51,7 @@ class Workload:
     stream_prefix: str  # of its own container's log streams; a sidecar has another
     service: Resource | None
     schedule: Resource | None
+    schedule_group: str  # physical name; empty: the default one
     target_groups: tuple[Resource, ...]
     routing: Routing | None
 
@@ -110,8 +111,10 @@ class Deployed:
             )
 
     def of_type(self, kind: str) -> tuple[Resource, ...]:
-        """Resources of that type that exist."""
-        return tuple(resource for resource in self.resources.values() if resource.type == kind)
+        """Resources of that type that exist, in the template's order."""
+        place = {logical_id: number for number, logical_id in enumerate(self.template.get("Resources", {}))}
+        chosen = [resource for resource in self.resources.values() if resource.type == kind]
+        return tuple(sorted(chosen, key=lambda resource: place.get(resource.logical_id, len(place))))
 
     def properties(self, logical_id: str) -> Mapping[str, Any]:
         """As the template writes them, intrinsic functions unresolved."""
@@ -158,32 +161,43 @@ def deployed(stack: Stack, template: Mapping[str, Any], exist: Mapping[str, Reso
 
 def references(value: Any) -> Iterator[str]:
     """Logical ids and parameters that a value refers to, in order."""
-    if isinstance(value, list):
-        for item in value:
-            yield from references(item)
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key == "Ref":
-                yield str(inner)
-            elif key == "Fn::GetAtt":
-                yield inner.split(".")[0] if isinstance(inner, str) else str(inner[0])
-            elif key == "Fn::Sub":
-                text, given = inner if isinstance(inner, list) else (inner, {})
-                for name in _SUB.findall(text):
-                    known = name.strip()
-                    yield from references(given[known]) if known in given else (known.split(".")[0],)
-            else:
-                yield from references(inner)
+    for item in _items(value):
+        yield from references(item)
+    for key, inner in _members(value).items():
+        if key == "Ref":
+            yield str(inner)
+        elif key == "Fn::GetAtt":
+            yield str(inner).split(".")[0] if isinstance(inner, str) else str(_items(inner)[0])
+        elif key == "Fn::Sub":
+            yield from _substituted(inner)
+        else:
+            yield from references(inner)
+
+
+def _substituted(value: Any) -> Iterator[str]:
+    """The references of an `Fn::Sub`, with or without values of its own."""
+    text, given = (_items(value) or [value, None])[:2]
+    own = _members(given)
+    for name in map(str.strip, _SUB.findall(str(text))):
+        yield from references(own[name]) if name in own else (name.split(".")[0],)
+
+
+def _members(value: Any) -> Mapping[str, Any]:
+    """A mapping as it is; nothing of anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _items(value: Any) -> list[Any]:
+    """A list as it is; nothing of anything else."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     """The value and what is in it, as far as it is a mapping, at any depth."""
-    if isinstance(value, Mapping):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _mappings(item)
+    if members := _members(value):
+        yield members
+    for item in (*members.values(), *_items(value)):
+        yield from _mappings(item)
 
 
 def _values(value: Any, *keys: str) -> Iterator[Any]:
@@ -219,8 +233,7 @@ class _Reader:
         options = own.get("LogConfiguration", {}).get("Options", {})
         tags = [name for name in references(own.get("Image")) if name in self._parameters]
         source = self._resource(logical_id)
-        grouping = properties if kind == _SERVICE else {}
-        groups = [self._first(value, _GROUP) for value in _values(grouping, *_GROUP_KEYS)]
+        groups = [self._first(value, _GROUP) for value in _values(properties, *_GROUP_KEYS)]
         return Workload(
             name=str(own.get("Name", logical_id)),
             container=str(own.get("Name", "")),
@@ -234,15 +247,16 @@ class _Reader:
             else "",
             service=source if kind == _SERVICE else None,
             schedule=source if kind == _SCHEDULE else None,
+            schedule_group=self._named(properties.get("GroupName") if kind == _SCHEDULE else None),
             target_groups=tuple(dict.fromkeys(group for group in groups if group)),
             routing=self._routing(properties),
         )
 
     def _own_container(self, task: str) -> Mapping[str, Any]:
         """The one whose image is of a repository of this stack; else the first."""
-        containers = self._properties(task).get("ContainerDefinitions", ())
+        containers = [_members(one) for one in _items(self._properties(task).get("ContainerDefinitions"))]
         own = [one for one in containers if self._first(one.get("Image"), _REPOSITORY)]
-        return next(iter([*own, *containers]), {})
+        return _members(next(iter([*own, *containers]), None))
 
     def _routing(self, service: Mapping[str, Any]) -> Routing | None:
         for balancer in _mappings(service.get("LoadBalancers")):
@@ -270,6 +284,11 @@ class _Reader:
             if self._resources.get(name, {}).get("Type") == kind:
                 return self._resource(name)
         return None
+
+    def _named(self, value: Any) -> str:
+        """A literal as it is, a reference as the physical id of what it refers to."""
+        found = self._first(value, "AWS::Scheduler::ScheduleGroup")
+        return value if isinstance(value, str) else found.physical_id if found else ""
 
     def _resource(self, logical_id: str) -> Resource:
         absent = Resource(logical_id, str(self._resources[logical_id].get("Type", "")), "", "")

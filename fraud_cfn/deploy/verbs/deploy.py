@@ -34,6 +34,7 @@ def run(
     yes: bool,
     allow_replace: list[str],
     allow_delete: list[str],
+    blue_first: bool,
     change_set: str | None,
     template_file: Path | None,
     role_arn: str | None,
@@ -44,7 +45,7 @@ def run(
 ) -> Outcome:
     source = template.load(template_file)
     place = Place(session, suffix, source.document)
-    consent = Consent(yes, tuple(allow_replace), tuple(allow_delete))
+    consent = Consent(yes, tuple(allow_replace), tuple(allow_delete), blue_first=blue_first)
     how = Execution(rollback, detach, timeout * 60)
     if change_set:
         given_too = {

@@ -1,134 +1,245 @@
-"""Looks for what is wrong, and says what to do about it."""
+"""Looks for what is wrong, and says what to do. What could not be looked at is not called healthy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
-from fraud_cfn.deploy.change import readiness, template
+from fraud_cfn.deploy.change import live, readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
-from fraud_cfn.deploy.running import log_lines, services
-from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.errors import DeployError, Exit
+from fraud_cfn.deploy.running import balancing, services, tasks, workloads
+from fraud_cfn.deploy.running.tasks import Task
+from fraud_cfn.deploy.running.workloads import Deployed, Workload
+from fraud_cfn.deploy.stack import causes, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.statuses import in_progress, succeeded
+from fraud_cfn.deploy.stack.statuses import Action, action, in_progress, succeeded
+from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.verbs.start import why
-from fraud_cfn.deploy.verbs.status import ago
 
-Finding = tuple[str, str]  # what is wrong, what to do
+if TYPE_CHECKING:
+    from types_boto3_logs.type_defs import FilterLogEventsRequestPaginateTypeDef
 
-_HINTS = (
-    ("CannotPullContainerError", "push the image, or give its tag: release ENV --service NAME --tag TAG"),
-    ("ResourceInitializationError", "a secret, its key or the log group is out of the task's reach"),
-    ("OutOfMemory", "the container needs more memory than its task has"),
-    ("health check", "the container does not answer on its health path"),
-    ("exit 137", "the container was killed: out of memory, or it did not stop in time"),
-)
+_HOUR = 3600
+_TASKS = 20  # stopped tasks that are looked through
+_LINES = 3  # errors shown of each workload
+# CloudWatch's pattern: an error, or what Linux says of an image for another CPU.
+_ERRORS = '?ERROR ?"exec format error"'
 
-_ORDINARY = ("Scaling activity", "Deployment completed", "no reason given")  # nothing to worry about
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, and a step that helps from here; empty where the finding says all there is."""
+
+    wrong: str
+    todo: str = ""
 
 
 def run(session: Session, suffix: str, console: Console) -> Outcome:
-    place = Place(session, suffix, template.load().document)
+    place = Place(session, suffix, template.if_readable())
     stack = stacks.must_find(place.cloudformation, suffix)
+    patient = _Patient(place, stack)
     findings: list[Finding] = []
-    for look in (_stack, _revisions, _tasks, _targets, _queues, _errors):
-        findings += _tolerant(look, place, stack, console)
-    for wrong, todo in findings:
-        console.result(wrong, "red")
-        if todo:
-            console.result(f"  → {todo}")
-    if not findings:
-        console.result("Nothing wrong was found", "bold green")
-    data = {"findings": [{"wrong": wrong, "todo": todo} for wrong, todo in findings]}
-    return Outcome("wrong" if findings else "healthy", stack.arn, data=data)
+    unknown: dict[str, str] = {}
+    for what, look in patient.looks.items():
+        try:
+            findings += look()
+        except DeployError as error:
+            unknown[what] = error.message
+        except trouble.UNANSWERED as error:
+            unknown[what] = code_of(error) or trouble.words(error)
+    for finding in findings:
+        console.result(finding.wrong, "red")
+        if finding.todo:
+            console.result(f"  → {finding.todo}")
+    for what, why in unknown.items():
+        console.result(f"{what}: unknown ({why})", "yellow")
+    data: dict[str, Any] = {
+        "findings": [{"wrong": finding.wrong, "todo": finding.todo} for finding in findings],
+        "unknown": unknown,
+    }
+    if findings:
+        return Outcome("wrong", stack.arn, Exit.UNHEALTHY, data)
+    if unknown:
+        console.result(
+            f"Whether all is well is unknown: {len(unknown)} of {len(patient.looks)} looks were not possible"
+        )
+        return Outcome("unknown", stack.arn, Exit.AWS, data)
+    console.result("Nothing wrong was found", "bold green")
+    return Outcome("healthy", stack.arn, data=data)
 
 
-def _tolerant(
-    look: Callable[[Place, Stack], Iterator[Finding]], place: Place, stack: Stack, console: Console
-) -> list[Finding]:
-    try:
-        return list(look(place, stack))
-    except (ClientError, BotoCoreError, KeyError) as error:
-        what = look.__name__.strip("_")
-        console.say(f"{what}: could not be looked at ({code_of(error) or type(error).__name__})", "dim")
-        return []
+class _Patient:
+    """One stack with its workloads, read once and only by the looks that need them."""
+
+    def __init__(self, place: Place, stack: Stack) -> None:
+        self._place = place
+        self._session = place.session
+        self._stack = stack
+        self.looks: dict[str, Callable[[], list[Finding]]] = {
+            "the stack": lambda: list(self._state()),
+            "services": lambda: list(self._services()),
+            "stopped tasks": lambda: list(self._stopped()),
+            "targets": lambda: list(self._targets()),
+            "dead letters": lambda: list(self._dead_letters()),
+            "logs": lambda: list(self._errors()),
+        }
+
+    @cached_property
+    def _found(self) -> Deployed:
+        return workloads.read(self._session, self._stack)
+
+    def _command(self, verb: str, rest: str = "") -> str:
+        return stacks.command(verb, self._place.suffix, rest)
+
+    def _hint(self, reason: str, workload: Workload) -> str:
+        return tasks.hint(
+            reason,
+            architecture=live.architecture(self._stack),
+            release=self._command("release", f"--service {workload.name} --tag TAG"),
+            logs=self._command("logs", f"--service {workload.name} --since 1h"),
+        )
+
+    def _state(self) -> Iterator[Finding]:
+        stack = self._stack
+        if succeeded(stack.status) or in_progress(stack.status):
+            return
+        try:
+            found = causes.causes(readiness.history(self._place, stack))
+        except trouble.UNANSWERED as error:
+            yield Finding(
+                f"{stack.name} is {stack.status}; why is unknown, as its events could not be read "
+                f"({code_of(error) or trouble.words(error)})",
+                self._way_on(""),
+            )
+            return
+        if found.first is None:
+            yield Finding(f"{stack.name} is {stack.status}", self._way_on(""))
+            return
+        source = self._place.document.defined_in.get(found.first.logical_id, "")
+        where = f" (defined in {source})" if source else ""
+        yield Finding(
+            f"{stack.name} is {stack.status}: {found.first.logical_id}: {found.first.reason}{where}",
+            self._way_on(found.first.reason),
+        )
+
+    def _way_on(self, reason: str) -> str:
+        """A verb that helps from the stack's status; never the one that runs."""
+        todo = action(self._stack.status)
+        if todo in (Action.CONTINUE, Action.ROLL_BACK):
+            return self._command("rollback")
+        if todo is Action.DESTROY:
+            return self._command("destroy")
+        known = causes.advice(reason) if reason else ""
+        if known and "{" not in known:
+            return known
+        if todo is Action.UPDATE:
+            return "what ran before runs; the findings below say why the new version did not"
+        return f"correct the cause, then {self._command('deploy')}"
+
+    def _services(self) -> Iterator[Finding]:
+        wanted = {workload.name: workload for workload in self._found.services}
+        looked = services.look(self._session, wanted.values())
+        if live.enabled(self._stack):
+            for name in wanted.keys() - {service.name for service in looked}:
+                yield Finding(f"the service of {name} does not exist", self._command("deploy"))
+        for service in looked:
+            again = self._command("release", f"--service {service.name} --tag TAG")
+            if service.strayed:
+                reason = service.deployment.reason if service.deployment else ""
+                yield Finding(
+                    f"{service.name} runs {service.revision}, not the stack's {service.stacks_revision}: ECS "
+                    f"rolled back by itself{f': {reason}' if reason else ''}",
+                    f"release an image that starts: {again}",
+                )
+            if service.desired and service.running < service.desired and service.settled:
+                said = service.messages[0] if service.messages else "ECS says nothing"
+                yield Finding(
+                    f"{service.name} runs {service.running} of {service.desired} tasks: {said}",
+                    self._hint(said, wanted[service.name])
+                    or self._command("logs", f"--service {service.name} --since 1h"),
+                )
+            if live.enabled(self._stack) and not service.desired and service.settled:
+                yield Finding(f"{service.name} wants no task, though it is live", self._command("start"))
+
+    def _stopped(self) -> Iterator[Finding]:
+        owners = {owner: one for one in self._found.workloads for owner in (one.service_name, one.family)}
+        told: set[tuple[str, str]] = set()
+        clusters = dict.fromkeys(one.cluster.physical_id for one in self._found.workloads)
+        for cluster in filter(None, clusters):
+            for task in tasks.stopped(self._session, cluster)[:_TASKS]:
+                workload = owners.get(task.owner)
+                ordinary = not task.failed or task.why == "no reason given" or _done(task, workload)
+                if ordinary or (task.owner, task.why) in told:
+                    continue
+                told.add((task.owner, task.why))
+                ago = clock.span(max((clock.utc() - task.ended).total_seconds(), 0)) if task.ended else ""
+                yield Finding(
+                    f"a task of {task.owner} stopped{f' {ago} ago' if ago else ''}: {task.why}",
+                    self._hint(task.why, workload) if workload else "",
+                )
+
+    def _targets(self) -> Iterator[Finding]:
+        for workload in self._found.services:
+            in_front = {group.logical_id for group in workload.target_groups}
+            if workload.routing and workload.routing.rule.physical_id:
+                now = balancing.weights(self._session, workload.routing)
+                in_front = {group.logical_id for group in balancing.front(workload.routing, now)}
+            healthy = 0
+            for target in balancing.targets(self._session, workload):
+                healthy += target.group in in_front and target.state == "healthy"
+                if target.state in ("unhealthy", "unavailable"):
+                    where = f"{target.colour} target" if target.colour else "target"
+                    yield Finding(
+                        f"{where} {target.address} of {workload.name} is {target.state}: {target.reason}",
+                        self._command("logs", f"--service {workload.name} --since 1h"),
+                    )
+            if workload.target_groups and live.enabled(self._stack) and not healthy:
+                yield Finding(f"no healthy target of {workload.name} gets traffic", self._command("status"))
+
+    def _dead_letters(self) -> Iterator[Finding]:
+        for queue in self._found.dead_letter_queues:
+            answer = self._session.client("sqs").get_queue_attributes(
+                QueueUrl=queue.physical_id, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+            number = int(answer.get("Attributes", {}).get("ApproximateNumberOfMessages", 0))
+            if number:
+                yield Finding(
+                    f"{queue.physical_id.rpartition('/')[2]} holds {number} dead letter{'s' * (number > 1)}",
+                    "what they were for failed again and again: read one, mend the cause, then redrive them",
+                )
+
+    def _errors(self) -> Iterator[Finding]:
+        """The newest errors of the last hour, a few of each workload."""
+        begin = int((clock.utc().timestamp() - _HOUR) * 1000)
+        for workload in self._found.workloads:
+            if workload.log_group is None or not workload.log_group.physical_id:
+                continue
+            asked: FilterLogEventsRequestPaginateTypeDef = {
+                "logGroupName": workload.log_group.physical_id,
+                "startTime": begin,
+                "filterPattern": _ERRORS,
+                "startFromHead": False,  # the newest first
+            }
+            if workload.stream_prefix:
+                asked["logStreamNamePrefix"] = workload.stream_prefix
+            pages = self._session.client("logs").get_paginator("filter_log_events").paginate(**asked)
+            events = list(islice((event for page in pages for event in page["events"]), _LINES))
+            for event in sorted(events, key=lambda event: event.get("timestamp", 0)):
+                text = event.get("message", "").strip()[:200]
+                yield Finding(f"{workload.name} logged: {text}", self._hint(text, workload))
 
 
-def _stack(place: Place, stack: Stack) -> Iterator[Finding]:
-    if succeeded(stack.status) or in_progress(stack.status):
-        return
-    found = causes.causes(readiness.history(place, stack))
-    if found.first is None:
-        yield f"{stack.name} is {stack.status}", ""
-        return
-    source = place.document.defined_in.get(found.first.logical_id, "")
-    where = f" (defined in {source})" if source else ""
-    yield (
-        f"{stack.name} is {stack.status}: {found.first.logical_id}: {found.first.reason}{where}",
-        outcome.next_step(found, stack.status, place.suffix),
+def _done(task: Task, workload: Workload | None) -> bool:
+    """A scheduled task that came to its good end."""
+    return (
+        workload is not None
+        and workload.schedule is not None
+        and task.exit_codes.get(workload.container) == 0
     )
-
-
-def _revisions(place: Place, stack: Stack) -> Iterator[Finding]:
-    for one in services.look(place.session, stack, services.physical_ids(place.session, stack)):
-        if one.strayed:
-            reason = f": {one.deployment.reason}" if one.deployment and one.deployment.reason else ""
-            strayed = f"{one.name} runs {one.revision}, not the stack's {one.stacks_revision}"
-            yield (
-                f"{strayed}: ECS rolled back by itself{reason}",
-                f"release an image that starts: {_release(place, one.name)}",
-            )
-        if one.desired and one.running < one.desired and one.settled:
-            said = one.messages[0] if one.messages else "no message of ECS"
-            yield f"{one.name} runs {one.running} of {one.desired} tasks: {said}", ""
-
-
-def _release(place: Place, name: str) -> str:
-    return stacks.command("release", place.suffix, f"--service {name} --tag TAG")
-
-
-def _tasks(place: Place, stack: Stack) -> Iterator[Finding]:
-    told = set()
-    for one in services.stopped(place.session, stack.outputs["ClusterName"], most=20):
-        reason = why(one)
-        ordinary = reason.startswith(_ORDINARY) and not one.containers
-        if ordinary or (one.group, reason) in told:
-            continue
-        told.add((one.group, reason))
-        yield f"a task of {one.group} stopped {ago(one.at)}: {reason}", _hint(reason)
-
-
-def _hint(reason: str) -> str:
-    return next((todo for text, todo in _HINTS if text.lower() in reason.lower()), "")
-
-
-def _targets(place: Place, stack: Stack) -> Iterator[Finding]:
-    for one in services.targets(place.session, services.physical_ids(place.session, stack)):
-        if one.state in ("unhealthy", "unavailable"):
-            yield (
-                f"{one.colour} target {one.address} is {one.state}: {one.reason}",
-                "see its log: logs ENV --service api",
-            )
-
-
-def _queues(place: Place, stack: Stack) -> Iterator[Finding]:
-    sqs = place.session.client("sqs")
-    wanted = ["ApproximateNumberOfMessages"]
-    counts = sqs.get_queue_attributes(QueueUrl=stack.outputs["DeadLetterQueueUrl"], AttributeNames=wanted)
-    if number := int(counts["Attributes"].get(wanted[0], 0)):
-        yield f"{number} messages are dead letters", "the worker failed on each five times: see its log"
-
-
-def _errors(place: Place, stack: Stack) -> Iterator[Finding]:
-    """The newest errors of the last hour, a few a service."""
-    begin = log_lines.milliseconds(place.session.now()) - 3_600_000
-    for name in ("api", "worker", "job"):
-        source = log_lines.Source(name, stack.outputs[f"{name.title()}LogGroupName"], "app/")
-        newest = log_lines.read(place.session.client("logs"), source, begin, "ERROR", newest_first=True)
-        for line in islice(newest, 3):
-            yield f"{name} logged: {line.text[:200]}", ""

@@ -1,19 +1,26 @@
-"""Releases one image: its tag changes, and nothing else."""
+"""Releases one image: its tag changes, and nothing else; or goes back to the tag before."""
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
+from dataclasses import replace
+from datetime import datetime
 
+from fraud_cfn import names
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.change import parameters, prepare, readiness, template, traffic
+from fraud_cfn.deploy.change import live, parameters, prepare, template
 from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
-from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.running import images, services
-from fraud_cfn.deploy.running.services import Deployment
-from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.errors import DeployError, Exit, UsageError
+from fraud_cfn.deploy.running import balancing, images, services
+from fraud_cfn.deploy.running.services import Deployment, Service
+from fraud_cfn.deploy.running.workloads import Workload
+from fraud_cfn.deploy.stack import stacks, waiting
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
+
+_SETTLING = 60.0  # seconds in which a service comes to rest once its stack is updated
 
 
 def run(
@@ -22,28 +29,55 @@ def run(
     console: Console,
     *,
     service: str,
-    tag: str,
+    tag: str | None,
+    back: bool,  # noqa: ARG001 - says that there is no tag
     yes: bool,
+    blue_first: bool,
     timeout: float,
 ) -> Outcome:
-    source = template.load()
-    place = Place(session, suffix, source.document)
-    name = images.parameter(service)
-    parameters.check(source.parameters, {name: tag})
-    stacks.must_find(place.cloudformation, suffix)
-    stack = readiness.ready(place, console, yes=yes, timeout=timeout * 60)
-    if stack is None or name not in stack.parameters:
-        raise UsageError(f"{place.stack_name} has no {service} to release", stacks.command("deploy", suffix))
-    images.must_exist(session, stack, [(service, tag)])
+    place = Place(session, suffix, template.if_readable())
+    stack = live.whole(place, console, timeout * 60)
+    found = live.deployed(place, stack)
+    workload = found.named(service)
+    name = workload.tag_parameter
+    if name not in stack.parameters:
+        raise UsageError(
+            f"no parameter of {stack.name} chooses the image of {service}", stacks.command("deploy", suffix)
+        )
+    digest = ""
+    if tag is None:  # back
+        before = _before(session, stack, workload)
+        tag, digest = before.tag, before.digest
+        console.say(f"Back to {service}:{tag}, which ran {_when(before.since)}")
+    parameters.check({name: found.template.get("Parameters", {}).get(name, {})}, {name: tag})
+    now = images.must_exist(session, [(workload, tag)], live.architecture(stack)).get(service, "")
+    if digest and now and digest != now:
+        raise UsageError(
+            f"{service}:{tag} is another image by now: {now} instead of {digest}, which ran before",
+            "push what ran before under a tag of its own, and release that",
+        )
     _warn_of_pin(suffix, name, tag, console)
     wanted = prepare.same_template(stack, {name: tag})
-    following = _Following(place, stack) if service in services.NAMES else None
-    done = carry_out(
-        place, stack, wanted, Consent(yes), Execution(timeout=timeout * 60), console, beside=following
+    following = _Following(place, stack, workload) if workload.service else None
+    consent, how = Consent(yes, blue_first=blue_first), Execution(timeout=timeout * 60)
+    done = carry_out(place, stack, wanted, consent, how, console, beside=following)
+    return _verdict(place, stack, workload, tag, done, console)
+
+
+def _before(session: Session, stack: Stack, workload: Workload) -> images.Ran:
+    """What ran before the tag that the stack has now. `UsageError` where AWS does not remember any."""
+    current = stack.parameters[workload.tag_parameter]
+    for image in images.ran(session, workload):
+        if image.tag and image.tag != current:
+            return image
+    raise UsageError(
+        f"AWS does not remember what {workload.name} ran before {current}",
+        f"say it: {stacks.command('release', stack.suffix, f'--service {workload.name} --tag TAG')}",
     )
-    if service in services.NAMES:
-        serving(place, stack, service, console)
-    return done
+
+
+def _when(since: datetime | None) -> str:
+    return f"since {since:%Y-%m-%d %H:%M} UTC" if since else "before"
 
 
 def _warn_of_pin(suffix: str, name: str, tag: str, console: Console) -> None:
@@ -55,54 +89,88 @@ def _warn_of_pin(suffix: str, name: str, tag: str, console: Console) -> None:
 
 
 class _Following:
-    """One line about ECS's own deployment, for the progress display."""
+    """One line about ECS's own deployment, for the progress display: two questions a look."""
 
-    def __init__(self, place: Place, stack: Stack) -> None:
-        self._place = place
+    def __init__(self, place: Place, stack: Stack, workload: Workload) -> None:
+        self._session = place.session
         self._stack = stack
-        self._routing: dict[str, str] | None = None  # asked once, and only for a blue/green deployment
+        self._workload = workload
+        self._deployment: Deployment | None = None
 
     def __call__(self) -> str:
-        try:
-            found = services.look(self._place.session, self._stack, {})
-            return "; ".join(
-                f"{one.name} {one.running}/{one.desired} {self._stage(one.deployment)}"
-                for one in found
-                if one.deployment and one.deployment.going
-            )
-        except (ClientError, BotoCoreError):
+        known = self._deployment if self._deployment and self._deployment.going else None
+        if known:
+            self._deployment = services.deployment(self._session, known.arn)
+        else:
+            self._deployment = services.newest(self._session, self._workload)
+        if self._deployment is None or not self._deployment.going:
             return ""
+        return f"{self._workload.name} {self._stage(self._deployment)}"
 
     def _stage(self, deployment: Deployment) -> str:
-        """Of a blue/green deployment the stage, how long it bakes, and who gets the traffic."""
+        """Of a deployment in stages which it is, how long it bakes, and who gets the traffic."""
         if not deployment.stage:
             return deployment.status
-        if self._routing is None:
-            self._routing = traffic.addresses(self._place.session, self._stack)
-        weights = traffic.weights(self._place.session, self._routing) if self._routing else None
-        baking = deployment.stage == "BAKE_TIME" and self._stack.parameters.get("ApiBakeTimeMinutes")
-        return (
-            deployment.stage
-            + (f" of {baking} min" if baking else "")
-            + (f", traffic {weights}" if weights else "")
-        )
+        minutes = self._stack.parameters.get(names.API_BAKE_TIME_MINUTES)
+        baking = f" of {minutes} min" if deployment.stage == "BAKE_TIME" and minutes else ""
+        back = f"{deployment.status} " if deployment.rolled_back else ""
+        routing = self._workload.routing
+        share = f", traffic {balancing.weights(self._session, routing)}" if routing else ""
+        return f"{back}{deployment.stage}{baking}{share}"
 
 
-def serving(place: Place, stack: Stack, name: str, console: Console) -> None:
-    """End with what is serving, and say plainly where ECS went back by itself."""
-    current = stacks.find(place.cloudformation, stack.arn) or stack
-    physical = services.physical_ids(place.session, current)
-    for one in services.look(place.session, current, physical):
-        if one.name != name:
-            continue
-        weights = traffic.live(place.session, current) if name == "api" else None
-        share = f", load balancer {weights}" if weights else ""
-        console.say(f"Serving {one.revision}, {one.running}/{one.desired} tasks{share}")
-        if one.strayed:
-            reason = one.deployment.reason if one.deployment else ""
+# ── How it ended ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _verdict(
+    place: Place, stack: Stack, workload: Workload, tag: str, done: Outcome, console: Console
+) -> Outcome:
+    """What serves now; `rolled-back` if ECS went back by itself. A look that fails changes no verdict."""
+    if not workload.service:
+        if not done.exit:
             console.say(
-                f"ECS rolled back by itself: {one.revision} runs, not the stack's {one.stacks_revision}"
-                f"{': ' + reason if reason else ''}",
-                "bold red",
+                f"The next run of {workload.name} uses {tag}; now: {stacks.command('run-job', place.suffix)}"
             )
-            console.say(f"next:  {stacks.command('diagnose', place.suffix)}")
+        return done
+    try:
+        service, weights = _closing_look(place, stack, workload, console)
+    except (DeployError, *trouble.UNANSWERED) as error:
+        why = error.message if isinstance(error, DeployError) else trouble.words(error)
+        console.warn(f"what serves now is unknown, as it could not be looked at: {why}")
+        return replace(done, data={**done.data, "serving": "unknown"})
+    if service is None:
+        console.warn(f"ECS does not know the service of {workload.name}")
+        return replace(done, data={**done.data, "serving": "unknown"})
+    share = f", load balancer {weights}" if weights else ""
+    console.say(f"Serving {service.revision}, {service.running}/{service.desired} tasks{share}")
+    data = {**done.data, "serving": service.revision, "desired": service.desired, "running": service.running}
+    if done.exit or not service.strayed:
+        return replace(done, data=data)
+    reason = service.deployment.reason if service.deployment else ""
+    console.say(
+        f"ECS rolled back by itself: {service.revision} runs, not the stack's {service.stacks_revision}, so "
+        f"{workload.name}:{tag} does not run{': ' + reason if reason else ''}",
+        "bold red",
+    )
+    console.say(f"next:  {stacks.command('diagnose', place.suffix)}")
+    return Outcome("rolled-back", done.stack, Exit.FAILED, {**data, "reason": reason})
+
+
+def _closing_look(
+    place: Place, stack: Stack, workload: Workload, console: Console
+) -> tuple[Service | None, balancing.Weights | None]:
+    """The service once it is at rest, by the stack as it is now, and who gets its traffic."""
+    current = stacks.find(place.cloudformation, stack.arn) or stack
+    found = live.deployed(place, current).named(workload.name)
+    deadline = clock.now() + _SETTLING
+
+    def look() -> list[Service] | None:
+        looked = services.look(place.session, [found])
+        moving = any(not one.settled for one in looked)
+        return None if moving and clock.now() < deadline else looked
+
+    looked = waiting.until(
+        look, console, what=workload.name, timeout=_SETTLING * 2, next_step="", pace=clock.Pace(first=2)
+    )
+    service = looked[0] if looked else None
+    return service, balancing.weights(place.session, found.routing) if found.routing else None

@@ -1,82 +1,120 @@
-"""Runs the job now, outside its schedule, and says how it ended."""
+"""Runs a scheduled task now, as its schedule would or with another command, and says how it ended."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.errors import DeployError, DetachedError, Exit, TimedOutError
-from fraud_cfn.deploy.running import images
-from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.change import live, template
+from fraud_cfn.deploy.change.carry_out import Place
+from fraud_cfn.deploy.change.changeset import unique_name
+from fraud_cfn.deploy.errors import AwsError, Exit, UsageError
+from fraud_cfn.deploy.running import images, jobs, tasks
+from fraud_cfn.deploy.running.tasks import Task
+from fraud_cfn.deploy.running.workloads import Deployed, Workload
+from fraud_cfn.deploy.stack import stacks, waiting
 from fraud_cfn.deploy.stack.outcome import Outcome
-from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing, undisturbed
 
-_STRATEGY = [
-    {"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0},
-    {"capacityProvider": "FARGATE", "weight": 1, "base": 0},
-]
+_APPEARS = 120.0  # seconds in which a task that ECS has just begun is known everywhere
 
 
-def run(session: Session, suffix: str, console: Console, *, detach: bool, timeout: float) -> Outcome:
-    stack = stacks.must_find(session.client("cloudformation"), suffix)
-    images.must_exist(session, stack, [("job", stack.parameters["JobImageTag"])])
-    ecs, cluster = session.client("ecs"), stack.outputs["ClusterName"]
-    task = _begin(ecs, stack)
-    console.say(f"Started {task.split('/')[-1]}; its log: {stacks.command('logs', suffix, '--service job')}")
+def run(
+    session: Session,
+    suffix: str,
+    console: Console,
+    *,
+    service: str | None,
+    command: str | None,
+    detach: bool,
+    timeout: float,
+) -> Outcome:
+    place = Place(session, suffix, template.if_readable())
+    stack = live.whole(place, console, timeout * 60)
+    found = live.deployed(place, stack)
+    job = _job(found, service)
+    changed = jobs.overrides(job.container, command) if command is not None else {}
+    if job.tag_parameter:
+        images.must_exist(
+            session, [(job, stack.parameters.get(job.tag_parameter, ""))], live.architecture(stack)
+        )
+    planned = jobs.schedule(session, job)
+    logs = stacks.command("logs", suffix, f"--service {job.name}")
+    with undisturbed():
+        arn = jobs.start(session, planned, unique_name(), changed)
+        stop = f"aws ecs stop-task --cluster {job.cluster.physical_id} --task {arn.split('/')[-1]}"
+        step = f"its log: {logs}; stop it: {stop}"
+        interrupts.declare(Standing(f"{job.name} goes on as {arn}", step, changed=True, goes_on=True))
+    console.say(f"Started {job.name} as {arn.split('/')[-1]}; its log: {logs}")
     if detach:
-        return Outcome("started", stack.arn, data={"task": task})
-    try:
-        ended = _until_stopped(ecs, cluster, task, console, timeout * 60)
-    except KeyboardInterrupt:
-        raise DetachedError("detached; the job goes on", stacks.command("status", suffix)) from None
-    codes = {one["name"]: one.get("exitCode") for one in ended["containers"]}
-    reason = ended.get("stoppedReason", "")
-    good = codes.get("job") == 0
-    code = "no exit code" if codes.get("job") is None else f"exit code {codes['job']}"
-    console.say(f"{'DONE' if good else 'FAILED'} {code}; {reason}", "bold green" if good else "bold red")
+        return Outcome("started", stack.arn, data={"task": arn})
+    ended = _until_stopped(session, job, arn, console, timeout * 60, step)
+    interrupts.declare(Standing(f"{job.name} ended", logs, changed=True))
+    return _verdict(stack.arn, job, ended, console, logs, stack.parameters, suffix)
+
+
+def _job(found: Deployed, name: str | None) -> Workload:
+    """The one named or, without a name, the only one."""
+    known = ", ".join(job.name for job in found.jobs) or "none"
+    if name is None:
+        if len(found.jobs) == 1:
+            return found.jobs[0]
+        raise UsageError(
+            f"{found.stack.name} has several scheduled tasks, or none: {known}", "--service NAME"
+        )
+    for job in found.jobs:
+        if job.name == name:
+            return job
+    raise UsageError(f"{found.stack.name} has no scheduled task {name!r}", f"it has {known}")
+
+
+def _until_stopped(
+    session: Session, job: Workload, arn: str, console: Console, timeout: float, next_step: str
+) -> Task:
+    """The task once it has ended. Right after its start ECS may not know it (MISSING) for a while."""
+    shown, seen, began = "", False, clock.now()
+
+    def look() -> Task | None:
+        nonlocal shown, seen
+        for task in tasks.describe(session, job.cluster.physical_id, [arn]):
+            seen = True
+            if task.status != shown:
+                shown = task.status
+                console.say(f"  {shown}")
+            return task if task.status == "STOPPED" else None
+        if clock.now() - began > _APPEARS:
+            gone = "any more" if seen else f"{clock.span(_APPEARS)} after it began it"
+            raise AwsError(f"ECS does not know {arn} {gone}: how it ended is unknown", next_step)
+        return None
+
+    return waiting.until(look, console, what="the job", timeout=timeout, next_step=next_step)
+
+
+def _verdict(
+    stack_arn: str,
+    job: Workload,
+    ended: Task,
+    console: Console,
+    logs: str,
+    parameters: dict[str, str],
+    suffix: str,
+) -> Outcome:
+    code = ended.exit_codes.get(job.container)
+    good = code == 0
+    told = "no exit code" if code is None else f"exit code {code}"
+    style = "bold green" if good else "bold red"
+    console.say(f"{'DONE' if good else 'FAILED'} {told}; {ended.why}", style)
     if not good:
-        console.say(f"next:  {stacks.command('logs', suffix, '--service job --since 1h')}")
+        todo = tasks.hint(
+            ended.why,
+            architecture=parameters.get("CpuArchitecture", ""),
+            release=stacks.command("release", suffix, f"--service {job.name} --tag TAG"),
+            logs=f"{logs} --since 1h",
+        )
+        console.say(f"next:  {todo or logs}")
     return Outcome(
         "job-done" if good else "job-failed",
-        stack.arn,
-        Exit.DONE if good else Exit.FAILED,
-        {"task": task, "exitCodes": codes, "reason": reason},
+        stack_arn,
+        Exit.DONE if good else Exit.UNHEALTHY,
+        {"task": ended.arn, "exitCodes": ended.exit_codes, "reason": ended.reason},
     )
-
-
-def _begin(ecs: Any, stack: Stack) -> str:
-    answer = ecs.run_task(
-        cluster=stack.outputs["ClusterName"],
-        taskDefinition=stack.outputs["JobTaskDefinitionArn"],
-        capacityProviderStrategy=_STRATEGY,
-        startedBy="fraud-cfn run-job",
-        propagateTags="TASK_DEFINITION",
-        networkConfiguration={
-            "awsvpcConfiguration": {
-                "subnets": stack.outputs["JobSubnetIds"].split(","),
-                "securityGroups": [stack.outputs["JobSecurityGroupId"]],
-                "assignPublicIp": "DISABLED",
-            }
-        },
-    )
-    for failure in answer.get("failures", ()):
-        raise DeployError(
-            f"ECS did not start the job: {failure.get('reason', '')} {failure.get('detail', '')}".rstrip(),
-            stacks.command("diagnose", stack.suffix),
-        )
-    return answer["tasks"][0]["taskArn"]
-
-
-def _until_stopped(ecs: Any, cluster: str, task: str, console: Console, timeout: float) -> dict[str, Any]:
-    pace, deadline, shown = clock.Pace(), clock.now() + timeout, ""
-    while clock.now() < deadline:
-        one = ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"][0]
-        if one["lastStatus"] != shown:
-            shown = one["lastStatus"]
-            console.say(f"  {shown}")
-        if shown == "STOPPED":
-            return one
-        pace.wait()
-    raise TimedOutError(f"the job still runs after {clock.span(timeout)}; it goes on", "look at its log")

@@ -1,132 +1,219 @@
-"""Goes live: checks the images, enables the services, watches the tasks start; or back."""
+"""Goes live: checks the images, enables the services, proves that they serve; or back."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from fraud_cfn import names
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.change import prepare, readiness, template
+from fraud_cfn.deploy.change import live, prepare, template
 from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
-from fraud_cfn.deploy.errors import DeployError, DetachedError, Exit, UsageError
-from fraud_cfn.deploy.running import images, services
-from fraud_cfn.deploy.running.services import Service, Stopped
-from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.errors import DeclinedError, DeployError, Exit
+from fraud_cfn.deploy.running import balancing, images, scaling, services, tasks
+from fraud_cfn.deploy.running.serving import Proof, Verdict
+from fraud_cfn.deploy.running.workloads import Deployed
+from fraud_cfn.deploy.stack import stacks, waiting
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal import interrupts
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing
 
-_FAILURES = 3  # stopped tasks of one service after which it is not going to start
 
-
-def run(session: Session, suffix: str, console: Console, *, yes: bool, back: bool, timeout: float) -> Outcome:
-    place = Place(session, suffix, template.load().document)
-    stack = _live_stack(place, console, yes=yes, timeout=timeout * 60)
+def run(
+    session: Session,
+    suffix: str,
+    console: Console,
+    *,
+    yes: bool,
+    back: bool,
+    blue_first: bool,
+    protect: bool,
+    steady: float,
+    timeout: float,
+) -> Outcome:
+    place = Place(session, suffix, template.if_readable())
+    stack = live.whole(place, console, timeout * 60)
+    found = live.deployed(place, stack)
     how = Execution(timeout=timeout * 60)
     if back:
-        return _switch(place, stack, "false", Consent(yes, idle=_idle(place, stack)), how, console)
-    images.must_exist(
-        session, stack, [(name, stack.parameters[images.parameter(name)]) for name in images.NAMES]
-    )
-    console.say("The three images are there")
-    began = clock.utc()
-    done = _switch(place, stack, "true", Consent(yes), how, console)
-    if done.exit:
-        return done
-    console.say("\nWaiting for the tasks; they start by scaling, so nothing rolls back by itself")
-    try:
-        settled = _until_stable(place, stack, began, console, timeout * 60)
-    except KeyboardInterrupt:
-        raise DetachedError("detached; the tasks go on starting", stacks.command("status", suffix)) from None
-    if settled:
-        console.say(f"\nLIVE {stack.outputs.get('LoadBalancerUrl', '')}", "bold green")
-        return Outcome("live", stack.arn, data={"url": stack.outputs.get("LoadBalancerUrl", "")})
-    console.say(
-        f"\nNOT LIVE {stack.name}: its tasks do not stay up, {clock.span(_since(began))} on", "bold red"
-    )
-    _offer_back(place, how, console, yes=yes)
-    return Outcome("not-live", stack.arn, Exit.FAILED)
-
-
-def _idle(place: Place, stack: Stack) -> bool:
-    """Whether the load balancer has nobody to send requests to."""
-    found = services.targets(place.session, services.physical_ids(place.session, stack))
-    return not any(one.state == "healthy" for one in found)
-
-
-def _since(began: datetime) -> float:
-    return (clock.utc() - began).total_seconds()
-
-
-def _live_stack(place: Place, console: Console, *, yes: bool, timeout: float) -> Stack:
-    stacks.must_find(place.cloudformation, place.suffix)
-    stack = readiness.ready(place, console, yes=yes, timeout=timeout)
-    if stack is None or "ServicesEnabled" not in stack.parameters:
-        raise UsageError(
-            f"{place.stack_name} has no services to start", stacks.command("deploy", place.suffix)
+        return _back(place, stack, found, Consent(yes, idle=True), how, console)
+    wanted = [
+        (one, stack.parameters.get(one.tag_parameter, "")) for one in found.workloads if one.tag_parameter
+    ]
+    images.must_exist(session, wanted, live.architecture(stack))
+    console.say(f"The images are there: {', '.join(f'{one.name}:{tag}' for one, tag in wanted)}")
+    if not live.enabled(stack):
+        proof = Proof(session, found.services, steady, console.say)
+        asked = prepare.same_template(stack, {names.SERVICES_ENABLED: live.going_live(found)})
+        consent = Consent(yes, blue_first=blue_first)
+        done = carry_out(
+            place, stack, asked, consent, how, console, first=lambda: _put_in_front(place, found, console)
         )
-    return stack
+        if done.exit:
+            return done
+    else:
+        console.say(f"{stack.name} is enabled already; looking whether it serves")
+        proof = Proof(session, found.services, steady, console.say)
+    _declare(stack, "its services are enabled, and their tasks go on starting", goes_on=True)
+    console.say("\nProving that it serves")
+    verdict = waiting.until(
+        proof, console, what="the start", timeout=timeout * 60, next_step=stacks.command("diagnose", suffix)
+    )
+    _declare(stack, "its services are enabled")
+    if verdict.serves:
+        return _live(place, stack, console, yes=yes, protect=protect)
+    return _not_live(place, stack, found, verdict, how, console, yes=yes)
 
 
-def _switch(
-    place: Place, stack: Stack, enabled: str, consent: Consent, how: Execution, console: Console
-) -> Outcome:
-    if enabled == "false":
-        console.say("Back: no tasks, no schedule; the data stays")
-    wanted = prepare.same_template(stack, {"ServicesEnabled": enabled})
-    return carry_out(place, stack, wanted, consent, how, console)
+def _declare(stack: Stack, words: str, *, goes_on: bool = False) -> None:
+    back = stacks.command("start", stack.suffix, "--back")
+    step = f"see it: {stacks.command('status', stack.suffix)}; back: {back}"
+    interrupts.declare(Standing(f"{stack.name}: {words}", step, changed=True, goes_on=goes_on))
 
 
-def _until_stable(place: Place, stack: Stack, began: datetime, console: Console, timeout: float) -> bool:
-    """Whether all services came to run; says each task that stopped since `began` once."""
-    pace, deadline = clock.Pace(), clock.now() + timeout
-    physical = services.physical_ids(place.session, stack)
-    told: set[str] = set()
-    shown = ""
-    while clock.now() < deadline:
-        found = services.look(place.session, stack, physical)
-        now = " · ".join(f"{one.name} {one.running}/{one.desired}" for one in found)
-        if now != shown:
-            console.say(f"  {now}")
-            shown = now
-        if found and all(one.stable and one.desired for one in found):
-            return True
-        hopeless = [one for one in found if _hopeless(place, stack, one, began, told, console)]
-        if hopeless:
-            return False
-        pace.wait()
-    return False
+def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
+    """Where nothing runs, give the traffic to the colour that the template says: the first tasks go there."""
+    for workload in found.services:
+        if workload.routing is None:
+            continue
+        now = balancing.weights(place.session, workload.routing)
+        if balancing.as_in_template(workload.routing, now) or not _idle(place, found):
+            continue
+        balancing.put_in_front(place.session, workload.routing)
+        console.say(f"  put blue in front of {workload.name} (was {now}): nothing of it serves now")
 
 
-def _hopeless(
-    place: Place, stack: Stack, service: Service, began: datetime, told: set[str], console: Console
-) -> bool:
-    group = stack.outputs[f"{service.name.title()}ServiceName"]
-    dead = services.stopped(place.session, stack.outputs["ClusterName"], group)
-    dead = [one for one in dead if one.at is None or one.at >= began]
-    for one in dead:
-        text = f"  {service.name} task stopped: {why(one)}"
-        if text not in told:
-            told.add(text)
-            console.say(text, "red")
-    return not service.running and len(dead) >= _FAILURES
+def _idle(place: Place, found: Deployed) -> bool:
+    looked = services.look(place.session, found.services, deployments=False)
+    return not any(one.desired or one.running or one.pending for one in looked)
 
 
-def why(one: Stopped) -> str:
-    """The task's reason with its containers'."""
-    return "; ".join(filter(None, (one.reason, *one.containers))) or "no reason given"
+# ── How it ended ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _offer_back(place: Place, how: Execution, console: Console, *, yes: bool) -> None:
-    console.say(f"Why     {stacks.command('diagnose', place.suffix)}")
-    back = stacks.command("start", place.suffix, "--back")
-    try:
+def _live(place: Place, stack: Stack, console: Console, *, yes: bool, protect: bool) -> Outcome:
+    url = live.url(stack)
+    console.say(f"\nLIVE {url}".rstrip(), "bold green")
+    protected = stack.protected or _protect(place, stack, console, yes=yes, asked=protect)
+    return Outcome("live", stack.arn, data={"url": url, "protected": protected})
+
+
+def _protect(place: Place, stack: Stack, console: Console, *, yes: bool, asked: bool) -> bool:
+    """Termination protection, where it is asked for or agreed to."""
+    how = stacks.command("start", place.suffix, "--protect")
+    if not asked:
         if yes or not console.can_ask:
-            console.say(f"Back    {back}")
-            return
+            console.say(f"Nothing protects it against deletion; to change that: {how}")
+            return False
+        try:
+            console.confirm("Protect it against deletion?", yes=False, otherwise=how)
+        except DeclinedError:
+            return False
+    place.cloudformation.update_termination_protection(StackName=stack.arn, EnableTerminationProtection=True)
+    console.say(f"{stack.name} is protected against deletion")
+    return True
+
+
+def _not_live(
+    place: Place,
+    stack: Stack,
+    found: Deployed,
+    verdict: Verdict,
+    how: Execution,
+    console: Console,
+    *,
+    yes: bool,
+) -> Outcome:
+    suffix = place.suffix
+    if not verdict.failed:
+        unseen = ", ".join(verdict.unknown)
+        console.say(f"\nUNKNOWN {stack.name}: tasks run, but whether it serves could not be seen", "bold red")
+        console.say(f"       not allowed to look at: {unseen}")
+        console.say("next:  ask for that permission, then run it again; nothing else would change")
+        return Outcome("unknown", stack.arn, Exit.AWS, {"unknown": list(verdict.unknown)})
+    console.say(
+        f"\nNOT LIVE {stack.name}: the tasks of {', '.join(verdict.failed)} do not stay up", "bold red"
+    )
+    for reason in verdict.reasons:
+        todo = tasks.hint(
+            reason,
+            architecture=live.architecture(stack),
+            release=stacks.command("release", suffix, f"--service {verdict.failed[0]} --tag TAG"),
+            logs=stacks.command("logs", suffix, f"--service {verdict.failed[0]}"),
+        )
+        console.say(f"cause: {reason}")
+        if todo:
+            console.say(f"next:  {todo}")
+    data = {"failed": list(verdict.failed), "reasons": list(verdict.reasons)}
+    back = stacks.command("start", suffix, "--back")
+    if yes or not console.can_ask:
+        console.say(f"back:  {back}")
+        return Outcome("not-live", stack.arn, Exit.UNHEALTHY, data)
+    try:
         console.confirm("Go back to no tasks now?", yes=False, otherwise=back)
+    except DeclinedError:
+        console.say(f"later: {back}")
+    else:
+        current = stacks.must_find(place.cloudformation, suffix)
+        _back(place, current, found, Consent(yes=True, idle=True), how, console)
+    return Outcome("not-live", stack.arn, Exit.UNHEALTHY, data)
+
+
+# ── Back ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _back(
+    place: Place, stack: Stack, found: Deployed, consent: Consent, how: Execution, console: Console
+) -> Outcome:
+    """No tasks, no schedule; the data stays. Scaling is held first: else it starts a task meanwhile."""
+    console.say("Back: no tasks, no schedule; the data stays")
+    held: list[scaling.Bounds] = []
+
+    def hold() -> None:
+        held.extend(one for one in scaling.bounds(place.session, found.services) if not one.suspended)
+        if held:
+            _declare(stack, "scaling is held, nothing else was changed")
+            scaling.suspend(place.session, held)
+            console.say(f"  scaling held: {', '.join(one.name for one in held)}")
+
+    asked = prepare.same_template(stack, {names.SERVICES_ENABLED: live.OFF})
+    try:
+        done = carry_out(place, stack, asked, consent, how, console, first=hold)
     except DeployError:
-        console.say(f"Later   {back}")
-        return
-    current = stacks.must_find(place.cloudformation, place.suffix)
-    _switch(place, current, "false", Consent(yes=True, idle=True), how, console)
+        _let_go(place, held, console)
+        raise
+    if done.exit:
+        _let_go(place, held, console)
+        return done
+    _declare(stack, "its services are off; the last tasks go on stopping", goes_on=True)
+    running = waiting.until(
+        lambda: _at_rest(place, found),
+        console,
+        what="stopping the tasks",
+        timeout=how.timeout,
+        next_step=stacks.command("status", place.suffix),
+    )
+    _declare(stack, "its services are off")
+    for job, count in running.items():
+        console.say(f"{count} task{'s' * (count > 1)} of {job} still run{'s' * (count == 1)}, to its own end")
+    console.say("No task of a service runs", "bold green")
+    return done
+
+
+def _let_go(place: Place, held: list[scaling.Bounds], console: Console) -> None:
+    """Scaling as it was before, unless the stack is still at it: then it comes to be as the stack says."""
+    if held and not interrupts.declared().goes_on:
+        scaling.resume(place.session, held)
+        console.say("  scaling goes on as before")
+
+
+def _at_rest(place: Place, found: Deployed) -> dict[str, int] | None:
+    """Job → its running tasks, once no service runs any; `None` before."""
+    for workload in found.services:
+        cluster = workload.cluster.physical_id
+        if tasks.running(place.session, cluster, service=workload.service_name):
+            return None
+    counts = {
+        workload.name: len(tasks.running(place.session, workload.cluster.physical_id, family=workload.family))
+        for workload in found.jobs
+    }
+    return {name: count for name, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""What runs now, and whether it is what the stack says."""
+"""What runs now and ran before, and whether it is what the stack says; what may not be seen is unknown."""
 
 from __future__ import annotations
 
@@ -6,149 +6,251 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from fraud_cfn import names
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
-from fraud_cfn.deploy.change import traffic
-from fraud_cfn.deploy.running import services
+from fraud_cfn.deploy.change import live
+from fraud_cfn.deploy.errors import DeployError, Exit
+from fraud_cfn.deploy.running import balancing, images, jobs, scaling, services, tasks, workloads
+from fraud_cfn.deploy.running.images import Ran
+from fraud_cfn.deploy.running.services import Service
+from fraud_cfn.deploy.running.workloads import Deployed, Workload
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
-from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.stacks import Resource
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.verbs.start import why
 
-_QUEUES = {"JobQueue": "jobs", "DeadLetterQueue": "dead letters", "MissedRunsQueue": "missed runs"}
+_LIVE = {live.ON: "live", live.STARTING: "going live", live.OFF: "bootstrap: no services yet"}
+_LAST = 3  # stopped tasks that are shown
 
 
 def run(session: Session, suffix: str, console: Console) -> Outcome:
     stack = stacks.must_find(session.client("cloudformation"), suffix)
-    physical = services.physical_ids(session, stack)
-    sections: dict[str, Callable[[], Any]] = {
-        "services": lambda: services.look(session, stack, physical),
-        "targets": lambda: services.targets(session, physical),
-        "weights": lambda: traffic.live(session, stack),
-        "scaling": lambda: _scaling(session, stack),
-        "activities": lambda: _activities(session, stack),
-        "queues": lambda: _queues(session, physical),
-        "schedule": lambda: _schedule(session, stack),
-        "stopped": lambda: services.stopped(session, stack.outputs["ClusterName"], most=3),
+    state = _LIVE.get(stack.parameters.get(names.SERVICES_ENABLED, ""), "no services")
+    console.result(f"{stack.name}  {stack.status}  {state}")
+    if url := live.url(stack):
+        console.result(f"url      {url}")
+    unknown: dict[str, str] = {}
+    found = _known("workloads", lambda: workloads.read(session, stack), unknown)
+    seen = _look(session, found, unknown) if found else {}
+    if found:
+        _show(found, seen, console)
+    for what, why in unknown.items():
+        console.result(f"{what}: unknown ({why})", "yellow")
+    data = {
+        "status": stack.status,
+        "enabled": stack.parameters.get(names.SERVICES_ENABLED, ""),
+        "url": url,
+        **{name: _plain(value) for name, value in seen.items()},
+        "unknown": unknown,
     }
-    found: dict[str, Any] = {}
-    for name, ask in sections.items():
-        try:
-            found[name] = ask()
-        except (ClientError, BotoCoreError, KeyError) as error:
-            console.say(f"{name}: not known here ({code_of(error) or type(error).__name__})", "dim")
-    live = stack.parameters.get("ServicesEnabled") == "true"
-    console.result(f"{stack.name}  {stack.status}  {'live' if live else 'bootstrap: no services yet'}")
-    _show(found, console)
-    data = {"status": stack.status, **{name: _plain(value) for name, value in found.items()}}
-    return Outcome("status", stack.arn, data=data)
+    code = Exit.AWS if unknown else Exit.DONE
+    return Outcome("status" if not unknown else "unknown", stack.arn, code, data)
+
+
+def _known(what: str, ask: Callable[[], Any], unknown: dict[str, str]) -> Any:
+    """The answer; `None`, and a reason in `unknown`, where there is none."""
+    try:
+        return ask()
+    except DeployError as error:
+        unknown[what] = error.message
+    except trouble.UNANSWERED as error:
+        unknown[what] = code_of(error) or trouble.words(error)
+    return None
+
+
+def _look(session: Session, found: Deployed, unknown: dict[str, str]) -> dict[str, Any]:
+    """Section → what was found; one that could not be looked at is left out, and stands in `unknown`."""
+    there = [one for one in found.workloads if one.task_definition.physical_id]
+    clusters = dict.fromkeys(one.cluster.physical_id for one in there if one.cluster.physical_id)
+    sections: dict[str, Callable[[], Any]] = {
+        "services": lambda: services.look(session, found.services),
+        "images": lambda: {one.name: images.ran(session, one)[:2] for one in there},
+        "targets": lambda: [target for one in found.services for target in balancing.targets(session, one)],
+        "weights": lambda: {
+            one.name: balancing.weights(session, one.routing)
+            for one in there
+            if one.routing and one.routing.rule.physical_id
+        },
+        "scaling": lambda: scaling.bounds(session, found.services),
+        "activities": lambda: scaling.activities(session, found.services),
+        "queues": lambda: _queues(session, found),
+        "schedules": lambda: {
+            one.name: _schedule(session, one)
+            for one in found.jobs
+            if one.schedule and one.schedule.physical_id
+        },
+        "jobs": lambda: _jobs(session, found),
+        "stopped": lambda: [task for cluster in clusters for task in tasks.stopped(session, cluster)[:_LAST]],
+    }
+    answers = {name: _known(name, ask, unknown) for name, ask in sections.items()}
+    return {name: answer for name, answer in answers.items() if answer is not None}
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(inner) for inner in cast("list[Any]", value)]
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
-def _show(found: dict[str, Any], console: Console) -> None:
-    for one in found.get("services", ()):
-        own = (
-            "the stack's" if one.revision == one.stacks_revision else f"the stack's is {one.stacks_revision}"
+# ── As text ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _show(found: Deployed, seen: dict[str, Any], console: Console) -> None:
+    width = max((len(workload.name) for workload in found.workloads), default=0) + 1
+    width = max(width, 9)
+    by_name = {service.name: service for service in seen.get("services", ())}
+    bounds = {bound.name: bound for bound in seen.get("scaling", ())}
+    for workload in found.workloads:
+        if workload.service:
+            _show_service(workload, by_name.get(workload.name), bounds, seen, width, console)
+        ran = seen.get("images", {}).get(workload.name)
+        if ran:
+            lead = "" if workload.service else workload.name
+            console.result(f"{lead:<{width}}{_ran(ran)}")
+        for task in seen.get("jobs", {}).get(workload.name, ()):
+            console.result(f"{'':<{width}}runs {task.id} {task.status} {ago(task.started)}".rstrip(), "cyan")
+        _show_targets(workload, seen, width, console)
+    for activity in seen.get("activities", ()):
+        console.result(
+            f"scaling  {activity.name}: {activity.description} {ago(activity.at)} ({activity.status})"
         )
-        bounds = found.get("scaling", {}).get(one.name, "")
-        counts = f"{one.running}/{one.desired} running{f', {one.pending} pending' if one.pending else ''}"
-        console.result(f"{one.name:<9}{counts}  {one.revision} ({own})  {bounds}".rstrip())
-        if one.deployment and one.deployment.going:
-            console.result(f"{'':<9}deployment {one.deployment.status} {one.deployment.stage}", "yellow")
-        if one.strayed:
-            console.result(f"{'':<9}ECS rolled back by itself: see diagnose", "bold red")
-    _show_targets(found, console)
-    for name, last in found.get("activities", {}).items():
-        console.result(f"scaling  {name}: {last}")
-    if queues := found.get("queues"):
+    if queues := seen.get("queues"):
         console.result(f"queues   {', '.join(f'{name} {count}' for name, count in queues.items())}")
-    if schedule := found.get("schedule"):
-        console.result(f"schedule {schedule}")
-    for one in found.get("stopped", ()):
-        console.result(f"stopped  {one.group} {ago(one.at)}: {why(one)}")
+    for name, schedule in seen.get("schedules", {}).items():
+        console.result(f"schedule {schedule if len(seen['schedules']) == 1 else f'{name}: {schedule}'}")
+    for task in seen.get("stopped", ()):
+        console.result(f"stopped  {task.owner} {ago(task.ended)}: {task.why}")
 
 
-def _show_targets(found: dict[str, Any], console: Console) -> None:
-    if "targets" not in found:
+def _show_service(
+    workload: Workload,
+    service: Service | None,
+    bounds: dict[str, scaling.Bounds],
+    seen: dict[str, Any],
+    width: int,
+    console: Console,
+) -> None:
+    if service is None:
+        missing = "does not exist" if "services" in seen else "unknown"
+        console.result(f"{workload.name:<{width}}{missing}", "yellow")
         return
-    weights = found.get("weights")
-    for colour in ("blue", "green"):
-        mine = [one for one in found["targets"] if one.colour == colour]
-        healthy = sum(one.state == "healthy" for one in mine)
-        weight = f", weight {getattr(weights, colour)}" if weights else ""
-        sick = "".join(f"; {one.address} {one.state}: {one.reason}" for one in mine if one.state != "healthy")
-        console.result(f"{colour:<9}{healthy}/{len(mine)} healthy{weight}{sick}")
+    same = service.revision == service.stacks_revision
+    own = "the stack's" if same else f"the stack's is {service.stacks_revision or 'unknown'}"
+    bound = bounds.get(workload.name)
+    scaled = f"scaling {bound.least}–{bound.most}{' (suspended)' if bound.suspended else ''}" if bound else ""
+    pending = f", {service.pending} pending" if service.pending else ""
+    counts = f"{service.running}/{service.desired} running{pending}"
+    console.result(f"{service.name:<{width}}{counts}  {service.revision} ({own})  {scaled}".rstrip())
+    if service.deployment and service.deployment.going:
+        stage = f"{service.deployment.status} {service.deployment.stage}".rstrip()
+        console.result(f"{'':<{width}}deployment {stage}", "yellow")
+    if service.strayed:
+        console.result(f"{'':<{width}}ECS rolled back by itself: see diagnose", "bold red")
+
+
+def _ran(ran: list[Ran]) -> str:
+    """`v1.4 (sha256:0123456789ab) since 2026-03-01 12:00 UTC; before: v1.3`."""
+    now, *older = ran
+    digest = f" ({now.digest[:19]})" if now.digest else ""
+    since = f" since {now.since:%Y-%m-%d %H:%M} UTC" if now.since else ""
+    before = f"; before: {older[0].tag or older[0].digest[:19]}" if older else ""
+    return f"{now.tag or 'no tag'}{digest}{since}{before}"
+
+
+def _show_targets(workload: Workload, seen: dict[str, Any], width: int, console: Console) -> None:
+    if "targets" not in seen:
+        return
+    weights = seen.get("weights", {}).get(workload.name)
+    for group in workload.target_groups:
+        colour = balancing.colour_of(workload, group)
+        mine = [target for target in seen["targets"] if target.group == group.logical_id]
+        healthy = sum(target.state == "healthy" for target in mine)
+        weight = f", weight {getattr(weights, colour)}" if weights and colour else ""
+        sick = "".join(
+            f"; {target.address} {target.state}: {target.reason}"
+            for target in mine
+            if target.state != "healthy"
+        )
+        console.result(f"{colour or group.logical_id:<{width}}{healthy}/{len(mine)} healthy{weight}{sick}")
 
 
 def ago(then: datetime | None) -> str:
     return f"{clock.span(max((clock.utc() - then).total_seconds(), 0))} ago" if then else ""
 
 
-def _scaling(session: Session, stack: Stack) -> dict[str, str]:
-    ids = _resource_ids(stack)
-    answer = session.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="ecs", ResourceIds=list(ids)
-    )
-    return {
-        ids[one["ResourceId"]]: f"scaling {one['MinCapacity']}–{one['MaxCapacity']}"
-        + (" (suspended)" if any(one.get("SuspendedState", {}).values()) else "")
-        for one in answer["ScalableTargets"]
-    }
+# ── Sections ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _activities(session: Session, stack: Stack) -> dict[str, str]:
-    """The newest activity of each service."""
-    client, found = session.client("application-autoscaling"), {}
-    for resource, name in _resource_ids(stack).items():
-        answer = client.describe_scaling_activities(ServiceNamespace="ecs", ResourceId=resource, MaxResults=1)
-        for one in answer["ScalingActivities"][:1]:
-            found[name] = f"{one.get('Description', '')} {ago(one['StartTime'])} ({one['StatusCode']})"
-    return found
+def _queues(session: Session, found: Deployed) -> dict[str, str]:
+    """A queue's short name → its messages."""
+    counted: dict[str, str] = {}
+    for queue in found.of_type("AWS::SQS::Queue"):
+        answer = session.client("sqs").get_queue_attributes(
+            QueueUrl=queue.physical_id,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        counts = answer.get("Attributes", {})
+        waiting = int(counts.get("ApproximateNumberOfMessages", 0))
+        flying = int(counts.get("ApproximateNumberOfMessagesNotVisible", 0))
+        counted[_short(queue, found.stack.suffix)] = f"{waiting}{f' (+{flying} in flight)' if flying else ''}"
+    return counted
 
 
-def _resource_ids(stack: Stack) -> dict[str, str]:
-    cluster = stack.outputs["ClusterName"]
-    return {f"service/{cluster}/{stack.outputs[f'{n.title()}ServiceName']}": n for n in services.NAMES}
+def _short(queue: Resource, suffix: str) -> str:
+    """`fraud-dead-letters-dev` → `dead letters`."""
+    name = queue.physical_id.rpartition("/")[2]
+    return name.removeprefix("fraud-").removesuffix(f"-{suffix}").replace("-", " ")
 
 
-def _queues(session: Session, physical: dict[str, str]) -> dict[str, str]:
-    found, sqs = {}, session.client("sqs")
-    for logical_id, name in _QUEUES.items():
-        if logical_id in physical:
-            wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            counts = sqs.get_queue_attributes(QueueUrl=physical[logical_id], AttributeNames=wanted)[
-                "Attributes"
-            ]
-            waiting, flying = (int(counts.get(one, 0)) for one in wanted)
-            found[name] = f"{waiting}{f' (+{flying} in flight)' if flying else ''}"
-    return found
+def _jobs(session: Session, found: Deployed) -> dict[str, list[tasks.Task]]:
+    """Scheduled task → those of it that run now."""
+    running: dict[str, list[tasks.Task]] = {}
+    for job in found.jobs:
+        if not job.task_definition.physical_id or not job.cluster.physical_id:
+            continue
+        arns = tasks.running(session, job.cluster.physical_id, family=job.family)
+        running[job.name] = tasks.describe(session, job.cluster.physical_id, arns)
+    return running
 
 
-def _schedule(session: Session, stack: Stack) -> str:
-    one = session.client("scheduler").get_schedule(
-        Name=stack.outputs["ScheduleName"], GroupName=stack.outputs["ScheduleGroupName"]
-    )
-    text = f"{one['ScheduleExpression']} {one['State']}"
-    if one["State"] != "ENABLED":
+def _schedule(session: Session, job: Workload) -> str:
+    planned = jobs.schedule(session, job)
+    text = f"{planned.expression} {planned.state}"
+    if planned.state != "ENABLED":
         return text
-    coming = next_run(one["ScheduleExpression"], one.get("LastModificationDate"), clock.utc())
+    coming = next_run(planned.expression, planned.changed, clock.utc())
     return f"{text}, next about {coming:%Y-%m-%d %H:%M} UTC" if coming else text
 
 
 def next_run(expression: str, since: datetime | None, now: datetime) -> datetime | None:
-    """When a `rate(…)` schedule that was last changed at `since` runs next; `None` for other kinds."""
-    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
-    if rate is None or since is None:
-        return None
-    step = timedelta(**{f"{rate[2]}s": int(rate[1])})
-    return since + step * ((now - since) // step + 1)
+    """When a schedule runs next: `rate(…)` last changed at `since`, or `cron(…)` of every day, in UTC;
+    `None` for other kinds."""
+    if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
+        if since is None:
+            return None
+        step = timedelta(**{f"{rate[2]}s": int(rate[1])})
+        return since + step * ((now - since) // step + 1)
+    if daily := re.fullmatch(r"cron\(([\d,*/-]+) ([\d,*/-]+) (?:\* \* \?|\? \* \*) \*\)", expression):
+        minutes, hours = _field(daily[1], 60), _field(daily[2], 24)
+        begin = now.replace(second=0, microsecond=0)
+        coming = (begin + timedelta(minutes=later) for later in range(1, 24 * 60 + 1))
+        return next((one for one in coming if one.minute in minutes and one.hour in hours), None)
+    return None
+
+
+def _field(text: str, most: int) -> set[int]:
+    """The values of a cron field: `0`, `*`, `1,3`, `2-5`, `0/6`."""
+    values: set[int] = set()
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        begin = 0 if first in ("*", "") else int(first)
+        end = int(last) if last else most - 1 if step or first == "*" else begin
+        values |= set(range(begin, end + 1, int(step or 1)))
+    return values
