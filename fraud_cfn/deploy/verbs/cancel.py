@@ -15,7 +15,7 @@ from fraud_cfn.deploy.terminal.console import Console
 
 
 def run(session: Session, suffix: str, console: Console, *, yes: bool, timeout: float) -> Outcome:
-    place = Place(session, suffix, template.load().document)
+    place = Place(session, suffix, template.if_readable())
     stack = stacks.must_find(place.cloudformation, suffix)
     if stack.status != "UPDATE_IN_PROGRESS":
         raise UsageError(

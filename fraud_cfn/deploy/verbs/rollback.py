@@ -19,7 +19,7 @@ _ROLL_BACK = ("CREATE_FAILED", "UPDATE_FAILED")
 def run(
     session: Session, suffix: str, console: Console, *, yes: bool, skip: list[str], timeout: float
 ) -> Outcome:
-    place = Place(session, suffix, template.load().document)
+    place = Place(session, suffix, template.if_readable())
     stack = stacks.must_find(place.cloudformation, suffix)
     if in_progress(stack.status):
         readiness.attach(place, stack, console, timeout * 60)
