@@ -132,3 +132,33 @@ def test_nobody_else_has_or_gives_a_permission() -> None:
 )
 def test_a_parameter_that_is_no_key_and_no_boundary_changes_no_permission(scenario: str) -> None:
     assert seen(**SCENARIOS[scenario]) == seen()
+
+
+KEY = "kms key/0b1c2d3e-1111-2222-3333-444455556666 if kms:ViaService"
+S3, SQS, SECRETS = (f"{service}.eu-central-1.amazonaws.com" for service in ("s3", "sqs", "secretsmanager"))
+WITH_A_KEY = {
+    "customer managed key": {
+        role: {f"{KEY} {SECRETS}": "kms:Decrypt"}
+        for role in ("ApiExecutionRole", "WorkerExecutionRole", "JobExecutionRole")
+    },
+    "data key": {
+        role: {f"{KEY} {services}": "kms:Decrypt kms:GenerateDataKey"}
+        for role, services in {
+            "ApiTaskRole": f"{S3} or {SQS}",
+            "WorkerTaskRole": f"{S3} or {SQS}",
+            "JobTaskRole": S3,
+            "ScheduleRole": SQS,
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("scenario", WITH_A_KEY)
+def test_a_key_adds_its_use_through_the_service_that_needs_it_and_nothing_else(scenario: str) -> None:
+    plain, keyed = seen(), seen(**SCENARIOS[scenario])
+    added = {
+        name: {on: actions for on, actions in places.items() if plain[name].get(on) != actions}
+        for name, places in keyed.items()
+    }
+    assert {name: places for name, places in added.items() if places} == WITH_A_KEY[scenario]
+    assert all(plain[name].items() <= keyed[name].items() for name in plain), "nothing is taken away"
