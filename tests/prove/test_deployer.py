@@ -208,7 +208,7 @@ def test_who_may_plan_changes_nothing() -> None:
     actions = {
         action for document in attached("fraud-plan") for s in document["Statement"] for action in s["Action"]
     }
-    reads = ("Describe", "Get", "List", "Filter")
+    reads = ("Describe", "Get", "BatchGet", "List", "Filter")
     assert {action for action in actions if not action.partition(":")[2].startswith(reads)} == {
         "cloudformation:CreateChangeSet",
         "cloudformation:DeleteChangeSet",
