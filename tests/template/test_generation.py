@@ -250,7 +250,10 @@ def test_a_wrong_property_is_named_with_the_builder(
 
 def _only_dashboard_builds(monkeypatch: pytest.MonkeyPatch, part: object) -> None:
     """The dashboard, which only the outputs need, gives `part` instead."""
-    board = make_dataclass("Board", ["part"], namespace={"__module__": stack.dashboard.__name__})
+    board = make_dataclass("Board", ["part"])
+    board.__module__ = (
+        stack.dashboard.__name__
+    )  # newer Pythons name the caller's, whatever the namespace says
     monkeypatch.setattr(stack.dashboard, "build", lambda *_: board(part))
     monkeypatch.setattr(stack.outputs, "build", lambda *_: (Output("Nothing", Value="none"),))
 
