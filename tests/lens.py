@@ -159,6 +159,8 @@ class Lens:
                 return not one
             case "Fn::And", list():
                 return all(arguments)
+            case "Fn::Split", [separator, joined]:
+                return joined.split(separator)
             case "Fn::GetAZs", "":
                 return [f"{REGION}{zone}" for zone in "abc"]
             case "Fn::Select", [index, items]:

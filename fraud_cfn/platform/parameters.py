@@ -108,6 +108,14 @@ SECRETS_KMS_KEY_ARN = text(
     f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
     default="",
 )
+_REPOSITORY_ARN = rf"arn:aws:ecr:{REGION}:\d{{12}}:repository/[a-z0-9][a-z0-9._/-]*"
+ADDITIONAL_REPOSITORY_ARNS = text(
+    "AdditionalRepositoryArns",
+    "More repositories to pull from (GuardDuty's agent, a copy of the collector), separated by commas",
+    rf"^({_REPOSITORY_ARN}(,{_REPOSITORY_ARN})*)?$",
+    f"empty or ARNs of ECR repositories in {REGION}, separated by commas",
+    default="",
+)
 DATA_KMS_KEY_ARN = text(
     "DataKmsKeyArn",
     "Customer managed key for all data at rest; cannot be changed later; empty: keys of AWS",
@@ -202,7 +210,7 @@ GROUPS = {
     "Network and entry": (VPC_CIDR, INGRESS_CIDR, CERTIFICATE_ARN, ACCESS_LOG_BUCKET, WEB_ACL_ARN),
     "Database": (DATABASE_ENGINE_VERSION, DATABASE_MIN_CAPACITY, DATABASE_MAX_CAPACITY, DATABASE_READER),
     "Data at rest": (DATA_KMS_KEY_ARN,),
-    "Every task": (CPU_ARCHITECTURE, TRACING_IMAGE, PERMISSIONS_BOUNDARY_ARN),
+    "Every task": (CPU_ARCHITECTURE, TRACING_IMAGE, ADDITIONAL_REPOSITORY_ARNS, PERMISSIONS_BOUNDARY_ARN),
 }
 
 
@@ -215,6 +223,7 @@ WEB_ACL = Condition("HasWebAcl", given(WEB_ACL_ARN))
 READER = Condition("HasDatabaseReader", true(DATABASE_READER))
 SECRETS_KMS_KEY = Condition("HasSecretsKmsKey", given(SECRETS_KMS_KEY_ARN))
 DATA_KMS_KEY = Condition("HasDataKmsKey", given(DATA_KMS_KEY_ARN))
+ADDITIONAL_REPOSITORIES = Condition("HasAdditionalRepositories", given(ADDITIONAL_REPOSITORY_ARNS))
 PERMISSIONS_BOUNDARY = Condition("HasPermissionsBoundary", given(PERMISSIONS_BOUNDARY_ARN))
 
 CONDITIONS = (
@@ -227,6 +236,7 @@ CONDITIONS = (
     READER,
     SECRETS_KMS_KEY,
     DATA_KMS_KEY,
+    ADDITIONAL_REPOSITORIES,
     PERMISSIONS_BOUNDARY,
 )
 
@@ -262,8 +272,8 @@ receivers:
 processors:
   memory_limiter:
     check_interval: 1s
-    limit_mib: 100
-    spike_limit_mib: 25
+    limit_mib: 70
+    spike_limit_mib: 15
   batch:
 exporters:
   awsxray:

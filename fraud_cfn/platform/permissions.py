@@ -10,7 +10,7 @@ from typing import Any
 
 from awacs import aws, ecr, ecs, iam, kms, logs, rds_db, s3, secretsmanager, sqs, sts, xray
 from awacs import elasticloadbalancing as elb
-from troposphere import GetAtt, If, Parameter, Ref, Sub
+from troposphere import GetAtt, If, Parameter, Ref, Split, Sub
 from troposphere.ecr import Repository
 from troposphere.ecs import Cluster
 from troposphere.elasticloadbalancingv2 import LoadBalancer, TargetGroup
@@ -24,6 +24,8 @@ from troposphere.sqs import Queue
 from fraud_cfn.platform.intrinsics import ACCOUNT, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import (
+    ADDITIONAL_REPOSITORIES,
+    ADDITIONAL_REPOSITORY_ARNS,
     API_KEYS_ARN,
     DATA_KMS_KEY,
     DATA_KMS_KEY_ARN,
@@ -107,6 +109,7 @@ def execution_role(title: str, thing: str, repository: Repository, logs: LogGrou
                 _read_secrets(DATABASE_CREDENTIALS_ARN, API_KEYS_ARN),
             ),
             SECRETS_KMS_KEY.choose(_inline("secrets-key", _decrypt_secrets(SECRETS_KMS_KEY_ARN))),
+            ADDITIONAL_REPOSITORIES.choose(_inline("additional-repositories", _pull_more())),
         ],
     )
 
@@ -133,13 +136,22 @@ def scheduler_role(title: str, thing: str, group: ScheduleGroup, *grants: Grant)
 # ── What starting a task needs ─────────────────────────────────────────────────────────────────────
 
 
+_PULL = [ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer]
+
+
 def _pull_image(repository: Repository) -> Grant:
     """From that repository only; the login to the registry has no resource-level permission."""
-    pull = [ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer]
     return [
         _allow("LogInToRegistry", [ecr.GetAuthorizationToken], EVERYTHING),
-        _allow("PullImage", pull, [repository.get_att("Arn")]),
+        _allow("PullImage", _PULL, [repository.get_att("Arn")]),
     ]
+
+
+def _pull_more() -> Grant:
+    """From repositories that are not the platform's own, named one by one."""
+    pull = aws.Statement(Sid="PullMoreImages", Effect=aws.Allow, Action=_PULL)
+    pull.Resource = Split(",", Ref(ADDITIONAL_REPOSITORY_ARNS))
+    return [pull]
 
 
 def _write_logs(log_group: LogGroup) -> Grant:
@@ -186,6 +198,20 @@ def consume(queue: Queue) -> Grant:
     """Receive and delete messages of that queue only, and extend their visibility."""
     consume = [sqs.ReceiveMessage, sqs.DeleteMessage, sqs.ChangeMessageVisibility]
     return [_allow("ConsumeMessages", consume, [queue.get_att("Arn")])]
+
+
+def look_up(queue: Queue) -> Grant:
+    """Find that queue by its name and ask how full it is: Spring Cloud AWS, Celery do not start without."""
+    return [_allow("LookUpQueue", [sqs.GetQueueAttributes, sqs.GetQueueUrl], [queue.get_att("Arn")])]
+
+
+def protect_tasks(cluster: Cluster) -> Grant:
+    """Keep a task of that cluster from being stopped while it works on a message.
+
+    Source: Amazon ECS Developer Guide, "Amazon ECS task scale-in protection endpoint".
+    """
+    tasks = sub("arn:{partition}:ecs:{region}:{account}:task/{cluster}/*", cluster=Ref(cluster))
+    return [_allow("ProtectTasks", [ecs.GetTaskProtection, ecs.UpdateTaskProtection], [tasks])]
 
 
 def use_data(bucket: Bucket) -> Grant:

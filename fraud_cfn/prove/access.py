@@ -117,15 +117,20 @@ def another_environment_is_out_of_reach(template: Template, **values: str) -> It
                     yield f"{role.logical_id} may {action} on {resource}"
 
 
+_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+
+
 def an_execution_role_is_enough_for_its_task_and_no_more(template: Template, **values: str) -> Iterator[str]:
     subject = environment(template, **values)
     by_arn = {role.arn: role for role in subject.roles.values()}
+    more = [arn for arn in values.get("AdditionalRepositoryArns", "").split(",") if arn]
     for task, properties in subject.of(_TASK_DEFINITION).items():
         role = by_arn.get(str(properties.get("ExecutionRoleArn")))
         if role is None:
             yield f"{task} has no execution role of this template"
             continue
         needed = set(_needed_to_start(subject, properties))
+        needed |= {(action, repository) for repository in more for action in _PULL}
         granted = {
             (grant.action, grant.resource)
             for grant in matrix(subject)[Holder(role.logical_id, role.logical_id)]
@@ -147,8 +152,7 @@ def _needed_to_start(subject: Environment, task: Mapping[str, Any]) -> Iterator[
         repository = repositories.get(path.partition(":")[0])
         if repository and ".dkr.ecr." in registry:
             yield ("ecr:GetAuthorizationToken", "*")
-            for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"):
-                yield (f"ecr:{action}", repository)
+            yield from ((action, repository) for action in _PULL)
         group = groups[container["LogConfiguration"]["Options"]["awslogs-group"]]
         yield ("logs:CreateLogStream", group)
         yield ("logs:PutLogEvents", group)

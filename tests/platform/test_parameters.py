@@ -100,8 +100,26 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
             ],
         ),
         ("ApiDeploymentStrategy", ["BLUE_GREEN", "CANARY", "LINEAR", "ROLLING"], ["ALL", "blue_green"]),
-        ("ApiCanaryPercent", ["1", "10", "100"], ["", "0", "0.5", "101", "ten"]),
+        ("ApiCanaryPercent", ["3", "10", "100"], ["0", "2", "101"]),
         ("ApiStepMinutes", ["0", "5", "1440"], ["-1", "1441"]),
+        (
+            "ApiHealthCommand",
+            ["", "curl -f localhost:8080/health", "a" * 256],
+            [" a", "a ", "a\nb", "a" * 257],
+        ),
+        ("WorkerHealthCommand", ["", "test -e /tmp/ready"], [" "]),
+        (
+            "AdditionalRepositoryArns",
+            [
+                "",
+                f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/a/b,arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/c",
+            ],
+            [
+                "fraud-api",
+                f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/a",
+                f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/*",
+            ],
+        ),
         ("ApiBakeTimeMinutes", ["0", "5", "1440"], ["-1", "1441"]),
         ("EnableDeploymentAlarms", ["true", "false"], ["1"]),
         ("DatabaseEngineVersion", ["17.9", "17.10"], ["17", "16.4", "18.1", "17.9.1", "17."]),
@@ -155,7 +173,10 @@ def test_parameters_and_their_defaults_are_the_contract(document: Document) -> N
         "AccessLogBucket": "",
         "WebAclArn": "",
         "ApiDeploymentStrategy": "BLUE_GREEN",
-        "ApiCanaryPercent": "10",
+        "ApiHealthCommand": "",
+        "WorkerHealthCommand": "",
+        "AdditionalRepositoryArns": "",
+        "ApiCanaryPercent": 10,
         "ApiStepMinutes": 5,
         "ApiBakeTimeMinutes": 5,
         "EnableDeploymentAlarms": "false",
@@ -182,8 +203,7 @@ def test_every_scenario_uses_values_that_the_parameters_take(document: Document)
 
 
 def test_any_other_region_is_refused(document: Document, base: Lens) -> None:
-    (rule,) = document.template["Rules"].values()
-    (assertion,) = rule["Assertions"]
+    (assertion,) = document.template["Rules"]["OnlyInItsRegion"]["Assertions"]
     assert base.resolve(assertion["Assert"]) is True
     assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-central-1"]}
     assert "eu-central-1" in assertion["AssertDescription"]

@@ -57,8 +57,12 @@ def database_login(user: str) -> tuple[str, str]:
     return ("rds-db:connect", f"arn:aws:rds-db:eu-central-1:111122223333:dbuser:{cluster}/{user}")
 
 
+LOOK_UP = {("sqs:GetQueueAttributes", "<JobQueue.Arn>"), ("sqs:GetQueueUrl", "<JobQueue.Arn>")}
+OWN_TASKS = "arn:aws:ecs:eu-central-1:111122223333:task/<Cluster>/*"
+
+
 def test_api_may_send_to_its_queue_and_use_the_data(base: Lens) -> None:
-    own = {("sqs:SendMessage", "<JobQueue.Arn>"), database_login("fraud_api")}
+    own = {("sqs:SendMessage", "<JobQueue.Arn>"), database_login("fraud_api")} | LOOK_UP
     assert allowed(base, "ApiTaskRole") == DATA | TRACES | own
 
 
@@ -67,8 +71,10 @@ def test_worker_may_consume_only_its_queue(base: Lens) -> None:
         ("sqs:ReceiveMessage", "<JobQueue.Arn>"),
         ("sqs:DeleteMessage", "<JobQueue.Arn>"),
         ("sqs:ChangeMessageVisibility", "<JobQueue.Arn>"),
+        ("ecs:GetTaskProtection", OWN_TASKS),
+        ("ecs:UpdateTaskProtection", OWN_TASKS),
         database_login("fraud_worker"),
-    }
+    } | LOOK_UP
     assert allowed(base, "WorkerTaskRole") == DATA | TRACES | own
 
 
@@ -262,3 +268,36 @@ def test_queues_and_bucket_refuse_requests_without_tls(base: Lens) -> None:
         f"<{queue}>": (("sqs:*",), (f"<{queue}.Arn>",))
         for queue in ("JobQueue", "DeadLetterQueue", "MissedRunsQueue")
     } | {"<DataBucket>": (("s3:*",), ("<DataBucket.Arn>", "<DataBucket.Arn>/*"))}
+
+
+@pytest.mark.parametrize(
+    ("role", "services"),
+    [("ApiTaskRole", ["s3", "sqs"]), ("WorkerTaskRole", ["s3", "sqs"]), ("ScheduleRole", ["sqs"])],
+)
+def test_the_datas_key_is_used_when_given_and_only_through_what_it_encrypts(
+    base: Lens, role: str, services: list[str]
+) -> None:
+    key = "arn:aws:kms:eu-central-1:111122223333:key/1"
+    (statement,) = [
+        s for s in statements(base.under(DataKmsKeyArn=key), role) if "kms:Decrypt" in s["Action"]
+    ]
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Resource"] == [key]
+    hosts = [f"{service}.eu-central-1.amazonaws.com" for service in services]
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": hosts}}
+    assert not [s for s in statements(base, role) if "kms:Decrypt" in s["Action"]]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_more_repositories_are_pulled_from_when_named(base: Lens, workload: str) -> None:
+    more = "arn:aws:ecr:eu-central-1:111122223333:repository/collector"
+    lens = base.under(AdditionalRepositoryArns=more)
+    (statement,) = [
+        s for s in statements(lens, f"{workload}ExecutionRole") if s.get("Sid") == "PullMoreImages"
+    ]
+    assert statement["Action"] == [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+    ]
+    assert statement["Resource"] in (more, [more])

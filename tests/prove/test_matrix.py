@@ -51,12 +51,20 @@ def only_tls(service: str, *on: str) -> dict[str, str]:
 
 
 EXPECTED = {
-    "ApiTaskRole": BY_TASKS | DATA | TRACES | login("fraud_api") | {"sqs fraud-jobs-dev": "sqs:SendMessage"},
+    "ApiTaskRole": BY_TASKS
+    | DATA
+    | TRACES
+    | login("fraud_api")
+    | {"sqs fraud-jobs-dev": "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:SendMessage"},
     "WorkerTaskRole": BY_TASKS
     | DATA
     | TRACES
     | login("fraud_worker")
-    | {"sqs fraud-jobs-dev": "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:ReceiveMessage"},
+    | {
+        "sqs fraud-jobs-dev": "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes "
+        "sqs:GetQueueUrl sqs:ReceiveMessage",
+        "ecs task/fraud-cluster-dev/*": "ecs:GetTaskProtection ecs:UpdateTaskProtection",
+    },
     "JobTaskRole": BY_TASKS | DATA | TRACES | login("fraud_job"),
     "ApiExecutionRole": execution("api"),
     "WorkerExecutionRole": execution("worker"),

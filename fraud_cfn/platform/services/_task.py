@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from troposphere import GetAtt, If, Output, Ref, Sub
+from troposphere import GetAtt, If, Output, Parameter, Ref, Sub
 from troposphere.ecr import Repository
 from troposphere.ecs import (
     ContainerDefinition,
@@ -27,9 +27,9 @@ from troposphere.logs import LogGroup, MetricFilter, MetricTransformation
 from troposphere.s3 import Bucket
 
 from fraud_cfn.config import DATABASE_NAME, LOG_RETENTION_DAYS, PORT, POSTGRES_PORT, TaskSize
-from fraud_cfn.platform import permissions
+from fraud_cfn.platform import parameters, permissions
 from fraud_cfn.platform.database import Database
-from fraud_cfn.platform.intrinsics import DELETED, REGION, sub
+from fraud_cfn.platform.intrinsics import DELETED, REGION, Condition, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import (
     API_KEYS_ARN,
@@ -48,6 +48,7 @@ TMP_MIB = 64
 SIDECAR = "tracing"
 _SIDECAR_CPU = 32
 _SIDECAR_RESERVED_MIB, _SIDECAR_MOST_MIB = 64, 128
+_SIDECAR_USER = "4317:4317"  # its image's own, said aloud
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def definition(
     *,
     image: Sub,
     serves: bool,
+    health: If | None = None,
     stop_timeout: int,
     environment: Mapping[str, str | GetAtt | Ref | Sub | If],
     logs: TaskLogs,
@@ -131,6 +133,8 @@ def definition(
         Essential=True,
         # All the sidecar does not reserve; without it the sidecar would outweigh the workload.
         Cpu=size.cpu - _SIDECAR_CPU,
+        # A hard limit, all that the sidecar cannot take: Control Tower refuses a container without one.
+        Memory=size.memory - _SIDECAR_MOST_MIB,
         User=USER,
         ReadonlyRootFilesystem=True,
         LinuxParameters=LinuxParameters(
@@ -160,6 +164,8 @@ def definition(
         ],
         LogConfiguration=_log_to(logs.group, "app"),
     )
+    if health:
+        app.HealthCheck = health
     if serves:
         app.PortMappings = [PortMapping(ContainerPort=PORT, Protocol="tcp")]
     return TaskDefinition(
@@ -173,6 +179,25 @@ def definition(
         TaskRoleArn=task_role.get_att("Arn"),
         ExecutionRoleArn=execution_role.get_att("Arn"),
         ContainerDefinitions=[app, _sidecar(logs.group)],
+    )
+
+
+def health_command(title: str) -> tuple[Parameter, Condition]:
+    """A health check that the image brings, if it does: without one a task that hangs counts as healthy."""
+    command = parameters.text(
+        f"{title}HealthCommand",
+        "Shell command that succeeds while the container is healthy; empty: none",
+        r"^(\S(.{0,254}\S)?)?$",
+        "empty or one line of up to 256 characters, without spaces around it",
+        default="",
+    )
+    return command, Condition(f"Has{title}HealthCommand", parameters.given(command))
+
+
+def health(command: Parameter, given: Condition) -> If:
+    """Every 10 s, unhealthy after three failures, with a minute to start."""
+    return given.choose(
+        HealthCheck(Command=["CMD-SHELL", Ref(command)], Interval=10, Timeout=5, Retries=3, StartPeriod=60)
     )
 
 
@@ -200,6 +225,7 @@ def _sidecar(log_group: LogGroup) -> ContainerDefinition:
         Cpu=_SIDECAR_CPU,
         MemoryReservation=_SIDECAR_RESERVED_MIB,
         Memory=_SIDECAR_MOST_MIB,
+        User=_SIDECAR_USER,
         ReadonlyRootFilesystem=True,
         LinuxParameters=LinuxParameters(Capabilities=KernelCapabilities(Drop=["ALL"])),
         Environment=[

@@ -42,18 +42,19 @@ SPEC = ServiceSpec(TaskSize(cpu=512, memory=1024), least=2, most=10, stop_timeou
 
 DEPLOYMENT_STRATEGY = parameters.choice(
     "ApiDeploymentStrategy",
-    "How ECS brings a new version: all requests at once, a few first, step by step, or task by task",
+    "How a new version comes: all requests at once, a few first, step by step, task by task",
     "BLUE_GREEN",
     "CANARY",
     "LINEAR",
     "ROLLING",
 )
-CANARY_PERCENT = parameters.text(
+CANARY_PERCENT = parameters.number(
     "ApiCanaryPercent",
-    "CANARY: requests, in percent, that see a new version first; LINEAR: how many more at each step",
-    r"^(100|[1-9]\d?)$",
-    "a whole number of percent from 1 to 100 (LINEAR: from 3)",
-    default="10",
+    "CANARY: percent of requests that see a new version first; LINEAR: at each step",
+    default=10,
+    least=3,  # Source: Amazon ECS API Reference, LinearConfiguration; a canary would take less
+    most=100,
+    rule="a number of percent from 3 to 100",
 )
 STEP_MINUTES = parameters.number(
     "ApiStepMinutes",
@@ -122,14 +123,23 @@ def build(
         *connect(group, firewall.database, POSTGRES_PORT),
     )
     logs = _task.logs("Api", CONTAINER)
-    task_role = _task.task_role("Api", CONTAINER, database, storage.data, permissions.send(messaging.jobs))
+    task_role = _task.task_role(
+        "Api",
+        CONTAINER,
+        database,
+        storage.data,
+        permissions.send(messaging.jobs),
+        permissions.look_up(messaging.jobs),
+    )
     execution_role = permissions.execution_role("ApiExecutionRole", "api-execution", repository, logs.group)
+    health_command, has_health = _task.health_command("Api")
     task = _task.definition(
         "Api",
         CONTAINER,
         SPEC.size,
         image=_image.image(repository, image_tag),
         serves=True,
+        health=_task.health(health_command, has_health),
         stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
@@ -200,13 +210,14 @@ def build(
     return Api(
         parameters=(
             image_tag,
+            health_command,
             DEPLOYMENT_STRATEGY,
             CANARY_PERCENT,
             STEP_MINUTES,
             BAKE_TIME_MINUTES,
             ENABLE_DEPLOYMENT_ALARMS,
         ),
-        conditions=(ROLLS, CANARY, LINEAR, DEPLOYMENT_ALARMS),
+        conditions=(has_health, ROLLS, CANARY, LINEAR, DEPLOYMENT_ALARMS),
         repository=repository,
         security_group=group,
         connections=connections,

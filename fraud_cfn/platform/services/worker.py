@@ -23,7 +23,7 @@ from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
-from fraud_cfn.platform.intrinsics import variable
+from fraud_cfn.platform.intrinsics import Condition, variable
 from fraud_cfn.platform.messaging import Messaging
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
@@ -43,6 +43,8 @@ SPEC = ServiceSpec(
 @dataclass(frozen=True)
 class Worker:
     image_tag: Parameter
+    health_command: Parameter
+    has_health_command: Condition
     repository: Repository
     security_group: SecurityGroup
     connections: tuple[Rule, ...]
@@ -77,17 +79,25 @@ def build(
     )
     logs = _task.logs("Worker", CONTAINER)
     task_role = _task.task_role(
-        "Worker", CONTAINER, database, storage.data, permissions.consume(messaging.jobs)
+        "Worker",
+        CONTAINER,
+        database,
+        storage.data,
+        permissions.consume(messaging.jobs),
+        permissions.look_up(messaging.jobs),
+        permissions.protect_tasks(platform.cluster),
     )
     execution_role = permissions.execution_role(
         "WorkerExecutionRole", "worker-execution", repository, logs.group
     )
+    health_command, has_health = _task.health_command("Worker")
     task = _task.definition(
         "Worker",
         CONTAINER,
         SPEC.size,
         image=_image.image(repository, image_tag),
         serves=True,
+        health=_task.health(health_command, has_health),
         stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
@@ -127,6 +137,8 @@ def build(
     scaling = _scaling.scaling("Worker", CONTAINER, SPEC, platform.cluster, service)
     return Worker(
         image_tag=image_tag,
+        health_command=health_command,
+        has_health_command=has_health,
         repository=repository,
         security_group=group,
         connections=connections,

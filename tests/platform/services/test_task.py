@@ -183,7 +183,8 @@ def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens,
     }
     assert sidecar["ReadonlyRootFilesystem"] is True
     assert sidecar["LinuxParameters"] == {"Capabilities": {"Drop": ["ALL"]}}
-    assert "User" not in sidecar, "the image has its own"
+    assert sidecar["User"] == "4317:4317", "its image's own, said aloud"
+    assert app["Memory"] == int(SIZES[workload][1]) - 128, "a hard limit: all that the sidecar cannot take"
     assert environment(sidecar)["GOMEMLIMIT"] == "100MiB", "below the hard limit"
     assert app["DependsOn"] == [{"ContainerName": "tracing", "Condition": "START"}]
 
@@ -210,3 +211,27 @@ def test_collector_listens_where_the_workload_sends_and_sends_to_xray(base: Lens
         assert set(config[kind]) == set(traces[kind])
     assert config["service"]["extensions"] == list(config["extensions"]) == ["health_check"]
     assert config["processors"]["memory_limiter"]["limit_mib"] < sidecar["Memory"]
+
+
+@pytest.mark.parametrize("service", ["Api", "Worker"])
+def test_a_health_command_becomes_the_containers_health_check(base: Lens, service: str) -> None:
+    app, _ = containers(base, service)
+    assert "HealthCheck" not in app
+    app, _ = containers(base.under(**{f"{service}HealthCommand": "test -e /tmp/ready"}), service)
+    assert app["HealthCheck"] == {
+        "Command": ["CMD-SHELL", "test -e /tmp/ready"],
+        "Interval": 10,
+        "Timeout": 5,
+        "Retries": 3,
+        "StartPeriod": 60,
+    }
+
+
+@workloads
+def test_a_rotated_password_reaches_the_containers_by_its_version(base: Lens, workload: str) -> None:
+    version = "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
+    app, _ = containers(base.under(DatabaseCredentialsVersion=version), workload)
+    values = {secret["Name"]: secret["ValueFrom"] for secret in app["Secrets"]}
+    assert values["DATABASE_PASSWORD"].endswith(f":password::{version}")
+    assert values["DATABASE_USERNAME"].endswith(f":username::{version}")
+    assert not values["API_KEYS"].endswith(version)
