@@ -86,7 +86,7 @@ def test_a_whole_life_takes_these_actions_and_a_denied_one_is_missed(endpoint: l
 
     for arguments in (
         ("deploy", "dev", "--yes"),
-        ("start", "dev", "--yes"),
+        ("start", "dev", "--yes", "--steady", "1"),
         ("run-job", "dev"),
         ("status", "dev"),
         ("logs", "dev", "--service", "api"),
