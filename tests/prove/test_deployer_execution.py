@@ -36,7 +36,7 @@ class User:
             [sys.executable, "-m", "fraud_cfn.deploy", *arguments],
             env={**os.environ, **self.endpoint.environment, **self.keys},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
 
