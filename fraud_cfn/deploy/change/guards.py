@@ -41,7 +41,7 @@ class Danger:
 def dangers(changes: Iterable[Change], resources: Mapping[str, Any]) -> tuple[Danger, ...]:
     """The dangerous ones among `changes`; `resources` are the template's, to tell an Aurora instance
     (its data is the cluster's) from a database of its own."""
-    found = []
+    found: list[Danger] = []
     for change in changes:
         lost = LOST.get(change.type)
         if lost is None or _of_a_cluster(change, resources):

@@ -154,7 +154,7 @@ def _quoted(value: str) -> str:
 def _detail_lines(row: Row) -> list[Line]:
     if row.verb.lower() in ("create", "delete", "import"):
         return []
-    lines = []
+    lines: list[Line] = []
     for one in row.change.details:
         risk = {"Always": "always recreates", "Conditionally": "may recreate"}.get(one.recreates, "")
         risk = "" if row.verb == "revise" else risk
