@@ -13,7 +13,7 @@ export $(VARIABLES)
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install template docs validate diff demo local push-local $(VERBS) integration test mutate coverage lint check format bench pictures lock clean
+.PHONY: help install template docs validate diff demo local push-local $(VERBS) integration test prove mutate coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' "$(strip $(MAKEFILE_LIST))"
@@ -36,7 +36,7 @@ template: .venv/installed ## Write the template and what is said of it, and vali
 	@$(BIN)/python -m fraud_cfn.prove.pages
 	@$(BIN)/python -m fraud_cfn.template.validation
 
-docs: .venv/installed ## Write the pages on the template: docs/access.md, docs/reachability.md
+docs: .venv/installed ## Write the pages on the template: docs/access.md, reachability.md, controls.md
 	@$(BIN)/python -m fraud_cfn.prove.pages
 
 validate: .venv/installed ## Validate the template with both engines in every scenario, and environments/
@@ -81,6 +81,9 @@ integration: .venv/installed ## Run the integration tests against a deployed sta
 
 test: .venv/installed ## Run the whole test suite
 	@$(BIN)/pytest -n auto --dist worksteal
+
+prove: .venv/installed ## Say on one page what is proven without a cloud, and what is not
+	@$(BIN)/python -m fraud_cfn.prove
 
 mutate: .venv/installed ## Break the template, one fault at a time; list what nobody sees (EVERY=20: a sample)
 	@$(BIN)/python -m tests.mutation $(call typed,EVERY,--every)

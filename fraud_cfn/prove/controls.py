@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 from fraud_cfn.prove.engine import Judge, controls_judge, deploy_judge
-from fraud_cfn.prove.mutants import mutants
 from fraud_cfn.prove.packs import Control, deploy_rules
 
 ACCEPTED = Path(__file__).with_name("controls.yaml")
@@ -126,25 +125,6 @@ def complaints(
         if entry.parameter and not any(given(scenario, entry.parameter) for scenario in templates):
             wrong.append(f"{control}: no scenario gives {entry.parameter}")
     return list(dict.fromkeys(wrong))
-
-
-def unseen(controls: Collection[Control], templates: Templates) -> list[Control]:
-    """Those of the controls that no single fault within a resource's properties makes fail: they say
-    nothing here, so they are not counted as met."""
-    with ThreadPoolExecutor() as pool:
-        seen = pool.map(
-            lambda control: any(_can_fail(control, template) for template in templates.values()), controls
-        )
-        return [control for control, can_fail in zip(controls, seen, strict=True) if not can_fail]
-
-
-def _can_fail(control: Control, template: dict[str, Any]) -> bool:
-    resources = template["Resources"]
-    concerned = {name: resource for name, resource in resources.items() if resource["Type"] in control.types}
-    judge = controls_judge([control])
-    part = {**template, "Resources": concerned}
-    within = (mutant for mutant in mutants(part) if ".Properties." in mutant.name)
-    return any(judge.failures(mutant.of(part)) for mutant in within)
 
 
 def verdicts(controls: Collection[Control], known: Mapping[str, Accepted]) -> list[Verdict]:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.prove import access, deployer, reach
+from fraud_cfn.prove import access, controls, deployer, packs, reach
 from fraud_cfn.prove.claims import Claim, claims
 from fraud_cfn.prove.environment import Environment, environment
+from fraud_cfn.prove.resolved import resolved
 from fraud_cfn.review.grants import Grant
 from fraud_cfn.review.model import Template, read
 from fraud_cfn.review.permissions import Holder
@@ -37,6 +38,7 @@ def pages(template: Template) -> dict[Path, str]:
     return {
         ROOT / "docs" / "access.md": _access(template, proven),
         ROOT / "docs" / "reachability.md": _reachability(template, proven),
+        ROOT / "docs" / "controls.md": _controls(template),
         ROOT / "docs" / "deployer-policy.json": deployer.rendered(template),
     }
 
@@ -56,6 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path.write_text(text, encoding="utf-8", newline="\n")
             print(f"Wrote {shown}")
     return stale
+
+
+def _controls(template: Template) -> str:
+    """The verdicts are true as long as `python -m fraud_cfn.prove` finds nothing."""
+    templates = {scenario: resolved(template, values) for scenario, values in SCENARIOS.items()}
+    concerned = controls.applicable(packs.controls(), templates)
+    return controls.page(controls.verdicts(concerned, controls.accepted()))
 
 
 # ── Who may do what ──

@@ -17,8 +17,8 @@ from fraud_cfn.template.scenarios import SCENARIOS
 from fraud_cfn.template.validation import check_scenarios
 from tests import conftest
 
-TESTS = ("tests/platform", "tests/prove")
-_QUIET = ("-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:xdist")
+TESTS = ("tests/platform",)
+_QUIET = ("-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider")
 _PLANNED_EVERY = 10  # the validator is slower than the tests: its own share is measured on a sample
 # Enough for it to see each branch; every scenario would say the same again.
 _VALIDATED = ("bootstrap", "live", "TLS", "alarms")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fraud_cfn.prove import __main__ as prove
 from fraud_cfn.prove import controls
 from fraud_cfn.prove.controls import Accepted, Findings
 from fraud_cfn.prove.packs import Control, PackError
@@ -147,3 +148,23 @@ def test_a_pack_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(PackError, match=r"^no-such-wheel is not installed: run 'make install'$"):
         all_controls()
     all_controls.cache_clear()
+
+
+def test_the_page_says_what_holds_and_what_stays_unproven(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prove.main() == 0
+    page = capsys.readouterr().out
+    assert "FAILS" not in page
+    assert "holds  reachability: The internet reaches only the load balancer" in page
+    assert "Not proven without AWS:" in page
+
+
+def test_the_page_fails_with_a_control_that_nobody_accepted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = controls.accepted()
+    del known["CT.S3.PR.9"]
+    monkeypatch.setattr(controls, "accepted", lambda: known)
+    assert prove.main() == 1
+    page = capsys.readouterr().out
+    assert "FAILS  controls:" in page
+    assert "CT.S3.PR.9: DataBucket does not meet it (scenario: bootstrap)" in page
