@@ -235,3 +235,61 @@ def test_a_rotated_password_reaches_the_containers_by_its_version(base: Lens, wo
     assert values["DATABASE_PASSWORD"].endswith(f":password::{version}")
     assert values["DATABASE_USERNAME"].endswith(f":username::{version}")
     assert not values["API_KEYS"].endswith(version)
+
+
+@workloads
+def test_a_task_has_nothing_that_nobody_asked_for(base: Lens, workload: str) -> None:
+    """No volume, no shell's command, no namespace shared: a property too many is as bad as one too few."""
+    assert set(base[f"{workload}TaskDefinition"]) == {
+        "Family",
+        "Cpu",
+        "Memory",
+        "NetworkMode",
+        "RequiresCompatibilities",
+        "RuntimePlatform",
+        "TaskRoleArn",
+        "ExecutionRoleArn",
+        "ContainerDefinitions",
+    }
+    app, sidecar = containers(base, workload)
+    shared = {
+        "Name",
+        "Image",
+        "Essential",
+        "Cpu",
+        "Memory",
+        "User",
+        "ReadonlyRootFilesystem",
+        "LinuxParameters",
+        "Environment",
+        "LogConfiguration",
+    }
+    serves = {"PortMappings"} if workload in ("Api", "Worker") else set[str]()
+    assert set(app) == shared | serves | {"StopTimeout", "DependsOn", "Secrets"}
+    assert set(sidecar) == shared | {"RestartPolicy", "MemoryReservation", "HealthCheck"}
+
+
+@pytest.mark.parametrize("service", ["Api", "Worker"])
+def test_a_service_has_nothing_that_nobody_asked_for(live: Lens, service: str) -> None:
+    """No shell into its tasks, no pinned platform version, no volume."""
+    balanced = {"LoadBalancers", "HealthCheckGracePeriodSeconds"} if service == "Api" else set[str]()
+    assert set(live[f"{service}Service"]) == balanced | {
+        "ServiceName",
+        "Cluster",
+        "TaskDefinition",
+        "ForceNewDeployment",
+        "CapacityProviderStrategy",
+        "DeploymentConfiguration",
+        "AvailabilityZoneRebalancing",
+        "NetworkConfiguration",
+        "ServiceRegistries",
+        "EnableECSManagedTags",
+        "PropagateTags",
+    }
+
+
+@workloads
+def test_roles_take_no_managed_policy_and_no_longer_session(base: Lens, workload: str) -> None:
+    for role in (f"{workload}TaskRole", f"{workload}ExecutionRole"):
+        assert set(base[role]) == {"RoleName", "AssumeRolePolicyDocument", "Policies"}
+        assert len(base[role]["AssumeRolePolicyDocument"]["Statement"]) == 1
