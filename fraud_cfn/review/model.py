@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from fraud_cfn.template.document import Document
+from fraud_cfn.template.document import Document, intrinsic
 
 Node = Any  # None | bool | int | float | str | list[Node] | dict[str, Node], as it stands in the file
 
@@ -219,16 +219,4 @@ class _Loader(_SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _intrinsic(loader: Any, tag: str, node: yaml.Node) -> dict[str, Node]:
-    if isinstance(node, yaml.ScalarNode):
-        argument: Node = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        argument = loader.construct_sequence(node, deep=True)
-    else:
-        argument = loader.construct_mapping(node, deep=True)
-    if tag == "GetAtt" and isinstance(argument, str):
-        argument = argument.split(".", 1)
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": argument}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
+_Loader.add_multi_constructor("!", intrinsic)

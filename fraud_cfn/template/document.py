@@ -97,7 +97,8 @@ class _Loader(_SafeLoader):
     }
 
 
-def _intrinsic(loader: Any, tag: str, node: yaml.Node) -> Template:
+def intrinsic(loader: Any, tag: str, node: yaml.Node) -> dict[str, Any]:
+    """A short-form tag in its long form: `!GetAtt A.B` becomes `{"Fn::GetAtt": ["A", "B"]}`."""
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
@@ -109,7 +110,7 @@ def _intrinsic(loader: Any, tag: str, node: yaml.Node) -> Template:
     return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
 
 
-_Loader.add_multi_constructor("!", _intrinsic)
+_Loader.add_multi_constructor("!", intrinsic)
 
 
 def _compacted(value: Any) -> Any:
