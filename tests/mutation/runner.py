@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from tests import conftest
 
 TESTS = ("tests/platform",)
 _QUIET = ("-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider")
-_PLANNED_EVERY = 10  # the validator is slower than the tests: its own share is measured on a sample
+_PLANNED_EVERY = 40  # the validator is slower than the tests: its own share is measured on a sample
 # Enough for it to see each branch; every scenario would say the same again.
 _VALIDATED = ("bootstrap", "live", "TLS", "alarms")
 
@@ -60,6 +61,7 @@ class _Judge:
         template = read().template
         if sound := _in_a_fork(lambda: _first_failure(session, items, None)):
             raise pytest.UsageError(f"{sound} fails without any fault")
+        gc.freeze()  # a fork copies no page for the collector's sake
         workers = os.cpu_count() or 1
         found = _in_forks(
             [
