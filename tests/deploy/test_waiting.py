@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from fraud_cfn.config import ROOT
 from fraud_cfn.deploy.account import session
 from fraud_cfn.deploy.account.trouble import UNANSWERED
 from fraud_cfn.deploy.errors import CredentialsError, DeployError, Exit, TimedOutError
@@ -106,3 +112,33 @@ def test_aws_that_refuses_before_anything_happened_is_no_rollback(deployed: Aws,
     told = tell("outputs dev")
     assert (told.code, told.last) == (9, "result=aws-refused stack=TapStackdev")
     assert "error: AWS throttled DescribeStacks again and again" in told.text
+
+
+# ── One loop for all of them ──────────────────────────────────────────────────────────────────────
+
+OWN = {"stack/waiting.py", "terminal/clock.py"}
+SOURCES = sorted((ROOT / "fraud_cfn" / "deploy").rglob("*.py"))
+
+
+def waits(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every sleep, every waiter of boto's, and every loop that goes by the clock."""
+    for node in ast.walk(tree):
+        called = node.func if isinstance(node, ast.Call) else None
+        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        pace = isinstance(called, ast.Attribute) and "pace" in ast.unparse(called.value)
+        by_the_clock = isinstance(node, (ast.While, ast.For)) and re.search(
+            r"clock\.(now|sleep|Deadline)", ast.unparse(node)
+        )
+        if name in ("sleep", "get_waiter") or (name == "wait" and pace) or by_the_clock:
+            yield node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_other_module_sleeps_or_loops_on_a_clock(path: Path) -> None:
+    if path.relative_to(ROOT / "fraud_cfn" / "deploy").as_posix() in OWN:
+        assert any(waits(ast.parse(path.read_text("utf-8")))), "a wait would not be seen"
+        return
+    found = [
+        f"{path.name}:{getattr(node, 'lineno', 0)}" for node in waits(ast.parse(path.read_text("utf-8")))
+    ]
+    assert found == []

@@ -245,7 +245,7 @@ def explain(error: Exception) -> DeployError:
     )
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException | None) -> str:
     """AWS's error code, empty for an error that is not AWS's answer."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
 

@@ -87,7 +87,7 @@ def carry_out(
     """Create the change set that `request` describes, and see it through; `stack` is `None` for a new one.
     `first` is done once it is agreed on, before it is executed."""
     with changeset.pending(place.cloudformation, place.stack_name, dict(request), console) as one:
-        reviewed = review(place, stack, one.arn, uploaded="TemplateURL" in request)
+        reviewed = review(place, stack, one.arn, console, uploaded="TemplateURL" in request)
         if reviewed is None:
             console.say("No changes", "bold green")
             return Outcome("unchanged", stack.arn if stack else "")
@@ -101,10 +101,12 @@ def carry_out(
     return follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
 
 
-def review(place: Place, stack: Stack | None, arn: str, *, uploaded: bool = False) -> Review | None:
+def review(
+    place: Place, stack: Stack | None, arn: str, console: Console, *, uploaded: bool = False
+) -> Review | None:
     """Wait for the change set; `None` if there is nothing to change, `ChangeSetError` if it failed or, for a
     template that was uploaded, if it holds another one than the file."""
-    change_set = changeset.wait(place.cloudformation, arn)
+    change_set = changeset.wait(place.cloudformation, arn, console)
     if change_set.empty:
         return None
     failures, warnings = changeset.findings(place.cloudformation, arn)

@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import code_of, denied, message_of
-from fraud_cfn.deploy.errors import ChangeSetError, TimedOutError, UsageError
+from fraud_cfn.deploy.errors import ChangeSetError, DeployError, TimedOutError, UsageError
 from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack.waiting import until
 from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import Standing, undisturbed
@@ -29,6 +30,8 @@ _REJECTED = (
 _NONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
 _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 _CREATION_SECONDS = 600
+_LET_GO_SECONDS = 30  # until AWS deletes a change set that it was still creating
+_SHELL_SECONDS = 10
 
 
 if TYPE_CHECKING:
@@ -103,7 +106,7 @@ def pending(
     finally:
         if not one.settled:
             with undisturbed():
-                if behind := one.discard():
+                if behind := one.discard(console):
                     console.warn(behind)
                     clean = f"aws cloudformation describe-stacks --region {REGION} --stack-name {stack_name}"
                     interrupts.declare(Standing(behind, f"see it: {clean}", changed=True))
@@ -136,27 +139,30 @@ class _Pending:
             else:
                 raise
 
-    def discard(self) -> str:
+    def discard(self, console: Console) -> str:
         """Delete it, waiting until AWS lets it go; what stays behind and why, empty if nothing does. Never
         hides what made us give it up."""
-        behind = f"the change set {self._name}"
-        try:
-            for _ in range(30):
-                if self._delete():
-                    break
-                clock.sleep(1)
-            else:
-                return f"{behind} stays behind: AWS still creates it"
-            behind = f"the empty stack {self._stack_name}"
-            if self._new_stack:
-                self._delete_shell()
-        except trouble.UNANSWERED as error:
-            if code_of(error) in _NONE:  # it was never made
-                return ""
-            return f"{behind} stays behind: {trouble.words(error)}"
+        kinds = [(f"the change set {self._name}", self._delete, _LET_GO_SECONDS)]
+        if self._new_stack:
+            kinds.append((f"the empty stack {self._stack_name}", self._delete_shell, _SHELL_SECONDS))
+        for what, delete, seconds in kinds:
+            try:
+                until(
+                    lambda delete=delete: delete() or None,
+                    console,
+                    what=what,
+                    timeout=seconds,
+                    next_step="",
+                    pace=clock.Pace(first=1, most=1),
+                )
+            except TimedOutError:
+                return f"{what} stays behind: AWS still works on it"
+            except DeployError as error:
+                return f"{what} stays behind: {error.message}"
         return ""
 
     def _delete(self) -> bool:
+        """Whether it is gone."""
         address = (
             {"ChangeSetName": self.arn}
             if self.arn
@@ -175,31 +181,34 @@ class _Pending:
                 raise
         return True
 
-    def _delete_shell(self) -> None:
-        """A CREATE change set brings an empty stack; it goes unless somebody else has a change set on it."""
+    def _delete_shell(self) -> bool:
+        """A CREATE change set brings an empty stack; it goes unless somebody else has a change set on it.
+        Whether there is nothing more to do."""
         stack = stacks.find(self._cloudformation, self._stack_name)
         if stack is None or stack.status != "REVIEW_IN_PROGRESS":
-            return
-        for _ in range(10):
-            pages = self._cloudformation.get_paginator("list_change_sets").paginate(StackName=stack.arn)
-            names = [change_set.get("ChangeSetName") for page in pages for change_set in page["Summaries"]]
-            if not names:
-                self._cloudformation.delete_stack(StackName=stack.arn)
-                return
-            if any(name != self._name for name in names):
-                return
-            clock.sleep(1)
+            return True
+        pages = self._cloudformation.get_paginator("list_change_sets").paginate(StackName=stack.arn)
+        names = [change_set.get("ChangeSetName") for page in pages for change_set in page["Summaries"]]
+        if not names:
+            self._cloudformation.delete_stack(StackName=stack.arn)
+        return names != [self._name]
 
 
-def wait(cloudformation: Any, arn: str) -> ChangeSet:
+def wait(cloudformation: Any, arn: str, console: Console) -> ChangeSet:
     """Wait until AWS has worked out the changes, then read them with property values."""
-    pace, deadline = clock.Pace(), clock.now() + _CREATION_SECONDS
-    plain = _describe(cloudformation, arn)
-    while plain.status in _PENDING:
-        if clock.now() > deadline:
-            raise TimedOutError("CloudFormation did not finish the change set in ten minutes", "run it again")
-        pace.wait()
-        plain = _describe(cloudformation, arn)
+
+    def worked_out() -> ChangeSet | None:
+        change_set = _describe(cloudformation, arn)
+        return None if change_set.status in _PENDING else change_set
+
+    try:
+        plain = until(
+            worked_out, console, what="the change set", timeout=_CREATION_SECONDS, next_step="run it again"
+        )
+    except TimedOutError as error:
+        raise TimedOutError(
+            "CloudFormation did not finish the change set in ten minutes", error.next_step
+        ) from error
     if plain.status != "CREATE_COMPLETE" or not any(c.action != "Add" for c in plain.changes):
         return plain  # nothing that has a value before
     valued = _describe(cloudformation, arn, IncludePropertyValues=True)
@@ -208,14 +217,14 @@ def wait(cloudformation: Any, arn: str) -> ChangeSet:
     return replace(plain, changes=tuple(known.get(c.logical_id, c) for c in plain.changes))
 
 
-def reviewed(cloudformation: Any, arn: str, stack_name: str) -> ChangeSet:
+def reviewed(cloudformation: Any, arn: str, stack_name: str, console: Console) -> ChangeSet:
     """An existing change set that is to be executed as it was reviewed."""
     if ":changeSet/" not in arn:
         raise UsageError(f"{arn!r} is not the ARN of a change set", "'plan --keep' prints one")
     try:
-        change_set = wait(cloudformation, arn)
-    except ClientError as error:
-        if code_of(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException", "ValidationError"):
+        change_set = wait(cloudformation, arn, console)
+    except DeployError as error:
+        if code_of(error.__cause__) in (*_NONE, "ValidationError"):
             raise ChangeSetError(f"the change set {arn} is gone", "plan again") from error
         raise
     if change_set.stack_name != stack_name:

@@ -37,7 +37,7 @@ def empty(session: Session, bucket: str, console: Console, timeout: float) -> li
     seconds, with how much is gone."""
     s3, owner = session.client("s3"), session.account
     refused: list[Refused] = []
-    deleted, spoke, deadline = 0, clock.now(), clock.now() + timeout
+    deleted, progress = 0, _Progress(bucket, console, timeout)
     running: list[tuple[int, Future[list[Refused]]]] = []
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -45,17 +45,7 @@ def empty(session: Session, bucket: str, console: Console, timeout: float) -> li
                 running.append((len(batch), pool.submit(_delete, s3, bucket, owner, batch)))
                 while len(running) >= 2 * _AT_ONCE:
                     deleted += _taken(running, refused)
-                if clock.now() > deadline:
-                    pool.shutdown(cancel_futures=True)
-                    raise TimedOutError(
-                        f"{bucket} is not empty after {clock.span(timeout)}: "
-                        f"{deleted:,} versions are deleted, the rest is there",
-                        "run it again: it goes on where it stopped; --timeout MINUTES gives it longer",
-                    )
-                console.update(f"[ emptying {bucket}: {deleted:,} ]")
-                if clock.now() - spoke > _TOLD_EVERY:
-                    console.say(f"  emptying {bucket}: {deleted:,} deleted so far")
-                    spoke = clock.now()
+                progress.tell(deleted)
             while running:
                 deleted += _taken(running, refused)
         uploads = _abort_uploads(s3, bucket, owner)
@@ -66,6 +56,29 @@ def empty(session: Session, bucket: str, console: Console, timeout: float) -> li
     if deleted or uploads:
         console.say(f"  emptied {bucket}: {deleted} objects and versions, {uploads} unfinished uploads")
     return refused
+
+
+class _Progress:
+    """Tells how far it is, and ends it when time is up."""
+
+    def __init__(self, bucket: str, console: Console, timeout: float) -> None:
+        self._bucket = bucket
+        self._console = console
+        self._timeout = timeout
+        self._deadline = clock.Deadline(timeout)
+        self._next = clock.Deadline(_TOLD_EVERY)
+
+    def tell(self, deleted: int) -> None:
+        if not self._deadline.left:
+            raise TimedOutError(
+                f"{self._bucket} is not empty after {clock.span(self._timeout)}: "
+                f"{deleted:,} versions are deleted, the rest is there",
+                "run it again: it goes on where it stopped; --timeout MINUTES gives it longer",
+            )
+        self._console.update(f"[ emptying {self._bucket}: {deleted:,} ]")
+        if not self._next.left:
+            self._console.say(f"  emptying {self._bucket}: {deleted:,} deleted so far")
+            self._next = clock.Deadline(_TOLD_EVERY)
 
 
 def _taken(running: list[tuple[int, Future[list[Refused]]]], refused: list[Refused]) -> int:

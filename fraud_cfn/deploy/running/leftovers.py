@@ -6,6 +6,7 @@ Never by the ending of a name: what ends in "dev" may be of the environment "pr-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.errors import TimedOutError
 from fraud_cfn.deploy.stack.stacks import Resource
+from fraud_cfn.deploy.stack.waiting import until
 from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal.console import Console
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import FilterTypeDef
@@ -106,29 +110,43 @@ def _resolve(value: Any, suffix: str, account: str) -> str:
     return "" if "${" in value else value
 
 
-def look(session: Session, wanted: Iterable[Named]) -> Verdict:
-    """Ask each service for each, and again for a while for what AWS forgets slowly."""
+def look(session: Session, wanted: Iterable[Named], console: Console) -> Verdict:
+    """Ask each service for each; again for a while for what AWS forgets slowly, or could not tell."""
     wanted = list(dict.fromkeys(wanted))
-    left: list[Named] = []
-    unknown: list[tuple[Named, str]] = []
-    for named in wanted:
-        _ask(session, named, left, unknown)
-    pace, deadline = clock.Pace(first=5), clock.now() + _SLOWEST
-    while any(named.type in _SLOW for named in left) and clock.now() < deadline:
-        pace.wait()
-        again, left = left, []
-        for named in again:
-            _ask(session, named, left, unknown)
-    return Verdict(len(wanted) - len(unknown), tuple(left), tuple(unknown))
+    left: dict[Named, None] = {}
+    unknown: dict[Named, str] = {}
+    asked = wanted
+
+    def settled() -> bool | None:
+        nonlocal asked
+        asked = [named for named in asked if _ask(session, named, left, unknown)]
+        return None if asked else True
+
+    with suppress(TimedOutError):
+        until(
+            settled,
+            console,
+            what="what AWS forgets slowly",
+            timeout=_SLOWEST,
+            next_step="",
+            pace=clock.Pace(first=5),
+        )
+    return Verdict(len(wanted) - len(unknown), tuple(left), tuple(unknown.items()))
 
 
-def _ask(session: Session, named: Named, left: list[Named], unknown: list[tuple[Named, str]]) -> None:
+def _ask(session: Session, named: Named, left: dict[Named, None], unknown: dict[Named, str]) -> bool:
+    """Note what is known of it now; whether it may be otherwise a little later."""
+    left.pop(named, None)
+    unknown.pop(named, None)
     try:
         if _KINDS[named.type].exists(session, named.name):
-            left.append(named)
+            left[named] = None
+        return named in left and named.type in _SLOW
     except trouble.UNANSWERED as error:
-        if code_of(error) not in _GONE:
-            unknown.append((named, trouble.words(error)))
+        if code_of(error) in _GONE:
+            return False
+        unknown[named] = trouble.words(error)
+        return trouble.passes(error)
 
 
 def sweep_log_groups(session: Session, wanted: Iterable[Named], since: datetime) -> list[str]:

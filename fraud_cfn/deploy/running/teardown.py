@@ -43,7 +43,7 @@ def prepare(
     go are returned. What is not among `resources` (retained, or gone) is not touched.
     """
     grouped = Grouped(tuple(resources))
-    until_then = clock.now() + timeout
+    deadline = clock.Deadline(timeout)
     _disable_schedules(session, grouped, console)
     services = _stop_services(session, stack, grouped, console)
     clusters = grouped.of("AWS::ECS::Cluster")
@@ -54,7 +54,7 @@ def prepare(
     refused: list[buckets.Refused] = []
     for bucket in grouped.of("AWS::S3::Bucket"):
         declare(stack, f"its tasks are stopped, and {bucket} is being emptied: what is deleted is gone")
-        refused += buckets.empty(session, bucket, console, max(until_then - clock.now(), 0))
+        refused += buckets.empty(session, bucket, console, deadline.left)
     return refused
 
 

@@ -1,4 +1,4 @@
-"""The loop of every wait: asks again and again, tolerates what passes by itself, gives up by the clock."""
+"""Every wait: one loop that asks again and again, tolerates what passes, and gives up by the clock."""
 
 from __future__ import annotations
 
@@ -66,10 +66,15 @@ def until(
     `CredentialsError` once the credentials are no longer accepted; any other refusal as a `DeployError`.
     """
     tolerance, pace = Tolerance(console, what), pace or clock.Pace()
-    deadline = clock.now() + timeout
+    deadline = clock.Deadline(timeout)
     while True:
         if (answer := tolerance.ask(ask)) is not None:
             return answer
-        if clock.now() >= deadline:
+        if not deadline.left:
             raise TimedOutError(f"{what} is still at it after {clock.span(timeout)}; it goes on", next_step)
         pace.wait()
+
+
+def pause(seconds: float) -> None:
+    """Leave AWS alone for a while; Ctrl-C ends it."""
+    clock.sleep(seconds)

@@ -39,6 +39,18 @@ class Pace:
         self._next = max(self._first, self._next / 2)
 
 
+class Deadline:
+    """A moment so many seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = now() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; 0 once it is over."""
+        return max(self._at - now(), 0)
+
+
 def span(seconds: float) -> str:
     """`48s`, `1m12s`, `1h02m`."""
     whole = int(seconds)

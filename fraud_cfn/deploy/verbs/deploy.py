@@ -81,11 +81,11 @@ def run(
 
 def _reviewed(place: Place, arn: str, consent: Consent, how: Execution, console: Console) -> Outcome:
     """Execute exactly the change set that `plan --keep` showed."""
-    change_set = changeset.reviewed(place.cloudformation, arn, place.stack_name)
+    change_set = changeset.reviewed(place.cloudformation, arn, place.stack_name, console)
     stack = stacks.find(place.cloudformation, change_set.stack_arn)
     new = stack is None or stack.status == "REVIEW_IN_PROGRESS"
     known = None if new else stack
-    found = review(place, known, arn)
+    found = review(place, known, arn, console)
     if found is None:
         raise ChangeSetError("that change set has no changes", "plan again")
     show(found, console)

@@ -16,7 +16,7 @@ from fraud_cfn.deploy.errors import DeclinedError, Exit, RecoveryError, RefusedE
 from fraud_cfn.deploy.running import leftovers, teardown
 from fraud_cfn.deploy.running.buckets import Refused
 from fraud_cfn.deploy.running.leftovers import Named
-from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.stack import causes, outcome, stacks, waiting
 from fraud_cfn.deploy.stack.events import Event
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Resource, Stack
@@ -43,13 +43,13 @@ class _Deletion:
     stack: Stack
     resources: tuple[Resource, ...]  # that exist
     retained: tuple[Resource, ...]
-    deadline: float
+    deadline: clock.Deadline
     events: list[Event] = field(default_factory=list[Event])  # of this run's deletions
 
     @property
     def left(self) -> float:
         """Seconds until time is up."""
-        return max(self.deadline - clock.now(), 1)
+        return max(self.deadline.left, 1)
 
     @property
     def goes(self) -> tuple[Resource, ...]:
@@ -68,7 +68,7 @@ def run(
     timeout: float,
 ) -> Outcome:
     place = Place(session, suffix, template.if_readable())
-    deadline = clock.now() + timeout * 60
+    deadline = clock.Deadline(timeout * 60)
     stack = _at_rest(place, console, deadline)
     if stack is None or stack.status == "DELETE_COMPLETE":
         return _absent(place, console, gone=stack)
@@ -86,12 +86,12 @@ def run(
     return _prove(place, console, "destroyed", leftovers.of_stack(deletion.goes), deletion.retained)
 
 
-def _at_rest(place: Place, console: Console, deadline: float) -> Stack | None:
+def _at_rest(place: Place, console: Console, deadline: clock.Deadline) -> Stack | None:
     """The stack once nothing works on it, read anew after each operation that was followed."""
     stack = stacks.find(place.cloudformation, place.stack_name)
     while stack and in_progress(stack.status):
         again = f"go on: {stacks.command('destroy', place.suffix)}"
-        readiness.attach(place, stack, console, max(deadline - clock.now(), 1), again)
+        readiness.attach(place, stack, console, max(deadline.left, 1), again)
         stack = stacks.find(place.cloudformation, stack.arn)
     return stack
 
@@ -170,7 +170,7 @@ def _delete(deletion: _Deletion, console: Console) -> Ended:
         for line in teardown.foreigners(deletion.place.session, deletion.goes):
             console.say(f"  {line}", "yellow")
         teardown.declare(stack, "it is half deleted")
-        clock.sleep(pause)
+        waiting.pause(pause)
 
 
 def passes(reason: str) -> bool:
@@ -274,7 +274,7 @@ def _prove(
     place: Place, console: Console, result: str, wanted: list[Named], retained: tuple[Resource, ...]
 ) -> Outcome:
     """Look for each; what stays, what is left and what nobody knows is named."""
-    verdict = leftovers.look(place.session, wanted)
+    verdict = leftovers.look(place.session, wanted, console)
     for one in retained:
         console.result(f"still there, as asked: {one.physical_id}  {one.type}  ({one.logical_id})", "yellow")
     for named in verdict.left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from fraud_cfn.deploy.running import workloads
 from fraud_cfn.deploy.running.log_lines import Cursor, Line, Source, milliseconds, read_all
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
-from fraud_cfn.deploy.stack.waiting import Tolerance
+from fraud_cfn.deploy.stack.waiting import Tolerance, until
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
@@ -109,8 +110,8 @@ def _follow(
     """Until Ctrl-C, or until nobody reads on; what passes by itself is said once and does not end it."""
     pace = clock.Pace(first=1)
     asking = [(cursor, Tolerance(console, "what is logged")) for cursor in cursors]
-    while not console.nobody_reads:
-        pace.wait()
+
+    def unread() -> bool | None:
         now = milliseconds(session.now())
         lines: list[Line] = []
         for cursor, tolerance in asking:
@@ -118,3 +119,6 @@ def _follow(
         for line in sorted(lines, key=lambda line: line.time):
             pace.quicken()
             show.line(line)
+        return True if console.nobody_reads else None
+
+    until(unread, console, what="what is logged", timeout=math.inf, next_step="", pace=pace)

@@ -50,7 +50,7 @@ def run(
         place, source, stack, asked, given.tags, role_arn=role_arn, bucket_name=s3_bucket, consent=making
     )
     with changeset.pending(place.cloudformation, place.stack_name, wanted, console) as one:
-        found = review(place, stack, one.arn, uploaded="TemplateURL" in wanted)
+        found = review(place, stack, one.arn, console, uploaded="TemplateURL" in wanted)
         one.settled = keep and found is not None
         if found is None:
             console.result("No changes", "bold green")
