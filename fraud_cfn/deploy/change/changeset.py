@@ -131,9 +131,7 @@ class _Pending:
             code, said = code_of(error), message_of(error)
             if code == "AlreadyExistsException" and "ChangeSet" in said:
                 # An earlier try of this very call arrived although its answer got lost.
-                self.arn = self._cloudformation.describe_change_set(
-                    StackName=self._stack_name, ChangeSetName=self._name
-                )["ChangeSetId"]
+                self.arn = _describe(self._cloudformation, self._name, StackName=self._stack_name).arn
             elif code in _REJECTED:
                 raise ChangeSetError(f"CloudFormation does not take the change set: {said}") from error
             else:

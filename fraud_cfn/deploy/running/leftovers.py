@@ -22,6 +22,7 @@ from fraud_cfn.deploy.terminal.console import Console
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import FilterTypeDef
+    from types_boto3_logs.type_defs import DescribeQueryDefinitionsRequestTypeDef
 
 _Ask = Callable[[Session, str], bool]
 
@@ -204,18 +205,20 @@ def _security_group(session: Session, name: str) -> bool:
     if name.startswith("sg-"):
         return bool(ec2.describe_security_groups(GroupIds=[name])["SecurityGroups"])
     wanted: list[FilterTypeDef] = [{"Name": "group-name", "Values": [name]}]
-    return bool(ec2.describe_security_groups(Filters=wanted)["SecurityGroups"])
+    pages = ec2.get_paginator("describe_security_groups").paginate(Filters=wanted)
+    return any(page["SecurityGroups"] for page in pages)
 
 
 def _query(session: Session, name: str) -> bool:
     logs = session.client("logs")
-    page = logs.describe_query_definitions()
+    asked: DescribeQueryDefinitionsRequestTypeDef = {}
     while True:
+        page = logs.describe_query_definitions(**asked)
         if any(name in (one.get("name"), one.get("queryDefinitionId")) for one in page["queryDefinitions"]):
             return True
         if not (token := page.get("nextToken")):
             return False
-        page = logs.describe_query_definitions(nextToken=token)
+        asked["nextToken"] = token
 
 
 def _vpc(session: Session, vpc: str) -> bool:

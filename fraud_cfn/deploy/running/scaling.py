@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from fraud_cfn.deploy.account.session import Session
@@ -92,13 +93,14 @@ def _hold(session: Session, bound: Bounds, state: SuspendedStateTypeDef) -> None
 
 def activities(session: Session, workloads: Iterable[Workload]) -> list[Activity]:
     """The newest of each service."""
-    client = session.client("application-autoscaling")
+    pager = session.client("application-autoscaling").get_paginator("describe_scaling_activities")
     found: list[Activity] = []
     for resource, name in _resources(workloads).items():
-        answer = client.describe_scaling_activities(ServiceNamespace="ecs", ResourceId=resource, MaxResults=1)
+        pages = pager.paginate(ServiceNamespace="ecs", ResourceId=resource, PaginationConfig={"PageSize": 1})
+        all_of_them = (activity for page in pages for activity in page["ScalingActivities"])
         found += [
             Activity(name, activity["Description"], activity["StartTime"], activity["StatusCode"])
-            for activity in answer["ScalingActivities"][:1]
+            for activity in islice(all_of_them, 1)
         ]
     return found
 

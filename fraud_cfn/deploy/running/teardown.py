@@ -256,9 +256,10 @@ def _remove_guardduty(ec2: EC2Client, vpc: str, console: Console) -> None:
             {"Name": "vpc-id", "Values": [vpc]},
             {"Name": "group-name", "Values": [f"{_GUARDDUTY_GROUP}{vpc}"]},
         ]
-        for group in ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]:
-            ec2.delete_security_group(GroupId=group.get("GroupId", ""))
-            console.say(f"  removed GuardDuty's security group {group.get('GroupId', '')}")
+        pages = ec2.get_paginator("describe_security_groups").paginate(Filters=wanted)
+        for group in [group.get("GroupId", "") for page in pages for group in page["SecurityGroups"]]:
+            ec2.delete_security_group(GroupId=group)
+            console.say(f"  removed GuardDuty's security group {group}")
     except (*trouble.UNANSWERED, TimedOutError) as error:
         said = error.message if isinstance(error, TimedOutError) else trouble.words(error)
         console.warn(f"GuardDuty's endpoint or security group may hold {vpc}: {said}")
