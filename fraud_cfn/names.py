@@ -11,7 +11,7 @@ from __future__ import annotations
 SERVICES_ENABLED = "ServicesEnabled"
 DATABASE_CREDENTIALS_ARN = "DatabaseCredentialsArn"
 API_KEYS_ARN = "ApiKeysArn"
-SECRETS_KMS_KEY_ARN = "SecretsKmsKeyArn"
+SECRETS_KMS_KEY_ARNS = "SecretsKmsKeyArns"
 VPC_CIDR = "VpcCidr"
 CERTIFICATE_ARN = "CertificateArn"
 API_DEPLOYMENT_STRATEGY = "ApiDeploymentStrategy"

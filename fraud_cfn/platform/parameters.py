@@ -101,11 +101,12 @@ API_KEYS_ARN = text(
     _SECRET_ARN,
     _SECRET_ARN_RULE,
 )
-SECRETS_KMS_KEY_ARN = text(
-    names.SECRETS_KMS_KEY_ARN,
-    "Customer managed key of those secrets; empty where they use aws/secretsmanager",
-    rf"^(arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+)?$",
-    f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
+_KEY_ARN = rf"arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+"
+SECRETS_KMS_KEY_ARNS = text(
+    names.SECRETS_KMS_KEY_ARNS,
+    "Customer managed keys of those secrets, if any, separated by commas",
+    rf"^({_KEY_ARN}(,{_KEY_ARN})*)?$",
+    f"empty or ARNs of KMS keys in {REGION} (not of aliases), separated by commas",
     default="",
 )
 _REPOSITORY_ARN = rf"arn:aws:ecr:{REGION}:\d{{12}}:repository/[a-z0-9][a-z0-9._/-]*"
@@ -119,7 +120,7 @@ ADDITIONAL_REPOSITORY_ARNS = text(
 DATA_KMS_KEY_ARN = text(
     "DataKmsKeyArn",
     "Customer managed key for all data at rest; cannot be changed later; empty: keys of AWS",
-    rf"^(arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+)?$",
+    rf"^({_KEY_ARN})?$",
     f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
     default="",
 )
@@ -206,7 +207,7 @@ TRACING_IMAGE = text(
 # What the console shows under each heading, and the order in the YAML. The services' own follow.
 GROUPS = {
     "Environment": (ENVIRONMENT_SUFFIX, SERVICES_ENABLED),
-    "Secrets": (DATABASE_CREDENTIALS_ARN, DATABASE_CREDENTIALS_VERSION, API_KEYS_ARN, SECRETS_KMS_KEY_ARN),
+    "Secrets": (DATABASE_CREDENTIALS_ARN, DATABASE_CREDENTIALS_VERSION, API_KEYS_ARN, SECRETS_KMS_KEY_ARNS),
     "Network and entry": (VPC_CIDR, INGRESS_CIDR, CERTIFICATE_ARN, ACCESS_LOG_BUCKET, WEB_ACL_ARN),
     "Database": (DATABASE_ENGINE_VERSION, DATABASE_MIN_CAPACITY, DATABASE_MAX_CAPACITY, DATABASE_READER),
     "Data at rest": (DATA_KMS_KEY_ARN,),
@@ -221,7 +222,7 @@ HTTP_ONLY = Condition("ServesHttpOnly", equals(CERTIFICATE_ARN, ""))
 ACCESS_LOGS = Condition("KeepsAccessLogs", given(ACCESS_LOG_BUCKET))
 WEB_ACL = Condition("HasWebAcl", given(WEB_ACL_ARN))
 READER = Condition("HasDatabaseReader", true(DATABASE_READER))
-SECRETS_KMS_KEY = Condition("HasSecretsKmsKey", given(SECRETS_KMS_KEY_ARN))
+SECRETS_KMS_KEYS = Condition("HasSecretsKmsKeys", given(SECRETS_KMS_KEY_ARNS))
 DATA_KMS_KEY = Condition("HasDataKmsKey", given(DATA_KMS_KEY_ARN))
 ADDITIONAL_REPOSITORIES = Condition("HasAdditionalRepositories", given(ADDITIONAL_REPOSITORY_ARNS))
 PERMISSIONS_BOUNDARY = Condition("HasPermissionsBoundary", given(PERMISSIONS_BOUNDARY_ARN))
@@ -234,7 +235,7 @@ CONDITIONS = (
     ACCESS_LOGS,
     WEB_ACL,
     READER,
-    SECRETS_KMS_KEY,
+    SECRETS_KMS_KEYS,
     DATA_KMS_KEY,
     ADDITIONAL_REPOSITORIES,
     PERMISSIONS_BOUNDARY,

@@ -32,8 +32,8 @@ from fraud_cfn.platform.parameters import (
     DATABASE_CREDENTIALS_ARN,
     PERMISSIONS_BOUNDARY,
     PERMISSIONS_BOUNDARY_ARN,
-    SECRETS_KMS_KEY,
-    SECRETS_KMS_KEY_ARN,
+    SECRETS_KMS_KEY_ARNS,
+    SECRETS_KMS_KEYS,
 )
 
 Arn = GetAtt | Ref | Sub | If | str
@@ -48,10 +48,14 @@ def _document(*grants: Grant) -> aws.PolicyDocument:
 
 
 def _allow(
-    sid: str, actions: Sequence[aws.Action], on: Sequence[Arn], when: aws.ConditionElement | None = None
+    sid: str,
+    actions: Sequence[aws.Action],
+    on: Sequence[Arn] | Split,
+    when: aws.ConditionElement | None = None,
 ) -> aws.Statement:
     condition: dict[str, Any] = {} if when is None else {"Condition": aws.Condition(when)}
-    return aws.Statement(Sid=sid, Effect=aws.Allow, Action=list(actions), Resource=list(on), **condition)
+    where: Any = on if isinstance(on, Split) else list(on)
+    return aws.Statement(Sid=sid, Effect=aws.Allow, Action=list(actions), Resource=where, **condition)
 
 
 def _inline(title: str, *grants: Grant) -> Policy:
@@ -108,7 +112,7 @@ def execution_role(title: str, thing: str, repository: Repository, logs: LogGrou
                 _write_logs(logs),
                 _read_secrets(DATABASE_CREDENTIALS_ARN, API_KEYS_ARN),
             ),
-            SECRETS_KMS_KEY.choose(_inline("secrets-key", _decrypt_secrets(SECRETS_KMS_KEY_ARN))),
+            SECRETS_KMS_KEYS.choose(_inline("secrets-key", _decrypt_secrets(SECRETS_KMS_KEY_ARNS))),
             ADDITIONAL_REPOSITORIES.choose(_inline("additional-repositories", _pull_more())),
         ],
     )
@@ -149,9 +153,7 @@ def _pull_image(repository: Repository) -> Grant:
 
 def _pull_more() -> Grant:
     """From repositories that are not the platform's own, named one by one."""
-    pull = aws.Statement(Sid="PullMoreImages", Effect=aws.Allow, Action=_PULL)
-    pull.Resource = Split(",", Ref(ADDITIONAL_REPOSITORY_ARNS))
-    return [pull]
+    return [_allow("PullMoreImages", _PULL, Split(",", Ref(ADDITIONAL_REPOSITORY_ARNS)))]
 
 
 def _write_logs(log_group: LogGroup) -> Grant:
@@ -165,10 +167,10 @@ def _read_secrets(*arns: Parameter) -> Grant:
     return [_allow("ReadSecrets", [secretsmanager.GetSecretValue], [Ref(arn) for arn in arns])]
 
 
-def _decrypt_secrets(key: Parameter) -> Grant:
-    """With that key, and only on behalf of Secrets Manager."""
+def _decrypt_secrets(keys: Parameter) -> Grant:
+    """With those keys, and only on behalf of Secrets Manager."""
     for_secrets = aws.StringEquals({"kms:ViaService": sub("secretsmanager.{region}.amazonaws.com")})
-    return [_allow("DecryptSecrets", [kms.Decrypt], [Ref(key)], for_secrets)]
+    return [_allow("DecryptSecrets", [kms.Decrypt], Split(",", Ref(keys)), for_secrets)]
 
 
 def _use_data_key(*grants: Grant) -> If:

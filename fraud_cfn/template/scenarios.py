@@ -21,6 +21,8 @@ _REPOSITORIES = (
     f"arn:aws:ecr:{REGION}:323658145986:repository/aws-guardduty-agent-fargate,"
     f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/collector"
 )
+# One a secret.
+_SECRETS_KEYS = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID},arn:aws:kms:{REGION}:{ACCOUNT}:key/mrk-{_ID}"
 LONGEST_SUFFIX = "a" * SUFFIX_MOST
 
 SCENARIOS: dict[str, dict[str, str]] = {
@@ -37,7 +39,7 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "ARM64": _LIVE | {"CpuArchitecture": "ARM64"},
         "no reader": {"DatabaseReader": "false", "DatabaseMinCapacity": "0"},
         "permissions boundary": {"PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary"},
-        "customer managed key": {"SecretsKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID}"},
+        "customer managed keys": {"SecretsKmsKeyArns": _SECRETS_KEYS},
         "rotated password": _LIVE | {"DatabaseCredentialsVersion": _ID},
         "data key": _LIVE | {"DataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID}"},
         "health commands": _LIVE | _HEALTH,
@@ -52,7 +54,7 @@ SCENARIOS: dict[str, dict[str, str]] = {
             "ApiDeploymentStrategy": "CANARY",
             "EnableDeploymentAlarms": "true",
             "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
-            "SecretsKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID}",
+            "SecretsKmsKeyArns": _SECRETS_KEYS,
             "DatabaseCredentialsVersion": _ID,
             "DataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{_ID}",
             "WebAclArn": f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/company/{_ID}",

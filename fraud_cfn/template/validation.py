@@ -72,7 +72,7 @@ ACCEPTED = (
     Accepted("W9002", "Properties.WebACLArn", "the scenario's own value of the parameter is judged"),
     Accepted("W1028", "Properties.PerformanceInsightsKMSKeyId.Fn::If.1", "of a reader that is left out"),
     Accepted("W1028", "Properties.PerformanceInsightsKMSKeyId.Fn::If.2", "of a reader that is left out"),
-    Accepted("W2509", "Parameters/SecretsKmsKeyArn", "a key's ARN is no secret, whatever its name says"),
+    Accepted("W2509", "Parameters/SecretsKmsKeyArns", "a key's ARN is no secret, whatever its name says"),
 )
 
 

@@ -28,7 +28,7 @@ DEPLOYED = {
     "Note": "",
     "DatabaseCredentialsArn": "arn:aws:secretsmanager:eu-central-1:1:secret:fraud-database-dev-AbCdEf",
     "ApiKeysArn": "arn:aws:secretsmanager:eu-central-1:1:secret:fraud-api-keys-dev-AbCdEf",
-    "SecretsKmsKeyArn": "",
+    "SecretsKmsKeyArns": "",
 }
 _REWRITE = "FRAUD_REWRITE" in os.environ
 _LOADER = create_loader()

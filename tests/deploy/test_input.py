@@ -131,7 +131,7 @@ def test_the_secrets_own_key_is_filled_in(aws: Aws, tell: Teller) -> None:
     aws.answers["DescribeKey"] = lambda _: {
         "KeyMetadata": {"KeyId": "1", "Arn": key, "KeyManager": "CUSTOMER"}
     }
-    assert f"SecretsKmsKeyArn {key}" in tell("plan dev").text
+    assert f"SecretsKmsKeyArns {key}" in tell("plan dev").text
 
 
 def test_two_secrets_with_two_keys_are_told(aws: Aws, tell: Teller) -> None:

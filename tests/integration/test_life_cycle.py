@@ -125,7 +125,7 @@ VARIANTS = {
     "arm-noreader": {"CpuArchitecture": "ARM64", "DatabaseReader": "false"},
     "boundary": {"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/PowerUserAccess"},
     "key-pause": {
-        "SecretsKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/1234",
+        "SecretsKmsKeyArns": "arn:aws:kms:eu-central-1:111122223333:key/1234",
         "DatabaseMinCapacity": "0",
     },
 }

@@ -12,6 +12,7 @@ from fraud_cfn.template.scenarios import ACCOUNT, LONGEST_SUFFIX, SCENARIOS
 from tests.lens import Lens
 
 _ID = "0b1c2d3e-1111-2222-3333-444455556666"
+_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/"
 _SECRET = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:"
 
 
@@ -65,13 +66,13 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
         ),
         ("ApiKeysArn", [f"{_SECRET}fraud-api-keys-dev-AbCdE1"], ["", "fraud-api-keys-dev"]),
         (
-            "SecretsKmsKeyArn",
-            ["", f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1a2b"],
-            ["key", f"arn:aws:kms:eu-central-1:{ACCOUNT}:alias/x", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"],
+            "SecretsKmsKeyArns",
+            ["", f"{_KEY}mrk-1a2b", f"{_KEY}1,{_KEY}2"],
+            ["key", f"arn:aws:kms:eu-central-1:{ACCOUNT}:alias/x", f"{_KEY}1, {_KEY}2", f"{_KEY}1,"],
         ),
         (
             "DataKmsKeyArn",
-            ["", f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/mrk-1a2b"],
+            ["", f"{_KEY}mrk-1a2b"],
             ["key", f"arn:aws:kms:eu-central-1:{ACCOUNT}:alias/x", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"],
         ),
         (
@@ -165,7 +166,7 @@ def test_parameters_and_their_defaults_are_the_contract(document: Document) -> N
         "DatabaseCredentialsArn": None,
         "DatabaseCredentialsVersion": "",
         "ApiKeysArn": None,
-        "SecretsKmsKeyArn": "",
+        "SecretsKmsKeyArns": "",
         "DataKmsKeyArn": "",
         "VpcCidr": "10.0.0.0/16",
         "IngressCidr": "0.0.0.0/0",

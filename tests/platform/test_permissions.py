@@ -105,10 +105,12 @@ def test_execution_role_is_enough_for_its_own_task_and_no_more(base: Lens, workl
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_a_key_may_be_used_only_when_given_and_only_for_secrets(base: Lens, workload: str) -> None:
-    lens = base.under(SecretsKmsKeyArn=KEY)
+def test_keys_may_be_used_only_when_given_and_only_for_secrets(base: Lens, workload: str) -> None:
+    other = KEY.replace("key/", "key/mrk-")
+    lens = base.under(SecretsKmsKeyArns=f"{KEY},{other}")
     role = f"{workload}ExecutionRole"
-    assert allowed(lens, role) - allowed(base, role) == {("kms:Decrypt", KEY)}
+    assert allowed(lens, role) - allowed(base, role) == {("kms:Decrypt", KEY), ("kms:Decrypt", other)}
+    assert {("kms:Decrypt", KEY)} == allowed(base.under(SecretsKmsKeyArns=KEY), role) - allowed(base, role)
     (statement,) = (s for s in statements(lens, role) if "kms:Decrypt" in s["Action"])
     assert statement["Condition"] == {
         "StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}

@@ -145,8 +145,8 @@ def test_a_parameter_that_is_no_key_and_no_boundary_changes_no_permission(scenar
 KEY = "kms key/0b1c2d3e-1111-2222-3333-444455556666 if kms:ViaService"
 S3, SQS, SECRETS = (f"{service}.eu-central-1.amazonaws.com" for service in ("s3", "sqs", "secretsmanager"))
 WITH_A_KEY = {
-    "customer managed key": {
-        role: {f"{KEY} {SECRETS}": "kms:Decrypt"}
+    "customer managed keys": {
+        role: {f"{key} {SECRETS}": "kms:Decrypt" for key in (KEY, KEY.replace("key/", "key/mrk-"))}
         for role in ("ApiExecutionRole", "WorkerExecutionRole", "JobExecutionRole")
     },
     "data key": {

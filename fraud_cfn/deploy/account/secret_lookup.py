@@ -13,7 +13,7 @@ from fraud_cfn.deploy.account.session import Session, code_of, denied
 from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.terminal.console import Console
 
-KMS_PARAMETER = "SecretsKmsKeyArn"
+KMS_PARAMETER = "SecretsKmsKeyArns"
 
 
 @dataclass(frozen=True)
