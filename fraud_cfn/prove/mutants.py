@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path as File
 from typing import Any
 
+import yaml
+
+from fraud_cfn.prove.additions import additions
 from fraud_cfn.prove.sabotage import SABOTAGE
+
+PLOTS = File(__file__).with_name("plots.yaml")
 
 Path = tuple[str | int, ...]
 
@@ -27,6 +33,20 @@ _CIDR = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 _ACTION = re.compile(r"([a-z0-9-]+):[A-Za-z*]+")
 _SUB_REFERENCE = re.compile(r"\$\{([A-Za-z0-9]+)(\.[A-Za-z0-9.]+)?\}")
 _INTRINSIC = re.compile(r"Ref|Condition|Fn::\w+")
+_ARGUMENTS = {
+    f"Fn::{name}"
+    for name in ["If", "GetAtt", "Join", "FindInMap", "Equals", "Sub", "Select", "Cidr", "Split"]
+}
+# What CloudFormation itself obeys, beside the properties.
+_ATTRIBUTES = {
+    "DeletionPolicy": "Retain",
+    "UpdateReplacePolicy": "Retain",
+    "UpdatePolicy": {"AutoScalingReplacingUpdate": {"WillReplace": True}},
+    "CreationPolicy": {"ResourceSignal": {"Count": 1}},
+    "Condition": "IsLive",
+    "DependsOn": ["Vpc"],
+    "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["E3012"]}}},
+}
 # What only people read: no deployment behaves otherwise for it.
 _WORDS = ("Description", "ConstraintDescription", "Metadata", "AssertDescription")
 
@@ -51,17 +71,46 @@ class Mutant:
 
 
 def mutants(template: dict[str, Any]) -> Iterator[Mutant]:
-    """Every single fault of the template, then those that a saboteur would choose."""
+    """Every single fault of the template, then what could be added to it, then what a saboteur would do."""
     types = {name: resource["Type"] for name, resource in template["Resources"].items()}
+    # A parameter becomes another of its kind, a condition another condition.
+    types |= {name: f"a parameter: {entry['Type']}" for name, entry in template["Parameters"].items()}
+    types |= dict.fromkeys(template["Conditions"], "a condition")
     for section in ("Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs"):
         for name, entry in template.get(section, {}).items():
             yield _drop((section, name))
             yield from _within((section, name), entry, types)
+    for path, value in dict(_added(template, types)).items():
+        if not _there(template, path):
+            yield Mutant(_named(path), f"added {json.dumps(value)}", _setting(path, value))
+    plots = yaml.safe_load(PLOTS.read_text(encoding="utf-8"))
+    for name, changes in plots.items():
+        yield Mutant("plot", name, lambda template, changes=changes: _carry_out(template, changes))
+
+
+def _added(template: dict[str, Any], types: dict[str, str]) -> Iterator[tuple[Path, Any]]:
+    """What stands nowhere in the template, and could."""
     for logical_id, kind in types.items():
         for path, value in SABOTAGE.get(kind, ()):
-            full = ("Resources", logical_id, *path)
-            if not _there(template, full):
-                yield Mutant(_named(full), f"added {json.dumps(value)}", _setting(full, value))
+            yield ("Resources", logical_id, *path), value
+    for path, value in additions(template["Resources"]):
+        yield ("Resources", *path), value
+    for logical_id in template["Resources"]:
+        for name, value in _ATTRIBUTES.items():
+            yield ("Resources", logical_id, name), value
+    for name in template["Parameters"]:
+        yield ("Parameters", name, "NoEcho"), True
+    for name in template["Outputs"]:
+        yield ("Outputs", name, "Export"), {"Name": name}
+
+
+def _carry_out(template: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for where, value in changes.items():
+        path = tuple(int(step) if step.isdigit() else step for step in where.split("/"))
+        if value is None:
+            _drop(path).apply(template)
+        else:
+            _setting(path, value)(template)
 
 
 def _there(node: Any, path: Path) -> bool:
@@ -78,8 +127,11 @@ def _within(path: Path, node: Any, types: dict[str, str]) -> Iterator[Mutant]:
     if isinstance(node, dict):
         yield from _within_mapping(path, node, types)
     elif isinstance(node, list):
+        if path[-1] not in _ARGUMENTS and node:
+            more = deepcopy(node[-1]) if isinstance(node[-1], dict) else "other"
+            yield Mutant(_named((*path, len(node))), "one more", _setting((*path, len(node)), more))
         for index, item in enumerate(node):
-            if path[-1] not in ("Fn::If", "Fn::GetAtt", "Fn::Join", "Fn::FindInMap", "Fn::Equals", "Fn::Sub"):
+            if path[-1] not in _ARGUMENTS:
                 yield _drop((*path, index))
             yield from _within((*path, index), item, types)
     elif isinstance(node, str) and (inner := _json(node)) is not None:
@@ -90,27 +142,39 @@ def _within(path: Path, node: Any, types: dict[str, str]) -> Iterator[Mutant]:
 
 def _within_mapping(path: Path, node: dict[str, Any], types: dict[str, str]) -> Iterator[Mutant]:
     for key, value in node.items():
-        if key in _WORDS and path[0] != "Resources":
-            continue
-        if key == "Type" and len(path) == 2:
+        below = (*path, key)
+        if (key in _WORDS and path[0] != "Resources") or (key == "Type" and len(path) == 2):
             continue
         if not _INTRINSIC.fullmatch(key) or key == "Condition":
-            yield _drop((*path, key))
-        if key == "Fn::If":
-            swapped = [value[0], value[2], value[1]]
-            yield Mutant(_named(path), "the other branch of If", _setting((*path, key), swapped))
-        elif key in ("Ref", "Fn::GetAtt"):
+            yield _drop(below)
+        if key in ("Ref", "Fn::GetAtt"):
             yield from _swapped(path, node, types)
-            continue
-        elif key == "Fn::Equals":
-            yield Mutant(_named(path), "negated", _setting(path, {"Fn::Not": [node]}))
-        if path[-1] == "Statement" or "Statement" in path:
-            yield from _widened((*path, key), value)
-        yield from _within((*path, key), value, types)
+        elif key == "Condition" and isinstance(value, str):
+            yield from _swapped(below, value, types)
+        elif key == "Fn::If":
+            yield from _in_a_choice(below, value, types)
+        else:
+            if key == "Fn::Equals":
+                yield Mutant(_named(path), "negated", _setting(path, {"Fn::Not": [node]}))
+            if "Statement" in path:
+                yield from _widened(below, value)
+            yield from _within(below, value, types)
 
 
-def _swapped(path: Path, node: dict[str, Any], types: dict[str, str]) -> Iterator[Mutant]:
-    """Another resource of the same type."""
+def _in_a_choice(path: Path, choice: list[Any], types: dict[str, str]) -> Iterator[Mutant]:
+    condition, yes, no = choice
+    yield Mutant(_named(path), "the other branch", _setting(path, [condition, no, yes]))
+    yield from _swapped((*path, 0), condition, types)
+    for index, value in ((1, yes), (2, no)):
+        yield from _within((*path, index), value, types)
+
+
+def _swapped(path: Path, node: Any, types: dict[str, str]) -> Iterator[Mutant]:
+    """Another resource of the same type, another parameter of the same kind, another condition."""
+    if isinstance(node, str):
+        if other := _another(node, types):
+            yield Mutant(_named(path), f"{node} became {other}", _setting(path, other))
+        return
     function, argument = next(iter(node.items()))
     name = argument if isinstance(argument, str) else argument[0]
     if other := _another(name, types):
@@ -147,6 +211,8 @@ def _leaf(path: Path, value: Any, types: dict[str, str]) -> Iterator[Mutant]:
 def _text(path: Path, value: str, types: dict[str, str]) -> Iterator[Mutant]:
     if path[-1] == "DependsOn" or path[-2:-1] == ("DependsOn",):
         return  # dropped already
+    if path[-1] == "AllowedPattern":
+        yield Mutant(_named(path), "takes everything", _setting(path, "^.*$"))
     if value in _FLIPS:
         yield Mutant(_named(path), f"{value} became {_FLIPS[value]}", _setting(path, _FLIPS[value]))
         return
