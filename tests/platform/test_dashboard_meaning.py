@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lens import WORKLOADS, Lens, dashboard
+from tests.platform import metric_math
 
 Widget = dict[str, Any]
 AVERAGE, SUM, EXTREMES = {"Average"}, {"Sum"}, {"Average", "Minimum", "Maximum"}
@@ -253,31 +253,6 @@ def test_the_page_has_no_graph_beside_these(live: Lens, widgets: dict[str, Widge
 # ── Shares ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Count(float):
-    """A value in metric math: dividing by zero gives no value instead of an error."""
-
-    def __add__(self, other: float) -> Count:
-        return Count(float(self) + other)
-
-    def __mul__(self, other: float) -> Count:
-        return Count(float(self) * other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: float) -> Count | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return Count(float(self) / other) if other else None
-
-
-def value(expression: str, counts: dict[str, float]) -> float:
-    """As CloudWatch's metric math computes it; what is not counted is a minute without a datapoint."""
-    functions = {
-        "IF": lambda condition, yes, no: yes if condition else no,
-        "FILL": lambda count, otherwise: Count(otherwise if count is None else count),
-    }
-    names = set(re.findall(r"\b[a-z]\w*\b", expression))
-    return eval(expression, dict.fromkeys(names) | counts | functions)  # noqa: S307
-
-
 @pytest.mark.parametrize(
     ("label", "counts", "percent"),
     [
@@ -300,16 +275,14 @@ def test_error_rates_are_shares_of_what_was_asked(
     named = {line.id: counts[line.name] for line in lines(widget) if line.name in counts}
     (expression,) = [entry for entry in expressions(widget) if entry["label"] == label]
     assert set(expression) == {"expression", "label", "id"}
-    assert value(expression["expression"], named) == percent
+    assert metric_math.value(expression["expression"], named) == percent
 
 
 def test_expressions_stand_where_shares_are_drawn_and_use_every_count(widgets: dict[str, Widget]) -> None:
     assert [title for title, widget in widgets.items() if expressions(widget)] == ["API: error rate"]
     widget = widgets["API: error rate"]
     assert [entry["label"] for entry in expressions(widget)] == ["4xx", "5xx"]
-    used = {
-        name for entry in expressions(widget) for name in re.findall(r"\b[a-z]\w*\b", entry["expression"])
-    }
+    used = set[str]().union(*(metric_math.names(entry["expression"]) for entry in expressions(widget)))
     assert used == {line.id for line in lines(widget)}
 
 

@@ -42,6 +42,7 @@ def test_a_parameter_has_one_form_and_says_it_in_words(document: Document) -> No
         elif "AllowedValues" in parameter:
             assert form == {"AllowedValues"}, name
             assert words == "must be " + " or ".join(parameter["AllowedValues"]), name
+            assert len(parameter["AllowedValues"]) == len(set(parameter["AllowedValues"])), name
         else:
             assert form - {"MinLength", "MaxLength"} == {"AllowedPattern"}, name
             assert parameter["AllowedPattern"].startswith("^"), name

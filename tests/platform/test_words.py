@@ -71,7 +71,8 @@ def test_the_name_of_a_grant_says_what_it_grants(base: Lens, scenario: str) -> N
                 assert statement["Sid"] == "OnlyOverTls", logical_id
             elif actions != ["sts:AssumeRole"]:
                 assert " ".join(actions) == GRANTS[statement["Sid"]], logical_id
-                assert len(actions) == len(set(actions)), logical_id
+            for several in (actions, statement.get("Resource", [])):
+                assert len(several) == len(set(several)), logical_id
 
 
 def test_the_name_of_a_policy_says_whose_it_is(base: Lens) -> None:
@@ -109,3 +110,13 @@ def test_no_more_blocks_are_asked_for_than_a_kind_of_subnet_takes(document: Docu
         kind: int(kind[1].split()[0]) for kind in taken
     }
     assert len(taken) == 3
+
+
+def test_saved_queries_find_the_errors_and_what_took_more_than_a_second(live: Lens) -> None:
+    queries = {key: query["QueryString"] for key, query in live.of("AWS::Logs::QueryDefinition").items()}
+    assert queries == {
+        "ErrorsQuery": "fields @timestamp, @log, @message\n| filter @message like /ERROR/\n"
+        "| sort @timestamp desc\n| limit 50",
+        "SlowRequestsQuery": "fields @timestamp, @log, duration_ms, @message\n| filter duration_ms > 1000\n"
+        "| sort duration_ms desc\n| limit 50",
+    }
