@@ -50,7 +50,9 @@ def _named_actions(role: Role) -> set[str]:
 
 # Values that conditions ask for, so that nothing hides behind one.
 def _contexts(subject: Environment) -> list[dict[str, str]]:
-    cluster = next(iter(subject.of("AWS::ECS::Cluster")), None)
+    cluster = next(
+        (name for name, (kind, _) in subject.resources.items() if kind == "AWS::ECS::Cluster"), None
+    )
     own = {
         "ecs__cluster": subject.arn(cluster) if cluster else "",
         "ecs__CreateAction": "RunTask",
@@ -108,11 +110,14 @@ def another_environment_is_out_of_reach(template: Template, **values: str) -> It
     others = [environment(template, suffix) for suffix in _NEIGHBOURS]
     others.append(environment(template, subject.suffix, _ELSEWHERE))
     elsewhere = [arn for other in others for arn in other.targets()]
+    by_service: dict[str, list[str]] = {}
+    for arn in elsewhere:
+        by_service.setdefault(arn.split(":")[2], []).append(arn)
     for role in subject.roles.values():
         for action in sorted(_named_actions(role)):
             if not has_resource_level(action):
                 continue
-            for resource in elsewhere:
+            for resource in by_service.get(action.partition(":")[0].lower(), elsewhere):
                 if _may(subject, role, action, resource):
                     yield f"{role.logical_id} may {action} on {resource}"
 

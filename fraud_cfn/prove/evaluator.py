@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from fraud_cfn.review.wildcards import covers
@@ -62,10 +63,11 @@ def decide(
     identity, resource = list(identity), list(resource)
     limits = [list(limit) for limit in limits]
     everything = [*identity, *resource, *(document for limit in limits for document in limit)]
-    if any(_applies(statement, request) for statement in _statements(everything, "Deny")):
+    if any(_applies(statement, request) for statement in _statements(everything, "Deny", request.action)):
         return Decision.EXPLICIT_DENY
     for allowing in ([*identity, *resource], *limits):
-        if not any(_applies(statement, request) for statement in _statements(allowing, "Allow")):
+        statements = _statements(allowing, "Allow", request.action)
+        if not any(_applies(statement, request) for statement in statements):
             return Decision.IMPLICIT_DENY
     return Decision.ALLOWED
 
@@ -78,20 +80,23 @@ def may_assume(trust: Document, request: Request) -> Decision:
 # ── Statements ──
 
 
-def _statements(documents: Iterable[Document], effect: str) -> Iterator[tuple[Statement, bool]]:
-    """Statements of that effect, each with whether its document knows policy variables."""
+def _statements(documents: Iterable[Document], effect: str, action: str) -> Iterator[tuple[Statement, bool]]:
+    """Statements of that effect on an action, each with whether its document knows policy variables."""
     for document in documents:
         variables = document.get("Version") == "2012-10-17"
         for statement in _listed(document.get("Statement")):
-            if statement.get("Effect") == effect:
+            if statement.get("Effect") == effect and _takes(statement, action):
                 yield statement, variables
+
+
+def _takes(statement: Statement, action: str) -> bool:
+    return _matches(statement, "Action", lambda pattern: _is_action(pattern, action))
 
 
 def _applies(of: tuple[Statement, bool], request: Request) -> bool:
     statement, variables = of
     return (
-        _matches(statement, "Action", lambda pattern: covers(pattern.lower(), request.action.lower()))
-        and _matches(statement, "Principal", lambda named: _is_principal(named, request.principal))
+        _matches(statement, "Principal", lambda named: _is_principal(named, request.principal))
         and _matches(
             statement, "Resource", lambda pattern: _is_resource(pattern, request, variables=variables)
         )
@@ -113,9 +118,14 @@ def _matches(statement: Statement, element: str, is_match: Callable[[str], bool]
 
 
 def _texts(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [text for texts in value.values() for text in _listed(texts)]
-    return _listed(value)
+    if isinstance(value, (str, list)):
+        return _listed(value)
+    return [text for texts in value.values() for text in _listed(texts)]
+
+
+@cache
+def _is_action(pattern: str, action: str) -> bool:
+    return covers(pattern.lower(), action.lower())
 
 
 def _is_principal(named: str, principal: str) -> bool:
@@ -213,11 +223,15 @@ class Pattern:
 
     def matches(self, value: str) -> bool:
         """Whether a value is what the pattern stands for."""
-        glob = "".join(
-            "".join(map(_wild, text)) if has_wildcards else re.escape(text)
-            for text, has_wildcards in self.pieces
-        )
-        return re.fullmatch(glob, value, re.DOTALL) is not None
+        return _glob(self.pieces).fullmatch(value) is not None
+
+
+@cache
+def _glob(pieces: tuple[tuple[str, bool], ...]) -> re.Pattern[str]:
+    glob = "".join(
+        "".join(map(_wild, text)) if has_wildcards else re.escape(text) for text, has_wildcards in pieces
+    )
+    return re.compile(glob, re.DOTALL)
 
 
 def _wild(character: str) -> str:

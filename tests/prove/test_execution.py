@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from fraud_cfn import local
@@ -32,21 +33,23 @@ class Place:
     """Two environments, `dev` and `dev2`, on an endpoint that judges by IAM."""
 
     endpoint: local.Endpoint
+    session: boto3.Session  # reads the model of each service once
 
     def client(self, service: str, role: str = "", *, over_tls: bool = True) -> Any:
         """A client that has assumed `fraud-<role>-dev`; without a role, the account's root."""
         if not role:
             return self.endpoint.client(service)
         arn = f"arn:aws:iam::{local.ACCOUNT}:role/fraud-{role}-dev"
-        session = self.endpoint.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        client: Any = boto3.Session().client(
+        assumed = self.endpoint.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        client: Any = self.session.client(
             cast("Any", service),
             region_name=REGION,
             endpoint_url=self.endpoint.url,
             verify=self.endpoint.certificate,
-            aws_access_key_id=session["AccessKeyId"],
-            aws_secret_access_key=session["SecretAccessKey"],
-            aws_session_token=session["SessionToken"],
+            aws_access_key_id=assumed["AccessKeyId"],
+            aws_secret_access_key=assumed["SecretAccessKey"],
+            aws_session_token=assumed["SessionToken"],
+            config=Config(proxies={}),
         )
         if not over_tls:  # as a proxy says that the request came to it in the clear
             client.meta.events.register(
@@ -80,7 +83,7 @@ def place(document: Document) -> Iterator[Place]:
         for role in ROLES:
             # Only so that a test can assume it: services cannot be called upon here.
             iam.update_assume_role_policy(RoleName=f"fraud-{role}-dev", PolicyDocument=json.dumps(_trust()))
-        yield Place(endpoint)
+        yield Place(endpoint, boto3.Session())
 
 
 def _trust() -> dict[str, Any]:
