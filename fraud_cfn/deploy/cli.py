@@ -344,6 +344,9 @@ def _destroy(verbs: Any) -> None:
     one.add_argument("--yes", action="store_true", help="do not ask; needs --confirm")
     one.add_argument("--confirm", metavar="NAME", help="the stack's name, typed out")
     _many(one, "--retain", "ID", "a resource that stays in the account after a failed deletion")
+    one.add_argument(
+        "--unprotect", action="store_true", help="first take away what protects it against deletion"
+    )
     _timeout(one)
     _format(one, "text", "json")
 

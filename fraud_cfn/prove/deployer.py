@@ -128,8 +128,10 @@ CALLS: dict[str, tuple[str, ...]] = {
         "ecs:DescribeTaskDefinition",
         "ecs:DescribeTasks",
         "ecs:ListServiceDeployments",
+        "ecs:ListServices",
         "ecs:ListTaskDefinitions",
         "ecs:ListTasks",
+        "elasticloadbalancing:DescribeLoadBalancerAttributes",
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeRules",
         "elasticloadbalancing:DescribeTargetHealth",
@@ -148,6 +150,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "scheduler:GetScheduleGroup",
         "servicediscovery:ListInstances",
         "servicediscovery:ListNamespaces",
+        "servicediscovery:ListServices",
         "servicequotas:GetServiceQuota",
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
@@ -168,10 +171,15 @@ CALLS: dict[str, tuple[str, ...]] = {
         "ec2:DeleteVpcEndpoints",
         "ecs:StopTask",
         "ecs:UpdateService",
+        "elasticloadbalancing:ModifyLoadBalancerAttributes",
         "logs:DeleteLogGroup",
+        "rds:ModifyDBCluster",
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:DeleteObjectVersion",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetObjectLegalHold",
+        "s3:GetObjectRetention",
         "s3:ListBucket",
         "s3:ListBucketMultipartUploads",
         "s3:ListBucketVersions",
@@ -242,7 +250,15 @@ _COLLECTIONS = (
     "ecs:ListTasks",
     "logs:DescribeLogGroups",
 )
-_ON_OBJECTS = ("GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload")
+_ON_OBJECTS = (
+    "GetObject",
+    "PutObject",
+    "DeleteObject",
+    "DeleteObjectVersion",
+    "AbortMultipartUpload",
+    "GetObjectLegalHold",
+    "GetObjectRetention",
+)
 _GLOBAL = ("iam", "route53")  # services that answer in another region than the request's
 
 # Services that make a role of their own in the account, the first time they are used: name → its path.

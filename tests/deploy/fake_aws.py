@@ -124,7 +124,7 @@ class Aws:
     kms_keys: dict[str, str] = field(default_factory=dict)
     resources: list[dict[str, Any]] = field(default_factory=list)
     weights: tuple[int, int] = (100, 0)
-    answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    answers: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     page: int = 100  # events a page
     pages: bool = True  # every list comes an item a page
     buckets: dict[str, dict[str, bytes]] = field(
@@ -176,7 +176,7 @@ class Aws:
 
     # ── Answers ──────────────────────────────────────────────────────────────────────────────────
 
-    def answer(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, operation: str, asked: dict[str, Any]) -> Any:
         self.calls.append(operation)
         late: Exception | None = None
         if waiting := self.faults.get(operation):
@@ -377,9 +377,17 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one packet an answer: two would each wait for the other's acknowledgement
 
+    @property
+    def service(self) -> str:
+        """As boto3 calls it; the request is signed for it."""
+        signed = self.headers["Authorization"].split("/")[3]
+        return signed.replace("elasticloadbalancing", "elbv2")
+
     def do_POST(self) -> None:
+        if self.service == "s3":
+            return self._s3("Post")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        service = self.headers["Authorization"].split("/")[3].replace("elasticloadbalancing", "elbv2")
+        service = self.service
         target = self.headers.get("X-Amz-Target", "")
         if target:
             operation, asked = target.split(".")[-1], json.loads(body or b"{}")
@@ -397,21 +405,35 @@ class Handler(BaseHTTPRequestHandler):
             self._send(fault.status, _fault(fault, in_json=bool(target)))
         else:
             self._send(200, _answer(service, operation, answer, in_json=bool(target)))
+        return None
 
     def do_GET(self) -> None:
-        """EventBridge Scheduler's only question here."""
+        if self.service == "s3":
+            return self._s3("Get")
+        return self._scheduler("Get")
+
+    def do_HEAD(self) -> None:
+        self._s3("Head")
+
+    def do_PUT(self) -> None:
+        if self.service == "s3":
+            return self._s3("Put")
+        return self._scheduler("Update")
+
+    def do_DELETE(self) -> None:
+        self._s3("Delete")
+
+    def _scheduler(self, verb: str) -> None:
+        """EventBridge Scheduler's schedules and groups; what is sent is JSON, but for the name."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kind, _, name = urlsplit(self.path).path.strip("/").partition("/")
+        operation = verb + {"schedules": "Schedule", "schedule-groups": "ScheduleGroup"}[kind]
         try:
-            answer = self.aws.answer("GetSchedule", {"Name": self.path.split("/")[-1].partition("?")[0]})
+            answer = self.aws.answer(operation, {"Name": name, **json.loads(body or b"{}")})
         except FaultError as fault:
             self._send(fault.status, _fault(fault, in_json=True))
         else:
             self._send(200, json.dumps(answer, default=str).encode())
-
-    def do_PUT(self) -> None:
-        self._s3("Put")
-
-    def do_DELETE(self) -> None:
-        self._s3("Delete")
 
     def _s3(self, verb: str) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -419,20 +441,23 @@ class Handler(BaseHTTPRequestHandler):
         bucket, _, key = unquote(url.path).lstrip("/").partition("/")
         asked = {"Bucket": bucket, "Key": key, "Body": body}
         asked["ExpectedBucketOwner"] = self.headers.get("x-amz-expected-bucket-owner", "")
+        asked |= dict(parse_qsl(url.query))
         setting = _SETTINGS.get(url.query.partition("=")[0])
-        whole = {"Put": "CreateBucket", "Delete": "DeleteBucket"}[verb]
+        whole = {"Put": "CreateBucket", "Delete": "DeleteBucket", "Head": "HeadBucket"}.get(verb, "")
         operation = f"{verb}{setting}" if setting else f"{verb}Object" if key else whole
+        words = url.query.replace("=", "&").split("&")
+        operation = next((_OF_BUCKETS[word] for word in words if word in _OF_BUCKETS), operation)
         try:
             with _LOCK:
                 if setting:
                     self.aws.settings[operation] = (asked["ExpectedBucketOwner"], body.decode())
                     self.aws.answers.setdefault(operation, lambda _: {})
-                self.aws.answer(operation, asked)
+                answer = self.aws.answer(operation, asked)
         except FaultError as fault:
             error = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
             self._send(fault.status, error.encode())
         else:
-            self._send(200, b"")
+            self._send(200, answer.encode() if isinstance(answer, str) else b"")
 
     def handle_expect_100(self) -> bool:
         answered = super().handle_expect_100()
@@ -443,7 +468,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
         self.wfile.flush()
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - the story's time
@@ -490,6 +516,14 @@ def _paging(service: str, operation: str) -> tuple[str, str, str]:
     return sent, came.split(" ")[0], key
 
 
+_OF_BUCKETS = {
+    "delete": "DeleteObjects",
+    "legal-hold": "GetObjectLegalHold",
+    "object-lock": "GetObjectLockConfiguration",
+    "retention": "GetObjectRetention",
+    "uploads": "ListMultipartUploads",
+    "versions": "ListObjectVersions",
+}
 _SETTINGS = {
     "publicAccessBlock": "PublicAccessBlock",
     "encryption": "BucketEncryption",

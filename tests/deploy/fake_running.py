@@ -12,7 +12,7 @@ import yaml
 from botocore import xform_name
 
 from fraud_cfn.template import document
-from tests.deploy.fake_aws import ACCOUNT, Aws, FaultError
+from tests.deploy.fake_aws import ACCOUNT, Aws, FaultError, steps
 
 LIVE = Path(__file__).parent / "live.yaml"
 Answer = dict[str, Any]
@@ -68,6 +68,8 @@ class Running:
         default_factory=dict
     )  # operation → requests that changed something
     suspended: bool = False
+    scheduled: str = "ENABLED"
+    drain: float = 0  # seconds that a task needs to stop
     started: Callable[[], Task] | None = None
 
     def install(self) -> Running:
@@ -111,6 +113,9 @@ class Running:
             "ListTaskDefinitions",
             "DescribeTaskDefinition",
             "UpdateTerminationProtection",
+            "UpdateSchedule",
+            "StopTask",
+            "ExecuteChangeSet",
         ):
             self.aws.answers[operation] = getattr(self, xform_name(operation))
         for name, count in self.desired.items():
@@ -249,7 +254,51 @@ class Running:
 
     def update_service(self, asked: Answer) -> Answer:
         self.asked.setdefault("UpdateService", []).append(asked)
+        if "desiredCount" in asked:
+            self.scale(asked["service"].removeprefix("fraud-").removesuffix("-dev"), asked["desiredCount"])
         return {"service": {"serviceName": asked["service"]}}
+
+    def scale(self, name: str, count: int) -> None:
+        """So many tasks from now on, healthy at once; what is too many stops."""
+        self.desired[name] = count
+        running = [one for one in self._of(f"fraud-{name}-dev", "RUNNING") if one.ends == float("inf")]
+        for task in running[count:]:
+            task.ends, task.code = self.aws.now + self.drain, "ServiceSchedulerInitiated"
+            task.reason, task.exit_code = "Scaling activity initiated by (deployment ecs-svc/1)", None
+        begun = len(self.tasks)
+        self.tasks += [
+            Task(f"arn/{name}-{begun + number}", f"fraud-{name}-dev")
+            for number in range(count - len(running))
+        ]
+        if name == "api":
+            front = "BlueArn" if self.aws.weights[0] else "GreenArn"
+            self.health = {front: ["healthy"] * count} if count else {}
+
+    def execute_change_set(self, asked: Answer) -> Answer:
+        before = self.aws.parameters["ServicesEnabled"]
+        answer = self.aws._execute_change_set(asked)
+        now = self.aws.parameters["ServicesEnabled"]
+        if before != now and now == "false":
+            for name in self.desired:
+                self.scale(name, 0)
+            self.suspended, self.scheduled = True, "DISABLED"
+        elif before == "false" and now != before and not any(self.desired.values()):
+            for name in self.desired:
+                self.scale(name, 2 if name == "api" else 1)
+            self.suspended, self.scheduled = False, "ENABLED"
+        return answer
+
+    def stop_task(self, asked: Answer) -> Answer:
+        self.asked.setdefault("StopTask", []).append(asked)
+        for task in self.tasks:
+            if task.arn == asked["task"]:
+                task.ends, task.code, task.reason = (
+                    self.aws.now + self.drain,
+                    "UserInitiated",
+                    asked["reason"],
+                )
+                task.exit_code = None
+        return {"task": {}}
 
     def run_task(self, asked: Answer) -> Answer:
         self.asked.setdefault("RunTask", []).append(asked)
@@ -322,10 +371,17 @@ class Running:
     def get_queue_attributes(self, asked: Answer) -> Answer:
         return {"Attributes": {"ApproximateNumberOfMessages": str(self.messages.get(asked["QueueUrl"], 0))}}
 
+    def update_schedule(self, asked: Answer) -> Answer:
+        self.asked.setdefault("UpdateSchedule", []).append(asked)
+        self.scheduled = asked["State"]
+        return {"ScheduleArn": "arn"}
+
     def get_schedule(self, _: Answer) -> Answer:
         return {
             "Name": "fraud-job-dev",
-            "State": "ENABLED",
+            "State": self.scheduled,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Description": "every six hours",
             "ScheduleExpression": "cron(0 0/6 * * ? *)",
             "Target": {
                 "Arn": "arn:aws:ecs:eu-central-1:1:cluster/c",
@@ -369,3 +425,30 @@ class Running:
         self.asked.setdefault("UpdateTerminationProtection", []).append(asked)
         self.aws.protected = True
         return {"StackId": self.aws.arn}
+
+    # ── Destruction ──
+
+    def mortal(self) -> Running:
+        """With what `destroy` asks for: once the stack is gone, so is all of it."""
+
+        def gone(code: str) -> Callable[[Answer], Answer]:
+            def answer(_: Answer) -> Answer:
+                raise FaultError(code, "does not exist")
+
+            return answer
+
+        self.aws.scripts["DeleteStack"] = steps("0 DELETE_IN_PROGRESS", "1 DELETE_COMPLETE")
+        self.aws.answers |= {
+            "ListServices": lambda _: {
+                "serviceArns": [
+                    physical_id(f"{name.title()}Service", "AWS::ECS::Service") for name in self.desired
+                ]
+            },
+            "DescribeClusters": lambda _: {"clusters": []},
+            "DescribeRepositories": gone("RepositoryNotFoundException"),
+            "DescribeLogGroups": lambda _: {"logGroups": []},
+            "GetQueueUrl": gone("AWS.SimpleQueueService.NonExistentQueue"),
+            "GetScheduleGroup": gone("ResourceNotFoundException"),
+            "ListTaskDefinitions": lambda _: {"taskDefinitionArns": []},
+        }
+        return self

@@ -92,7 +92,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Bucket]]:
 def empty(monkeypatch: pytest.MonkeyPatch) -> list[buckets.Refused]:
     place = session.connect()
     monkeypatch.setattr(type(place), "account", "111122223333")
-    return buckets.empty(place, "data", Console(), 60)
+    return buckets.empty(place, "data", Console(), 60, lambda _: None)
 
 
 def test_every_page_is_deleted_for_the_accounts_own_bucket(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fraud_cfn.deploy.verbs import destroy as verb
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import BEGIN, Aws, FaultError, steps
+from tests.deploy.fake_s3 import Bucket
 
 LINE = "destroy dev --yes --confirm TapStackdev"
 GROUP = "/ecs/fraud-api-dev"
@@ -43,6 +45,11 @@ def whole(deployed: Aws) -> Aws:
     return deployed
 
 
+def with_bucket(aws: Aws, *keys: str, **more: Any) -> Bucket:
+    aws.resources.append(resource("DataBucket", "AWS::S3::Bucket", BUCKET))
+    return Bucket(aws, BUCKET, list(keys), **more).install()
+
+
 def gone(code: str) -> Any:
     def answer(_: dict) -> dict:
         raise FaultError(code, "does not exist")
@@ -74,11 +81,12 @@ def test_denied_everything_is_not_a_proof(whole: Aws, tell: Teller) -> None:
 
 
 def test_retain_is_refused_before_anything_is_touched(whole: Aws, tell: Teller) -> None:
-    whole.resources.append(resource("DataBucket", "AWS::S3::Bucket", BUCKET))
+    with_bucket(whole)
     told = tell(f"{LINE} --retain DataBucket")
     assert told.code == 7
     assert "--retain is for a stack whose deletion failed, and TapStackdev is UPDATE_COMPLETE" in told.text
-    assert set(whole.calls) == {"GetCallerIdentity", "DescribeStacks", "ListStackResources"}
+    asked = {"GetCallerIdentity", "DescribeStacks", "ListStackResources", "GetObjectLockConfiguration"}
+    assert set(whole.calls) == asked
 
 
 def test_only_what_aws_failed_to_delete_can_be_retained(whole: Aws, tell: Teller) -> None:
@@ -258,3 +266,258 @@ def test_a_refusal_halfway_says_what_was_done(whole: Aws, tell: Teller) -> None:
     assert told.code == 9
     assert "now:   TapStackdev is still there" in told.text
     assert "make destroy ENV=dev" in told.text
+
+
+# ── What is in the way ────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_of_others_is_named_before_anything_is_stopped(whole: Aws, tell: Teller) -> None:
+    whole.resources += [
+        resource("TaskGroup", "AWS::EC2::SecurityGroup", "sg-ours"),
+        resource("Cluster", "AWS::ECS::Cluster", CLUSTER),
+        resource("Namespace", "AWS::ServiceDiscovery::PrivateDnsNamespace", "ns-1"),
+        resource("LoadBalancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", "arn:lb/app/fraud-alb-dev/1f"),
+    ]
+    ours = [{"GroupId": "sg-ours"}]
+    interfaces = [
+        {"NetworkInterfaceId": "eni-1", "Description": "AWS Lambda VPC ENI-reports", "Groups": ours},
+        {"NetworkInterfaceId": "eni-2", "Description": "RDSNetworkInterface", "Groups": ours},
+        {"NetworkInterfaceId": "eni-3", "Description": "arn:aws:ecs:eu-central-1:1:attachment/2"}
+        | {"Groups": ours},
+        {"NetworkInterfaceId": "eni-4", "Description": "ELB app/fraud-alb-dev/1f"},
+        {
+            "NetworkInterfaceId": "eni-5",
+            "Description": "RDSNetworkInterface",
+            "Groups": [{"GroupId": "sg-x"}],
+        },
+    ]
+    groups = [
+        {"GroupId": "sg-ours", "GroupName": "ours"},
+        {"GroupId": "sg-d", "GroupName": "default"},
+        {"GroupId": "sg-9", "GroupName": "reports"},
+    ]
+    mine = {"DescribeNetworkInterfaces", "DescribeSecurityGroups", "ListServices"}
+    whole.answers |= {
+        "DescribeNetworkInterfaces": lambda _: {"NetworkInterfaces": interfaces},
+        "DescribeSecurityGroups": lambda asked: {"SecurityGroups": groups if _all(asked) else []},
+        "DescribeLoadBalancerAttributes": lambda _: {"Attributes": []},
+        "ListServices": lambda asked: (
+            {"Services": [{"Id": "srv-9", "Name": "reports"}]}
+            if "Filters" in asked
+            else {"serviceArns": ["arn:aws:ecs:eu-central-1:1:service/c/reports"]}
+        ),
+    }
+    told = tell("destroy dev")
+    assert told.code == 4
+    held = [line.partition("deletion: ")[2] for line in told.text.splitlines() if "in the way" in line]
+    assert held == [
+        "eni-1 in vpc-1 (): AWS Lambda VPC ENI-reports",
+        "eni-5 in vpc-1 (): RDSNetworkInterface",
+        "sg-9 in vpc-1: security group reports",
+        f"reports in {CLUSTER}: a service that is not of this stack",
+        "srv-9 in ns-1: the Cloud Map service reports",
+    ]
+    assert mine <= set(whole.calls)
+    assert not {"StopTask", "UpdateService", "DeleteStack"} & set(whole.calls)
+
+
+def _all(asked: dict) -> bool:
+    """Not by GuardDuty's own name."""
+    return not any("GuardDuty" in str(value) for value in asked.values())
+
+
+def test_instances_that_ecs_left_in_cloud_map_are_taken_out(whole: Aws, tell: Teller) -> None:
+    whole.resources.append(resource("ApiDiscovery", "AWS::ServiceDiscovery::Service", "srv-1"))
+    instances = ["i-1", "i-2"]
+
+    def deregister(asked: dict) -> dict:
+        assert "DeleteStack" not in whole.calls
+        instances.remove(asked["InstanceId"])
+        return {"OperationId": "1"}
+
+    whole.answers |= {
+        "ListInstances": lambda _: {"Instances": [{"Id": one} for one in instances]},
+        "DeregisterInstance": deregister,
+    }
+    told = tell(LINE)
+    assert told.code == 0, told.text
+    assert "took the instance i-1 out of srv-1" in told.text
+    assert instances == []
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceInUse"])
+def test_instances_that_may_not_be_taken_out_are_told(whole: Aws, tell: Teller, code: str) -> None:
+    whole.resources.append(resource("ApiDiscovery", "AWS::ServiceDiscovery::Service", "srv-1"))
+    whole.answers |= {
+        "ListInstances": lambda _: {"Instances": [{"Id": "i-1"}]},
+        "DeregisterInstance": gone(code),
+    }
+    told = tell(LINE)
+    assert told.code == 0
+    assert "warning: what Cloud Map still knows of the tasks may hold its services" in told.text
+
+
+def test_a_protected_database_is_told_before_anything_is_stopped(whole: Aws, tell: Teller) -> None:
+    whole.resources += [resource("DatabaseCluster", "AWS::RDS::DBCluster", "fraud-dev")]
+    cluster = {"DBClusterIdentifier": "fraud-dev", "DeletionProtection": True}
+
+    def modify(asked: dict) -> dict:
+        cluster["DeletionProtection"] = asked["DeletionProtection"] == "true"
+        return {}
+
+    def ask(_: dict) -> dict:
+        if whole.current() == "DELETE_COMPLETE":
+            raise FaultError("DBClusterNotFoundFault", "DBCluster fraud-dev not found.")
+        return {"DBClusters": [cluster]}
+
+    whole.answers |= {"DescribeDBClusters": ask, "ModifyDBCluster": modify}
+    told = tell(LINE)
+    assert told.code == 7
+    assert "fraud-dev is protected against deletion" in told.text
+    assert "make destroy ENV=dev ARGS=--unprotect" in told.text
+    told = tell(f"{LINE} --unprotect")
+    assert told.code == 0, told.text
+    assert cluster["DeletionProtection"] is False
+    assert "took away the protection of fraud-dev" in told.text
+
+
+def test_a_protected_stack_goes_once_the_protection_is_taken_away(whole: Aws, tell: Teller) -> None:
+    whole.protected = True
+
+    def unprotect(asked: dict) -> dict:
+        whole.protected = asked["EnableTerminationProtection"] == "true"
+        return {"StackId": whole.arn}
+
+    whole.answers["UpdateTerminationProtection"] = unprotect
+    assert "make destroy ENV=dev ARGS=--unprotect" in tell(LINE).text
+    assert tell(f"{LINE} --unprotect").code == 0
+    assert whole.protected is False
+
+
+def test_only_a_shell_is_destroyed_plainly(whole: Aws, tell: Teller) -> None:
+    """What `plan` leaves where it may not delete stacks."""
+    whole.status, whole.resources = "REVIEW_IN_PROGRESS", []
+    assert "it holds nothing" in tell("destroy dev").text
+    began = whole.clock.seconds
+    told = tell(LINE)
+    assert (told.code, told.last) == (0, "result=destroyed stack=TapStackdev")
+    assert "TapStackdev is deleted; nothing of it had been created" in told.text
+    assert whole.calls.count("DeleteStack") == 1
+    assert whole.clock.seconds - began < 5
+
+
+# ── Objects ───────────────────────────────────────────────────────────────────────────────────────
+
+LATER = BEGIN + timedelta(days=400)
+
+
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_FAILED"])
+def test_objects_under_compliance_lock_are_told_before_anything_is_stopped(
+    whole: Aws, tell: Teller, status: str
+) -> None:
+    whole.status = status
+    bucket = with_bucket(whole, "a", "b", "c", locking=True, kept={"c": ("COMPLIANCE", LATER)})
+    told = tell(LINE)
+    assert (told.code, told.last) == (7, "result=refused stack=TapStackdev")
+    assert (
+        f"S3 does not let objects of {BUCKET} go:\n  'c' version 1: COMPLIANCE until 2027-04-05" in told.text
+    )
+    assert "wait until 2027-04-05 12:00 UTC" in told.text
+    assert "make destroy ENV=dev ARGS='--retain DataBucket'" in told.text
+    assert (bucket.deleted, "DeleteStack" in whole.calls) == ([], False)
+
+
+def test_what_is_advised_then_deletes_all_but_that_bucket(whole: Aws, tell: Teller) -> None:
+    bucket = with_bucket(whole, "a", "c", locking=True, kept={"c": ("COMPLIANCE", LATER)})
+    refusal = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)"
+    asked: list[dict] = []
+
+    def delete(request: dict) -> dict:
+        asked.append(request)
+        kept = request.get("RetainResources", [])
+        whole.resources[-1]["ResourceStatus"] = "DELETE_SKIPPED" if kept else "DELETE_FAILED"
+        failing = f"1 DELETE_FAILED DataBucket AWS::S3::Bucket {refusal}"
+        whole.scripts["DeleteStack"] = (
+            steps("0 DELETE_IN_PROGRESS", "1 DELETE_COMPLETE")
+            if kept
+            else steps("0 DELETE_IN_PROGRESS", failing, "2 DELETE_FAILED")
+        )
+        return whole._delete_stack(request)
+
+    whole.answers |= {"DeleteStack": delete, "HeadBucket": lambda _: ""}
+    told = tell(f"{LINE} --retain DataBucket")
+    assert (told.code, told.last) == (0, "result=retained stack=TapStackdev")
+    assert [request.get("RetainResources") for request in asked] == [None, ["DataBucket"]]
+    assert f"still there, as asked: {BUCKET}" in told.text
+    assert bucket.deleted == []
+    assert whole.clock.seconds < 30, "nothing was paused for"
+
+
+@pytest.mark.parametrize(
+    ("kept", "holds", "says"),
+    [
+        ({"a": ("GOVERNANCE", LATER)}, set(), "'a' version 1: GOVERNANCE until 2027-04-05"),
+        ({}, {"b"}, "'b' version 1: legal hold"),
+    ],
+)
+def test_other_locks_are_told_just_so(whole: Aws, tell: Teller, kept: Any, holds: Any, says: str) -> None:
+    bucket = with_bucket(whole, "a", "b", locking=True, kept=kept, holds=holds)
+    told = tell(LINE)
+    assert told.code == 7
+    assert says in told.text
+    assert bucket.deleted == []
+
+
+def test_a_lock_that_is_over_holds_nothing(whole: Aws, tell: Teller) -> None:
+    with_bucket(whole, "a", locking=True, kept={"a": ("COMPLIANCE", BEGIN - timedelta(days=1))})
+    assert "S3 does not let objects" not in tell(LINE).text
+
+
+def test_locks_that_may_not_be_asked_for_are_told(whole: Aws, tell: Teller) -> None:
+    with_bucket(whole, "a")
+    whole.answers["GetObjectLockConfiguration"] = gone("AccessDenied")
+    told = tell(LINE)
+    assert told.code == 0
+    assert f"warning: whether S3 holds objects of {BUCKET} is not known" in told.text
+
+
+def test_what_is_written_while_it_is_emptied_goes_too(whole: Aws, tell: Teller) -> None:
+    bucket = with_bucket(whole, "a", "b", "c")
+    late = iter([["late-1", "late-2"], [], ["later"]])
+    bucket.on_delete = lambda: bucket.keys.extend(next(late, []))
+    told = tell(LINE)
+    assert told.code == 0
+    assert set(bucket.deleted) == {"a", "b", "c", "late-1", "late-2", "later"}
+    assert f"emptied {BUCKET}: 6 objects and versions" in told.text
+
+
+def test_a_bucket_that_is_written_to_for_ever_is_told(whole: Aws, tell: Teller) -> None:
+    bucket = with_bucket(whole, "a")
+    bucket.on_delete = lambda: bucket.keys.append(f"b{len(bucket.deleted)}")
+    told = tell(LINE)
+    assert f"warning: {BUCKET} is still written to, b3 last" in told.text
+
+
+def test_time_that_is_up_while_a_bucket_is_emptied_says_what_is_gone(whole: Aws, tell: Teller) -> None:
+    bucket = with_bucket(whole, *(f"k{number:03}" for number in range(60)))
+    bucket.on_delete = lambda: whole.clock.sleep(30)
+    told = tell(f"{LINE} --timeout 5")
+    assert (told.code, told.last) == (124, "result=timed-out stack=TapStackdev")
+    assert f"{BUCKET} is not empty after 5m00s" in told.text
+    assert "versions are deleted, the rest is there; nothing runs in TapStackdev" in told.text
+    assert "next:  go on where it stopped: make destroy ENV=dev ARGS='--timeout 600'" in told.text
+    assert 0 < len(bucket.deleted) < 60
+    assert "DeleteStack" not in whole.calls
+    bucket.on_delete = lambda: None
+    assert tell(f"{LINE} --timeout 600").code == 0
+
+
+@pytest.mark.usefixtures("whole")
+def test_another_vpc_cidr_in_the_environments_file_is_nobodys_business(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("destroying asks for no parameter")
+
+    monkeypatch.setattr("fraud_cfn.template.environments.read", read)
+    assert tell(LINE).code == 0

@@ -70,9 +70,9 @@ def test_ctrl_c_after_services_were_stopped_says_so_and_how_to_go_back(real: Aws
     until(lambda: real.calls.count("DescribeServices") > 1)
     text, code = interrupt(process)
     assert code == 130
-    assert "interrupted; TapStackdev is still there, but its services run no tasks" in text
+    assert "interrupted; TapStackdev is still there, but what runs in it is told to stop" in text
     assert "go on: make destroy ENV=dev" in text
-    assert "back: " in text
+    assert "back: make start ENV=dev\n" in text
     assert "DeleteStack" not in real.calls
 
 

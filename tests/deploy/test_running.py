@@ -434,6 +434,41 @@ def test_a_guard_that_may_not_look_does_not_let_pass(live: Running, tell: Teller
     assert "ExecuteChangeSet" not in live.aws.calls
 
 
+def test_a_destroy_that_was_interrupted_is_undone_by_a_start(live: Running, tell: Teller) -> None:
+    live.mortal().drain = 1000
+    live.tasks.append(Task("arn/job-7", "fraud-job-dev", family=True))
+    live.aws.answers["DeleteStack"] = refused
+    told = tell("destroy dev --yes --confirm TapStackdev")
+    assert "fraud-api-dev, fraud-worker-dev, 4 tasks of c did not drain in 5m00s" in told.text
+    assert live.desired == {"api": 0, "worker": 0}
+    assert (live.suspended, live.scheduled) == (True, "DISABLED")
+    told = tell("start dev --yes")
+    assert told.code == 0, told.text
+    assert "Told to run nothing, by a destroy that was interrupted or by hand: api, worker, job" in told.text
+    assert live.desired == {"api": 1, "worker": 1}, "what scaling holds at least"
+    assert (live.suspended, live.scheduled) == (False, "ENABLED")
+    kept = live.asked["UpdateSchedule"][-1]
+    assert kept["Description"] == "every six hours"
+    assert "CreateChangeSet" not in live.aws.calls
+    assert "MinCapacity" not in str(live.asked["RegisterScalableTarget"])
+
+
+def test_a_schedule_that_somebody_disabled_stays_so(live: Running, tell: Teller) -> None:
+    live.scheduled = "DISABLED"
+    assert tell("start dev --yes").code == 0
+    assert live.scheduled == "DISABLED"
+
+
+def test_a_service_that_may_scale_to_nothing_is_not_woken(live: Running, tell: Teller) -> None:
+    honest = live.describe_scalable_targets
+    live.aws.answers["DescribeScalableTargets"] = lambda asked: {
+        "ScalableTargets": [{**one, "MinCapacity": 0} for one in honest(asked)["ScalableTargets"]]
+    }
+    live.scale("worker", 0)
+    tell("start dev --yes --timeout 1")
+    assert live.desired["worker"] == 0
+
+
 # ── release ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -24,6 +24,7 @@ ACCOUNT = "111122223333"
 # What the command calls under a name that is not the action's: operation → actions.
 RENAMED = {
     "delete_objects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    "get_object_lock_configuration": {"s3:GetBucketObjectLockConfiguration"},
     "head_bucket": {"s3:ListBucket"},
     "list_multipart_uploads": {"s3:ListBucketMultipartUploads"},
     "list_object_versions": {"s3:ListBucketVersions"},
@@ -53,7 +54,6 @@ SERVICES = {
 # Names that another service has too, or that are no request (`sts:GetCallerIdentity` needs no permission).
 ELSEWHERE = {
     "ec2:DescribeImages",
-    "ecs:ListServices",
     "rds:DescribeEvents",
     "servicediscovery:UpdateService",
     "servicequotas:ListServices",

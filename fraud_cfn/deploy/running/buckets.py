@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8  # batches of at most 1,000 keys
 _TOLD_EVERY = 15.0  # seconds
+_PASSES = 4  # through a bucket that is written to meanwhile
+Say = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -31,62 +33,88 @@ class Refused:
     version: str
     reason: str  # "AccessDenied: Access Denied because object protected by object lock."
 
+    def __str__(self) -> str:
+        return f"{self.key!r} version {self.version}: {self.reason}"
 
-def empty(session: Session, bucket: str, console: Console, timeout: float) -> list[Refused]:
-    """What could not be deleted; a bucket that does not exist is empty. `TimedOutError` after `timeout`
-    seconds, with how much is gone."""
-    s3, owner = session.client("s3"), session.account
-    refused: list[Refused] = []
-    deleted, progress = 0, _Progress(bucket, console, timeout)
-    running: list[tuple[int, Future[list[Refused]]]] = []
+
+def empty(session: Session, bucket: str, console: Console, timeout: float, say: Say) -> list[Refused]:
+    """What could not be deleted; a bucket that does not exist is empty. What is written meanwhile is deleted
+    too. `say` is told how much is gone, again and again. `TimedOutError` after `timeout` seconds."""
+    work = _Emptying(session, bucket, console, timeout, say)
     try:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for batch in _batches(s3, bucket, owner):
-                running.append((len(batch), pool.submit(_delete, s3, bucket, owner, batch)))
-                while len(running) >= 2 * _AT_ONCE:
-                    deleted += _taken(running, refused)
-                progress.tell(deleted)
-            while running:
-                deleted += _taken(running, refused)
-        uploads = _abort_uploads(s3, bucket, owner)
+        for _ in range(_PASSES):
+            if not work.once() or work.refused:
+                break
+        else:
+            console.warn(f"{bucket} is still written to, {work.newest} last")
+        uploads = _abort_uploads(session.client("s3"), bucket, session.account)
     except ClientError as error:
         if code_of(error) != "NoSuchBucket":
             raise
         return []
-    if deleted or uploads:
-        console.say(f"  emptied {bucket}: {deleted} objects and versions, {uploads} unfinished uploads")
-    return refused
+    if work.deleted or uploads:
+        console.say(
+            f"  emptied {bucket}: {work.deleted:,} objects and versions, {uploads} unfinished uploads"
+        )
+    return work.refused
 
 
-class _Progress:
-    """Tells how far it is, and ends it when time is up."""
+class _Emptying:
+    """Deletes by batches in parallel, and tells how far it is."""
 
-    def __init__(self, bucket: str, console: Console, timeout: float) -> None:
+    def __init__(self, session: Session, bucket: str, console: Console, timeout: float, say: Say) -> None:
+        self._s3, self._owner = session.client("s3"), session.account
         self._bucket = bucket
         self._console = console
+        self._say = say
         self._timeout = timeout
         self._deadline = clock.Deadline(timeout)
         self._next = clock.Deadline(_TOLD_EVERY)
+        self._running: list[tuple[int, Future[list[Refused]]]] = []
+        self.deleted = 0
+        self.newest = ""  # the last key seen
+        self.refused: list[Refused] = []
 
-    def tell(self, deleted: int) -> None:
+    def once(self) -> int:
+        """Every version that there is now; how many there were."""
+        seen = 0
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            with self._console.live_line():
+                for batch in _batches(self._s3, self._bucket, self._owner):
+                    seen += len(batch)
+                    self.newest = batch[-1]["Key"]
+                    job = pool.submit(_delete, self._s3, self._bucket, self._owner, batch)
+                    self._running.append((len(batch), job))
+                    while len(self._running) >= 2 * _AT_ONCE:
+                        self._take()
+                    self._tell()
+                while self._running:
+                    self._take()
+                    self._tell()
+        finally:  # by Ctrl-C, too: what has begun ends, nothing more begins
+            pool.shutdown(cancel_futures=True)
+        return seen
+
+    def _take(self) -> None:
+        """Wait for the oldest batch."""
+        number, job = self._running.pop(0)
+        held = job.result()
+        self.refused += held
+        self.deleted += number - len(held)
+
+    def _tell(self) -> None:
+        self._say(self.deleted)
+        self._console.update(f"[ emptying {self._bucket}: {self.deleted:,} ]")
+        if not self._next.left:
+            self._console.say(f"  emptying {self._bucket}: {self.deleted:,} deleted so far")
+            self._next = clock.Deadline(_TOLD_EVERY)
         if not self._deadline.left:
             raise TimedOutError(
                 f"{self._bucket} is not empty after {clock.span(self._timeout)}: "
-                f"{deleted:,} versions are deleted, the rest is there",
-                "run it again: it goes on where it stopped; --timeout MINUTES gives it longer",
+                f"{self.deleted:,} versions are deleted, the rest is there",
+                "run it again: it goes on where it stopped",
             )
-        self._console.update(f"[ emptying {self._bucket}: {deleted:,} ]")
-        if not self._next.left:
-            self._console.say(f"  emptying {self._bucket}: {deleted:,} deleted so far")
-            self._next = clock.Deadline(_TOLD_EVERY)
-
-
-def _taken(running: list[tuple[int, Future[list[Refused]]]], refused: list[Refused]) -> int:
-    """Wait for the oldest batch; how many of it are deleted."""
-    number, future = running.pop(0)
-    held = future.result()
-    refused += held
-    return number - len(held)
 
 
 def _batches(s3: S3Client, bucket: str, owner: str) -> Iterator[list[ObjectIdentifierTypeDef]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -48,7 +48,15 @@ class Activity:
 
 def bounds(session: Session, workloads: Iterable[Workload]) -> list[Bounds]:
     """Of those services that scale."""
-    names = _resources(workloads)
+    return _bounds(session, _resources(workloads))
+
+
+def bounds_of(session: Session, services: Iterable[tuple[str, str]]) -> list[Bounds]:
+    """Of those that scale among these services, each a cluster and a name."""
+    return _bounds(session, {f"service/{cluster}/{service}": service for cluster, service in services})
+
+
+def _bounds(session: Session, names: Mapping[str, str]) -> list[Bounds]:
     if not names:
         return []
     pages = session.client("application-autoscaling").get_paginator("describe_scalable_targets")
@@ -80,6 +88,12 @@ def resume(session: Session, known: Iterable[Bounds]) -> None:
     for bound in known:
         free = {name: bool(bound.held.get(name)) for name in _SUSPENDED}
         _hold(session, bound, free)  # pyright: ignore[reportArgumentType]
+
+
+def release(session: Session, known: Iterable[Bounds]) -> None:
+    """Nothing of it is held any more."""
+    for bound in known:
+        _hold(session, bound, dict.fromkeys(_SUSPENDED, False))  # pyright: ignore[reportArgumentType]
 
 
 def _hold(session: Session, bound: Bounds, state: SuspendedStateTypeDef) -> None:

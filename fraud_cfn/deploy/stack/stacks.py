@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,11 @@ def resources(cloudformation: CloudFormationClient, arn: str) -> Iterator[Resour
                 summary.get("PhysicalResourceId", ""),
                 summary["ResourceStatus"],
             )
+
+
+def physical_ids(resources: Iterable[Resource], kind: str) -> list[str]:
+    """Of those of that type, as far as they exist."""
+    return [resource.physical_id for resource in resources if resource.type == kind and resource.physical_id]
 
 
 def deleted(cloudformation: CloudFormationClient, name: str) -> list[str]:

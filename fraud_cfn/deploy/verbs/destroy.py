@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.secret_lookup import EXPECTED
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import DeclinedError, Exit, RecoveryError, RefusedError, UsageError
-from fraud_cfn.deploy.running import leftovers, teardown
+from fraud_cfn.deploy.running import in_the_way, leftovers, locks, protection, teardown
 from fraud_cfn.deploy.running.buckets import Refused
 from fraud_cfn.deploy.running.leftovers import Named
+from fraud_cfn.deploy.running.locks import Lock
+from fraud_cfn.deploy.running.protection import Protection
 from fraud_cfn.deploy.stack import causes, outcome, stacks, waiting
 from fraud_cfn.deploy.stack.events import Event
 from fraud_cfn.deploy.stack.outcome import Outcome
@@ -65,6 +67,7 @@ def run(
     yes: bool,
     confirm: str | None,
     retain: list[str],
+    unprotect: bool,
     timeout: float,
 ) -> Outcome:
     place = Place(session, suffix, template.if_readable())
@@ -72,11 +75,21 @@ def run(
     stack = _at_rest(place, console, deadline)
     if stack is None or stack.status == "DELETE_COMPLETE":
         return _absent(place, console, gone=stack)
-    if stack.protected:
-        raise _protected(stack)
     resources = tuple(one for one in stacks.resources(place.cloudformation, stack.arn) if _exists(one))
-    deletion = _Deletion(place, stack, resources, _retained(stack, resources, retain), deadline)
+    protected = protection.protections(session, stack, resources, console)
+    if protected and not unprotect:
+        raise _protected(stack, protected)
+    held = _locked(session, resources, console)
+    deletion = _Deletion(place, stack, resources, _retained(stack, resources, retain, held), deadline)
+    if locked := [lock for name, found in held.items() if name not in retain for lock in found]:
+        raise _never_empty(deletion, locked, held)
     _agree(deletion, console, yes=yes, confirm=confirm)
+    for one in protected:
+        one.lift()
+        teardown.declare(stack, "nothing protects it against deletion any more")
+        console.say(f"  took away the protection of {one.of}")
+    if stack.status == "REVIEW_IN_PROGRESS":
+        return _delete_shell(deletion, console)
     ended = _delete(deletion, console)
     if ended.status != "DELETE_COMPLETE":
         return _failed(deletion, ended, console)
@@ -100,19 +113,62 @@ def _exists(resource: Resource) -> bool:
     return resource.status not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
-def _protected(stack: Stack) -> RefusedError:
+def _protected(stack: Stack, found: list[Protection]) -> RefusedError:
+    names = " and ".join(one.of for one in found)
+    lift = stacks.command("destroy", stack.suffix, "--unprotect")
     return RefusedError(
-        f"{stack.name} is protected against deletion",
-        f"if that is meant: aws cloudformation update-termination-protection --region {REGION} "
-        f"--no-enable-termination-protection --stack-name {stack.name}",
+        f"{names} {'are' if len(found) > 1 else 'is'} protected against deletion",
+        f"if it is meant to go, take that away first: {lift}",
     )
 
 
-def _retained(stack: Stack, resources: Iterable[Resource], retain: list[str]) -> tuple[Resource, ...]:
+def _locked(session: Session, resources: Iterable[Resource], console: Console) -> dict[str, list[Lock]]:
+    """Logical id of a bucket → objects in it that S3 does not let go. Where that may not be asked it is told,
+    and emptying stops at the first of them."""
+    held: dict[str, list[Lock]] = {}
+    for one in resources:
+        if one.type == "AWS::S3::Bucket" and one.physical_id:
+            try:
+                found = locks.locked(session, one.physical_id, session.now())
+            except trouble.UNANSWERED as error:
+                console.warn(
+                    f"whether S3 holds objects of {one.physical_id} is not known: {trouble.words(error)}"
+                )
+                continue
+            if found:
+                held[one.logical_id] = found
+    return held
+
+
+def _never_empty(deletion: _Deletion, locked: list[Lock], held: Iterable[str]) -> RefusedError:
+    """A bucket that cannot be emptied would hold the stack, once all else is gone."""
+    ends = [lock.until for lock in locked if lock.until]
+    wait = f"wait until {max(ends):%Y-%m-%d %H:%M} UTC; " if ends else ""
+    wait += "whoever put them under a hold can take it away; " if len(ends) < len(locked) else ""
+    leave = stacks.command(
+        "destroy", deletion.stack.suffix, " ".join(f"--retain {name}" for name in dict.fromkeys(held))
+    )
+    return RefusedError(
+        f"S3 does not let objects of {locked[0].bucket} go:{_listed(locked)}",
+        f"{wait}or delete all else, and leave that bucket as it is: {leave}",
+    )
+
+
+def _listed(lines: Sequence[object], most: int = 10) -> str:
+    """A line each, and how many more there are."""
+    more = f"\n  and {len(lines) - most:,} more" if len(lines) > most else ""
+    return "".join(f"\n  {line}" for line in lines[:most]) + more
+
+
+def _retained(
+    stack: Stack, resources: Iterable[Resource], retain: list[str], held: Mapping[str, object]
+) -> tuple[Resource, ...]:
     """What is to stay. AWS takes it only where a deletion failed, and only of what failed: so it is refused
-    before anything is stopped or emptied."""
+    before anything is stopped or emptied. A bucket that S3 holds is sure to fail the first deletion."""
     if not retain:
         return ()
+    if set(retain) <= set(held):
+        return tuple(one for one in resources if one.logical_id in retain)
     if stack.status != "DELETE_FAILED":
         raise RefusedError(
             f"--retain is for a stack whose deletion failed, and {stack.name} is {stack.status}: AWS would "
@@ -134,6 +190,11 @@ def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | N
     stack = deletion.stack
     if confirm and confirm != stack.name:
         raise UsageError(f"--confirm {confirm} is not the stack's name", f"it is {stack.name}")
+    foreign = in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=True)
+    for line in foreign.found:
+        console.warn(f"not of {stack.name}, and in the way of its deletion: {line}")
+    for line in foreign.unknown:
+        console.warn(f"what else is in the way is not known, {line}")
     if yes and confirm:
         return
     kept = " ".join(f"--retain {one.logical_id}" for one in deletion.retained)
@@ -141,7 +202,10 @@ def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | N
     if yes:
         raise DeclinedError("--yes alone does not destroy", again)
     number = len(deletion.goes)
-    console.say(f"\nThis deletes {stack.name} for good: {number} resources, their data included", "red")
+    if stack.status == "REVIEW_IN_PROGRESS":
+        console.say(f"\n{stack.name} was planned and never created: it holds nothing", "yellow")
+    else:
+        console.say(f"\nThis deletes {stack.name} for good: {number} resources, their data included", "red")
     if console.ask(f"Type {stack.name} to go on:", again) != stack.name:
         raise DeclinedError("declined; nothing was deleted")
 
@@ -157,17 +221,24 @@ def _delete(deletion: _Deletion, console: Console) -> Ended:
         refused = teardown.prepare(deletion.place.session, stack, deletion.goes, console, deletion.left)
         if refused:
             raise _held(deletion, refused)
-        ended = _delete_once(deletion, console)
-        failures = causes.causes(ended.events).failures
+        ended, left_alone = _delete_once(deletion, console)
+        if ended.status != "DELETE_FAILED":
+            return ended
+        stay = {one.logical_id for one in deletion.retained}
+        failed = causes.causes(ended.events).failures
+        failures = [failure for failure in failed if failure.logical_id not in stay]
+        if failed and not failures and not left_alone:
+            continue  # only what is to stay: now AWS takes it
         passing = failures and all(passes(failure.reason) for failure in failures)
-        if ended.status != "DELETE_FAILED" or not passing or not pauses:
+        if not passing or not pauses:
             return ended
         pause = pauses.pop(0)
         if pause > deletion.left:
             return ended
         held = ", ".join(failure.logical_id for failure in failures)
         console.say(f"\n{held} held on; trying once more in {clock.span(pause)}", "yellow")
-        for line in teardown.foreigners(deletion.place.session, deletion.goes):
+        foreign = in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=False)
+        for line in (*foreign.found, *foreign.unknown):
             console.say(f"  {line}", "yellow")
         teardown.declare(stack, "it is half deleted")
         waiting.pause(pause)
@@ -180,11 +251,9 @@ def passes(reason: str) -> bool:
 
 def _held(deletion: _Deletion, refused: list[Refused]) -> RecoveryError:
     """Told before the rest is deleted: a bucket that cannot be emptied would hold the stack."""
-    lines = "".join(f"\n  {one.key!r} version {one.version}: {one.reason}" for one in refused[:10])
-    more = f"\n  and {len(refused) - 10:,} more" if len(refused) > 10 else ""
     return RecoveryError(
         f"S3 does not let go {len(refused):,} objects of {refused[0].bucket}; nothing else is deleted"
-        f"{lines}{more}",
+        f"{_listed(refused)}",
         f"take away what holds them (a policy, Object Lock), then {_again(deletion)}",
     )
 
@@ -193,17 +262,15 @@ def _again(deletion: _Deletion) -> str:
     return stacks.command("destroy", deletion.stack.suffix)
 
 
-def _delete_once(deletion: _Deletion, console: Console) -> Ended:
+def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
+    """How it ended, and whether AWS was told to leave what is to stay."""
     stack, token = deletion.stack, unique_name()
     console.say(f"Deleting {stack.name}, {len(deletion.goes)} resources")
     teardown.declare(stack, "its deletion may have begun")
     cloudformation = deletion.place.cloudformation
-    if deletion.retained:
-        cloudformation.delete_stack(
-            StackName=stack.arn,
-            ClientRequestToken=token,
-            RetainResources=[one.logical_id for one in deletion.retained],
-        )
+    retained = _retainable(deletion) if deletion.retained else []
+    if retained:
+        cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token, RetainResources=retained)
     else:
         cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(
@@ -216,7 +283,36 @@ def _delete_once(deletion: _Deletion, console: Console) -> Ended:
         resume=f"go on watching: {_again(deletion)}",
     )
     deletion.events.extend(ended.events)
-    return ended
+    return ended, bool(retained)
+
+
+def _retainable(deletion: _Deletion) -> list[str]:
+    """Of what is to stay, what a deletion failed on: AWS takes no other."""
+    failed = _stuck(deletion)
+    return [one.logical_id for one in deletion.retained if one.logical_id in failed]
+
+
+def _stuck(deletion: _Deletion) -> list[str]:
+    return [
+        one.logical_id
+        for one in stacks.resources(deletion.place.cloudformation, deletion.stack.arn)
+        if one.status == "DELETE_FAILED"
+    ]
+
+
+def _delete_shell(deletion: _Deletion, console: Console) -> Outcome:
+    """What a plan brought and no deployment took over: it has change sets, and nothing else."""
+    stack, cloudformation = deletion.stack, deletion.place.cloudformation
+    teardown.declare(stack, "its deletion may have begun")
+    cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=unique_name())
+
+    def gone() -> bool | None:
+        now = stacks.find(cloudformation, stack.arn)
+        return True if now is None or now.status == "DELETE_COMPLETE" else None
+
+    waiting.until(gone, console, what=stack.name, timeout=deletion.left, next_step=_again(deletion))
+    console.result(f"{stack.name} is deleted; nothing of it had been created", "bold green")
+    return Outcome("destroyed", "", data={"lookedFor": 0, "left": [], "unknown": [], "retained": []})
 
 
 def _failed(deletion: _Deletion, ended: Ended, console: Console) -> Outcome:
@@ -224,20 +320,18 @@ def _failed(deletion: _Deletion, ended: Ended, console: Console) -> Outcome:
     console.say(f"\nFAILED {stack.name} {ended.status} in {clock.span(ended.seconds)}", "bold red")
     found = causes.causes(ended.events)
     outcome.explain(console, found, deletion.place.document.defined_in)
-    foreign = teardown.foreigners(deletion.place.session, deletion.goes)
-    for line in foreign:
+    foreign = in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=False)
+    for line in foreign.found:
         console.say(f"holds: {line}", "yellow")
-    stuck = [
-        one.logical_id
-        for one in stacks.resources(deletion.place.cloudformation, stack.arn)
-        if one.status == "DELETE_FAILED"
-    ]
+    for line in foreign.unknown:
+        console.say(f"what else holds it is not known, {line}", "yellow")
+    stuck = _stuck(deletion)
     console.say(f"next:  take away what holds it, then {_again(deletion)}")
     if stuck:
         retain = " ".join(f"--retain {name}" for name in stuck)
         left = stacks.command("destroy", stack.suffix, retain)
         console.say(f"next:  or leave it in the account: {left}")
-    data = {"cause": found.first and vars(found.first), "stuck": stuck, "foreign": foreign}
+    data = {"cause": found.first and vars(found.first), "stuck": stuck, "foreign": list(foreign.found)}
     return Outcome("delete-failed", stack.arn, Exit.RECOVERY, data)
 
 

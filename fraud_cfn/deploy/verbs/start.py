@@ -7,7 +7,7 @@ from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import live, prepare, template
 from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
 from fraud_cfn.deploy.errors import DeclinedError, DeployError, Exit
-from fraud_cfn.deploy.running import balancing, images, scaling, services, tasks
+from fraud_cfn.deploy.running import balancing, images, quiet, scaling, services, tasks
 from fraud_cfn.deploy.running.serving import Proof, Verdict
 from fraud_cfn.deploy.running.workloads import Deployed
 from fraud_cfn.deploy.stack import stacks, waiting
@@ -52,6 +52,7 @@ def run(
             return done
     else:
         console.say(f"{stack.name} is enabled already; looking whether it serves")
+        _wake(place, stack, found, console, yes=yes)
         proof = Proof(session, found.services, steady, console.say)
     _declare(stack, "its services are enabled, and their tasks go on starting", goes_on=True)
     console.say("\nProving that it serves")
@@ -68,6 +69,19 @@ def _declare(stack: Stack, words: str, *, goes_on: bool = False) -> None:
     back = stacks.command("start", stack.suffix, "--back")
     step = f"see it: {stacks.command('status', stack.suffix)}; back: {back}"
     interrupts.declare(Standing(f"{stack.name}: {words}", step, changed=True, goes_on=goes_on))
+
+
+def _wake(place: Place, stack: Stack, found: Deployed, console: Console, *, yes: bool) -> None:
+    """Let services run again that were told to run nothing."""
+    sleepers = quiet.asleep(place.session, found)
+    if not sleepers:
+        return
+    names_of = ", ".join(one.workload.name for one in sleepers)
+    console.say(f"Told to run nothing, by a destroy that was interrupted or by hand: {names_of}", "yellow")
+    again = stacks.command("start", place.suffix, "--yes")
+    console.confirm("Let them run again?", yes=yes, otherwise=again)
+    _declare(stack, "what runs in it is told to start again", goes_on=True)
+    quiet.wake(place.session, sleepers, console)
 
 
 def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
