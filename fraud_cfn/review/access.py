@@ -45,19 +45,25 @@ class Access:
     policies: dict[str, str]
     reachability: tuple[Uncertain, ...]
     internet: tuple[Uncertain, ...]
+    unjudged: tuple[str, ...] = ()  # what was not looked at in every world
 
 
 def access(change: Pair) -> Access:
     """Judge a change, in each of its worlds."""
-    permitted = _in_each_world(change, permissions.concerns, permissions.compare)
-    reached = _in_each_world(change, exposure.concerns, reachability.compare)
-    exposed = _in_each_world(change, exposure.concerns, exposure.compare_exposures)
+    permitted, unseen = _in_each_world(change, permissions.concerns, permissions.compare)
+    reached, unreached = _in_each_world(change, exposure.concerns, reachability.compare)
+    exposed, _ = _in_each_world(change, exposure.concerns, exposure.compare_exposures)
     return Access(
-        permissions=_together((world, comparison.changes) for world, comparison in permitted),
+        permissions=_together([(world, found.changes) for world, found in permitted], bool(unseen)),
         roles=_directions(comparison.roles for _, comparison in permitted),
         policies=_directions(comparison.policies for _, comparison in permitted),
-        reachability=_together(reached),
-        internet=_together(exposed),
+        reachability=_together(reached, bool(unreached)),
+        internet=_together(exposed, bool(unreached)),
+        unjudged=tuple(
+            f"{what}: {worlds}"
+            for what, worlds in (("permissions", unseen), ("reachability", unreached))
+            if worlds
+        ),
     )
 
 
@@ -75,7 +81,8 @@ def _in_each_world(
     change: Pair,
     concerns: Callable[[str, Any], bool],
     compare: Callable[[Resources, Resources], Judged],
-) -> list[tuple[World, Judged]]:
+) -> tuple[list[tuple[World, Judged]], str]:
+    """The judgement of each world, and what was left out, if anything."""
     relevant = [
         logical_id
         for logical_id in change.logical_ids
@@ -91,22 +98,25 @@ def _in_each_world(
         if any(_differ(*both(change, logical_id, world)) for world in change.worlds(logical_id))
     ]
     if not changed:
-        return []
-    return [
+        return [], ""
+    looked_at = change.looked_at(*changed)
+    judged = [
         (
             world,
             compare(resources(change.before, relevant, world), resources(change.after, relevant, world)),
         )
-        for world in change.worlds(*changed)
+        for world in looked_at.seen
     ]
+    return judged, str(looked_at) if looked_at.sampled else ""
 
 
 def _differ(before: Any, after: Any) -> bool:
     return plain(before) != plain(after)
 
 
-def _together(judged: Iterable[tuple[World, Iterable[Any]]]) -> tuple[Uncertain, ...]:
-    """The entries of all worlds, each once, in the order of the first that has them."""
+def _together(judged: Iterable[tuple[World, Iterable[Any]]], sampled: bool) -> tuple[Uncertain, ...]:
+    """The entries of all worlds, each once, in the order of the first that has them; none of a sample is
+    certain."""
     worlds: list[World] = []
     having: dict[str, list[int]] = {}
     for number, (world, entries) in enumerate(judged):
@@ -114,14 +124,15 @@ def _together(judged: Iterable[tuple[World, Iterable[Any]]]) -> tuple[Uncertain,
         for entry in entries:
             having.setdefault(json.dumps(entry.to_json()), []).append(number)
     return tuple(
-        Uncertain(json.loads(text), _deciding(worlds, set(numbers))) for text, numbers in having.items()
+        Uncertain(json.loads(text), _deciding(worlds, set(numbers), sampled))
+        for text, numbers in having.items()
     )
 
 
-def _deciding(worlds: list[World], having: set[int]) -> tuple[str, ...]:
+def _deciding(worlds: list[World], having: set[int], sampled: bool) -> tuple[str, ...]:
     """The variables on which it depends that an entry is in those worlds and not in the others."""
     if len(having) == len(worlds):
-        return ()
+        return tuple(worlds[0]) if sampled else ()
     names = list(worlds[0])
     alone = []
     for name in names:

@@ -36,7 +36,19 @@ def _document(review: Review) -> dict[str, Any]:
             }
             for entry in review.parameters
         ],
-        "outputs": [{"name": entry.name, "change": entry.change} for entry in review.outputs],
+        "outputs": [
+            {"name": entry.name, "change": entry.change, "because": entry.note or None}
+            for entry in review.outputs
+        ],
+        "tags": [
+            {
+                "name": tag.name,
+                "before": masked(tag.name, tag.before),
+                "after": masked(tag.name, tag.after),
+            }
+            for tag in review.tags
+        ],
+        "unjudged": list(review.access.unjudged),
         "findings": [
             {
                 "kind": finding.kind,

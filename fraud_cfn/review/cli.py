@@ -13,14 +13,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fraud_cfn.config import COMMITTED, SUFFIX_PARAMETER
+from fraud_cfn.config import COMMITTED
 from fraud_cfn.review.as_json import document
-from fraud_cfn.review.changes import CLASSES
+from fraud_cfn.review.changes import CLASSES, worst
 from fraud_cfn.review.model import Template, TemplateError, read
 from fraud_cfn.review.report import as_markdown, as_text
 from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import BASES, RevisionError, template_at
 from fraud_cfn.review.schemas import SchemasError
+from fraud_cfn.review.settings import Settings, at_revision, settings
 from fraud_cfn.template import environments
 from fraud_cfn.template.environments import EnvironmentFileError
 
@@ -77,34 +78,25 @@ def _run(options: argparse.Namespace) -> int:
         if not name.startswith("AWS::") and name not in {**before.parameters, **after.parameters}:
             raise _UsageError(f"--param names {name!r}, which neither template has as a parameter")
     reviewed = review(before, after, values)
-    by_environment = {suffix: review(before, after, {**known, **values}) for suffix, known in each.items()}
+    by_environment = {
+        suffix: review(before, after, {**known.values, **values}, {**known.given, **values}, known.tags)
+        for suffix, known in each.items()
+    }
     print(_written(options.format, reviewed, by_environment), end="")
     occurring = reviewed.classes.union(*(found.classes for found in by_environment.values()))
     return 1 if occurring & failing else 0
 
 
-def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str, Mapping[str, str]]]:
+def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str, Settings]]:
     """Both templates, and what is known of each environment."""
     if options.before is not None:
         if options.after is None or options.base is not None:
             raise _UsageError("give BEFORE and AFTER, two files, or neither and --base REV")
         return read(Path(options.before)), read(Path(options.after)), {}
     after = read(COMMITTED)
-    _, before = template_at(options.base, COMMITTED)
-    return before, after, known_values(before, after)
-
-
-def known_values(
-    before: Template, after: Template, folder: Path = environments.FOLDER
-) -> dict[str, dict[str, str]]:
-    """Environment → its file's parameter values, of those that a template has."""
-    declared = {**before.parameters, **after.parameters}
-    found: dict[str, dict[str, str]] = {}
-    for environment in environments.read_all(folder):
-        known = {name: setting.value for name, setting in environment.parameters.items()}
-        known[SUFFIX_PARAMETER] = environment.suffix
-        found[environment.suffix] = {name: value for name, value in known.items() if name in declared}
-    return found
+    revision, before = template_at(options.base, COMMITTED)
+    files = environments.read_all()
+    return before, after, settings(before, after, files, at_revision(revision) if files else {})
 
 
 def _written(form: str, reviewed: Review, each: Mapping[str, Review]) -> str:
@@ -112,6 +104,7 @@ def _written(form: str, reviewed: Review, each: Mapping[str, Review]) -> str:
         answer = document(reviewed)
         if each:
             answer["environments"] = {suffix: document(found) for suffix, found in each.items()}
+            answer["verdict"] = worst([reviewed.verdict, *(found.verdict for found in each.values())])
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     return (as_markdown if form == "markdown" else as_text)(reviewed, each)
 

@@ -36,6 +36,8 @@ def effect_at(type_name: str, steps: tuple[str, ...], any_macro: bool) -> Effect
         if row.type_name == known.type_name and meets(row.path, steps):
             if row.effect == "fails":
                 return replace(base, why=row.why, fails=True)
+            if row.effect == "unseen":
+                return Effect("maybe", row.why)
             return Effect("yes", row.why)
     return replace(base, interrupts=interrupts)
 

@@ -191,7 +191,7 @@ class Judgement:
         """Whether it is replaced: `yes` where it is in every world (that agrees with the one given)."""
         statuses = [view.replacement for view in self.views[logical_id] if _agree(view.world, world)]
         if statuses and all(status == "yes" for status in statuses):
-            return "yes"
+            return "maybe" if self.pair.looked_at(logical_id).sampled else "yes"
         return "maybe" if any(status != "no" for status in statuses) else "no"
 
     def _drag(self) -> None:
@@ -223,7 +223,7 @@ class Judgement:
             for path, steps, value, names in view.referring:
                 status = _stronger(
                     *(
-                        self._attribute_moves(moved, ref.attribute or "", view.world)
+                        self.attribute_moves(moved, ref.attribute or "", view.world)
                         for ref in names
                         if ref.name == moved
                     )
@@ -241,31 +241,35 @@ class Judgement:
                 why = f"{effect.why}, {because}" if effect.why else because
                 view.leaves[path] = _Leaf(difference, effect, why)
 
-    def _attribute_moves(self, logical_id: str, attribute: str, world: World) -> Certainty:
+    def attribute_moves(self, logical_id: str, attribute: str, world: World) -> Certainty:
         """Whether that attribute (none: what Ref gives) has another value afterwards, in that world."""
+        if self.pair.type_of(logical_id) in facts.NESTED and not attribute.startswith("Outputs."):
+            return "no"  # the nested stack itself stays, whatever happens within
         status = self.replacement(logical_id, world)
         mirrored = self._mirrored(logical_id, attribute)
         if status == "no":
             return mirrored or "no"
-        if mirrored == "no" or (
+        if (mirrored == "no" and not self._is_generated(logical_id, attribute)) or (
             self.keeps_name(logical_id) and not self._is_generated(logical_id, attribute)
         ):
             return "maybe"
         return status
 
     def _mirrored(self, logical_id: str, attribute: str) -> Certainty | None:
-        """Whether the property that such an attribute repeats changes; None where it repeats none."""
+        """Whether the property that such an attribute repeats, or that moves it, changes; None where there
+        is none."""
         known = self.schema(logical_id)
         path = tuple(attribute.split("."))
-        if not attribute or known is None or not known.has_property(path[0]):
+        moving = facts.MOVING_ATTRIBUTES.get(self.pair.type_of(logical_id), {}).get(attribute)
+        if moving is None and (not attribute or known is None or not known.has_property(path[0])):
             return None
         found: Certainty | None = None
         for view in self.views[logical_id]:
-            if view.after is None or _at(view.after, path) is ABSENT:
+            if view.after is None or (moving is None and _at(view.after, path) is ABSENT):
                 continue
             found = _stronger(found or "no")
             for leaf in view.leaves.values():
-                if meets(path, leaf.difference.steps):
+                if meets(moving or path, leaf.difference.steps):
                     found = _stronger(found, "yes" if leaf.difference.certain else "maybe")
         return found
 
@@ -355,7 +359,7 @@ class Judgement:
         properties = self.pair.after.properties(logical_id, world) or {}
         return any(
             reference.name in self.views
-            and self._attribute_moves(reference.name, reference.attribute or "", world) == "yes"
+            and self.attribute_moves(reference.name, reference.attribute or "", world) == "yes"
             for path in paths
             for reference in references(_at(properties, path))
         )
@@ -391,12 +395,16 @@ class Judgement:
             candidates.append(self._modification(logical_id))
         if "add" in actions:
             candidates.append(self._addition(logical_id))
-        if not candidates:
-            undefined = self._undefined(logical_id)
-            if not undefined:
-                return None
+        looked_at = self.pair.looked_at(logical_id)
+        if not candidates and (undefined := self._undefined(logical_id)):
             candidates.append(self._made(logical_id, "modify", "no", "will-fail", undefined))
+        if not candidates and looked_at.sampled:
+            candidates.append(self._made(logical_id, "modify", "maybe", "replacement"))
+        if not candidates:
+            return None
         worst = max(candidates, key=lambda change: CLASSES.index(change.class_))
+        if looked_at.sampled:
+            worst = replace(worst, reasons=(f"may: {looked_at}", *worst.reasons))
         if worst.action == "modify" or all(view.action == worst.action for view in self.views[logical_id]):
             return worst
         states = [(view, view.action == worst.action) for view in self.views[logical_id]]
@@ -439,8 +447,11 @@ class Judgement:
             is_saved = policy == "Snapshot" or (policy is None and type_name in facts.SAVED_BY_DEFAULT)
             reasons = ["a snapshot stays"] if is_saved else ["its data goes with it"]
             return self._made(logical_id, "remove", "no", "data-loss", reasons)
-        unknown = schema(type_name) is None
-        if unknown:
+        if type_name in facts.NESTED:
+            return self._made(
+                logical_id, "remove", "no", "data-loss", ["may: everything within goes with it"]
+            )
+        if schema(type_name) is None:
             return self._made(logical_id, "remove", "no", "replacement", ["no schema tells what it holds"])
         class_ = "interruption" if type_name in facts.CARRIERS else "harmless"
         return self._made(logical_id, "remove", "no", class_)
@@ -456,7 +467,13 @@ class Judgement:
         details = [*self._details(logical_id), *self._attributes(logical_id)]
         replacement = self.replacement(logical_id)
         found = [leaf for view in self.views[logical_id] for leaf in view.leaves.values()]
-        failing = list(dict.fromkeys(leaf.effect.why for leaf in found if leaf.effect.fails))
+        failing = list(
+            dict.fromkeys(
+                leaf.effect.why if leaf.difference.certain else f"may: {leaf.effect.why}"
+                for leaf in found
+                if leaf.effect.fails
+            )
+        )
         failing += self._undefined(logical_id) + self._traps(logical_id, replacement)
         reasons: list[str] = []
         if failing:
@@ -474,6 +491,8 @@ class Judgement:
     def _class_of_replacement(self, logical_id: str) -> tuple[str, list[str]]:
         if self.pair.type_of(logical_id) == facts.TASK_DEFINITION:
             return "harmless", ["a new revision"]
+        if self.pair.type_of(logical_id) in facts.NESTED:
+            return "replacement", ["what is within is not seen here: review its template too"]
         if self._is_stateful(logical_id):
             policy = self.pair.after.template.resources[logical_id].get("UpdateReplacePolicy")
             if policy in facts.RETAINS:
@@ -558,7 +577,8 @@ class Judgement:
             found = [view.leaves[path] for view in views if path in view.leaves]
             statuses = [leaf.replacement for leaf in found]
             status = _stronger(*statuses)
-            if status == "yes" and (len(found) < len(views) or set(statuses) != {"yes"}):
+            is_sampled = self.pair.looked_at(logical_id).sampled
+            if status == "yes" and (len(found) < len(views) or set(statuses) != {"yes"} or is_sampled):
                 status = "maybe"
             why = found[0].why
             if len(found) < len(views):

@@ -1,15 +1,18 @@
 """Both sides of a change, and the worlds in which they are compared.
 
-What is known: values told by `--param`, on both sides; of parameters that only AFTER has, the default.
-The stack keeps its other values: unknown, but the same on both sides, whatever the defaults say.
+What is known: values told by `--param` and by an environment's file, on both sides unless the change sets
+them anew; of parameters that only AFTER has, the default. The stack keeps its other values: unknown, but
+the same on both sides, whatever the defaults say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice, product
+from itertools import combinations, product
+from math import prod
 
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.resolve import Other, Side, Value, World, scalar, variables
@@ -18,12 +21,24 @@ _MOST_WORLDS = 512
 
 
 @dataclass(frozen=True)
+class Worlds:
+    """The combinations that were looked at, of `total`; `sampled`: a difference may be in another one."""
+
+    seen: tuple[World, ...]
+    total: int
+    sampled: bool
+
+    def __str__(self) -> str:
+        return f"only {len(self.seen)} of {self.total} combinations of open values were judged"
+
+
+@dataclass(frozen=True)
 class Pair:
     """A change: BEFORE as the stack has it, AFTER as it would become."""
 
     before: Side
     after: Side
-    _worlds: dict[tuple[str, ...], tuple[World, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _worlds: dict[tuple[str, ...], Worlds] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def logical_ids(self) -> tuple[str, ...]:
@@ -40,32 +55,78 @@ class Pair:
         In each of them `side.properties(logical_id, world)` is free of `Fn::If`. What differs in every
         world is certain; what differs in some is "may".
         """
+        return self.looked_at(*logical_ids).seen
+
+    def looked_at(self, *logical_ids: str) -> Worlds:
+        """Those worlds, and whether they are all that matter."""
         if logical_ids not in self._worlds:
-            sides = (self.before, self.after)
-            nodes = [(side, side.template.resources.get(name)) for side in sides for name in logical_ids]
-            self._worlds[logical_ids] = self.worlds_of(nodes)
+            old, new = (side.template.resources for side in (self.before, self.after))
+            self._worlds[logical_ids] = self._enumerated(
+                [(old.get(name), new.get(name)) for name in logical_ids]
+            )
         return self._worlds[logical_ids]
 
     def worlds_of(self, nodes: Iterable[tuple[Side, Node]]) -> tuple[World, ...]:
         """Every combination of open values that decides something in those nodes; at least one."""
-        return tuple(self._enumerated(nodes))
+        sides = [(node, None) if side is self.before else (None, node) for side, node in nodes]
+        return self._enumerated(sides).seen
 
-    def _enumerated(self, nodes: Iterable[tuple[Side, Node]]) -> Iterator[World]:
+    def _enumerated(self, nodes: Sequence[tuple[Node, Node]]) -> Worlds:
+        every = self._choices(nodes)
+        total = _count(every)
+        if total <= _MOST_WORLDS:
+            return Worlds(tuple(_combined(every)), total, sampled=False)
+        # What is alike on both sides decides no difference, only what is referred to.
+        deciding = self._choices([self._unlike(old, new) for old, new in nodes])
+        first = {name: values[0] for name, values in every.items()}
+        if _count(deciding) <= _MOST_WORLDS:
+            worlds = [{**first, **world} for world in _combined(deciding)]
+            worlds += [{**first, name: value} for name, values in every.items() for value in values]
+            return Worlds(tuple(worlds), total, sampled=False)
+        pairs = combinations(deciding, 2)
+        chosen = (_combined({name: every[name] for name in names}) for names in pairs)
+        worlds = [{**first, **world} for some in chosen for world in some]
+        return Worlds(tuple(worlds[: 2 * _MOST_WORLDS]), total, sampled=True)
+
+    def _choices(self, nodes: Iterable[tuple[Node, Node]]) -> dict[str, list[object]]:
+        """Open variable → the values that it may have, as far as they decide something."""
         found: dict[str, set[str] | None] = {}
-        for side, node in nodes:
-            for name, texts in variables(side, node).items():
-                found[name] = None if texts is None else (found.get(name) or set()) | texts
-        names = list(found)
-        choices = [self._values(name, found[name]) for name in names]
-        if _count(choices) <= _MOST_WORLDS:
-            yield from (dict(zip(names, chosen, strict=True)) for chosen in product(*choices))
-            return
-        # Too many: each variable's values in turn, the others at their first, then a sample.
-        first = {name: values[0] for name, values in zip(names, choices, strict=True)}
-        for name, values in zip(names, choices, strict=True):
-            yield from ({**first, name: value} for value in values)
-        for chosen in islice(product(*choices), _MOST_WORLDS):
-            yield dict(zip(names, chosen, strict=True))
+        for sides in nodes:
+            for side, node in zip((self.before, self.after), sides, strict=True):
+                for name, texts in variables(side, node).items():
+                    found[name] = None if texts is None else (found.get(name) or set()) | texts
+        return {name: self._values(name, compared) for name, compared in found.items()}
+
+    def _unlike(self, old: Node, new: Node) -> tuple[Node, Node]:
+        """Both without the parts that mean the same on both sides, whatever the open values are."""
+        if isinstance(old, dict) and isinstance(new, dict) and not any(key.startswith("Fn::") for key in old):
+            parts = {key: self._unlike(old.get(key), new.get(key)) for key in {**old, **new}}
+            return {key: one for key, (one, _) in parts.items()}, {
+                key: two for key, (_, two) in parts.items()
+            }
+        if old == new and not any(name in json.dumps(old, default=str) for name in self._moved_names):
+            return None, None
+        return old, new
+
+    @cached_property
+    def _moved_names(self) -> frozenset[str]:
+        """Conditions, mappings and parameters that do not mean the same on both sides."""
+        old, new = self.before, self.after
+        sections = (
+            (old.template.conditions, new.template.conditions),
+            (old.template.mappings, new.template.mappings),
+            (old.values, new.values),
+        )
+        moved = {name for one, two in sections for name in {**one, **two} if one.get(name) != two.get(name)}
+        while True:
+            more = {
+                name
+                for name, node in {**old.template.conditions, **new.template.conditions}.items()
+                if any(other in json.dumps(node, default=str) for other in moved)
+            }
+            if more <= moved:
+                return frozenset(moved)
+            moved |= more
 
     def _values(self, name: str, compared: set[str] | None) -> list[object]:
         """What that variable may be: the texts it is compared with, and one that stands for the rest."""
@@ -90,22 +151,32 @@ class Pair:
         return [text for text in lists[0] if text in lists[-1]] or lists[0]
 
 
-def _count(choices: list[list[object]]) -> int:
-    total = 1
-    for values in choices:
-        total *= len(values)
-    return total
+def _count(choices: Mapping[str, list[object]]) -> int:
+    return prod(len(values) for values in choices.values())
 
 
-def pair(before: Template, after: Template, values: Mapping[str, str] | None = None) -> Pair:
-    """Put two templates together; `values` are the parameter values that are known."""
+def _combined(choices: Mapping[str, list[object]]) -> Iterator[dict[str, object]]:
+    for chosen in product(*choices.values()):
+        yield dict(zip(choices, chosen, strict=True))
+
+
+def pair(
+    before: Template,
+    after: Template,
+    values: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Pair:
+    """Put two templates together.
+
+    `values`: the parameter values that are known; `given`: those that the change itself sets anew.
+    """
     known = dict(values or {})
     fresh = {
         name: scalar(declaration["Default"])
         for name, declaration in after.parameters.items()
         if name not in before.parameters and "Default" in declaration and not _is_looked_up(declaration)
     }
-    return Pair(Side(before, known), Side(after, {**fresh, **known}))
+    return Pair(Side(before, known), Side(after, {**fresh, **known, **(given or {})}))
 
 
 def _is_looked_up(declaration: Mapping[str, Node]) -> bool:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from fraud_cfn.review.diff import is_same
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.pair import Pair
+from fraud_cfn.review.patterns import widens
 from fraud_cfn.review.resolve import scalar
 from fraud_cfn.template import constraints
 
@@ -31,7 +33,7 @@ class ParameterChange:
     """One thing that differs in a parameter; `fails` says why the update is refused, else it is empty."""
 
     name: str
-    change: str  # added, removed, or a key of _KINDS
+    change: str  # added, removed, value, or a key of _KINDS
     before: Node
     after: Node
     note: str = ""
@@ -78,8 +80,12 @@ def _removed(pair: Pair, name: str, renames: Mapping[str, str]) -> ParameterChan
 def _changed(
     pair: Pair, name: str, before: Mapping[str, Node], after: Mapping[str, Node]
 ) -> Iterator[ParameterChange]:
-    kept = pair.after.values.get(name)
+    had, kept = pair.before.values.get(name), pair.after.values.get(name)
     misfit = _misfit(after, kept) if kept is not None else ""
+    if had != kept:
+        fails = f"its value is refused: {misfit}" if misfit else ""
+        note = "" if had is not None else "the value that the stack has is not known here"
+        yield ParameterChange(name, "value", _hidden(after, had), _hidden(after, kept), note, fails)
     for kind, keys in _KINDS.items():
         changed = [key for key in keys if not _is_same(key, before.get(key), after.get(key))]
         if not changed:
@@ -89,10 +95,41 @@ def _changed(
             for side in (before, after)
         ]
         note = "applies to new stacks only" if kind == "default" else ""
+        if kept is None and kind in ("pattern", "allowed-values", "range", "type"):
+            note = (
+                "may be refused: depends on the value that the stack has"
+                if _may_refuse(kind, before, after)
+                else ""
+            )
         fails = f"the stack's value is refused: {misfit}" if misfit and kind != "default" else ""
         if kind == "default":
             sides = [_hidden(side, value) for side, value in zip((before, after), sides, strict=True)]
         yield ParameterChange(name, kind, sides[0], sides[1], note, fails)
+
+
+def _may_refuse(kind: str, before: Mapping[str, Node], after: Mapping[str, Node]) -> bool:
+    """Whether AFTER may refuse a value that BEFORE took."""
+    old, new = ({key: side.get(key) for key in _KINDS[kind]} for side in (before, after))
+    if kind == "pattern":
+        patterns = [
+            None if side["AllowedPattern"] is None else str(side["AllowedPattern"]) for side in (new, old)
+        ]
+        return widens(patterns[0], patterns[1]) is not False
+    if kind == "allowed-values":
+        allowed = [{scalar(value) for value in side["AllowedValues"] or ()} for side in (old, new)]
+        return bool(allowed[1]) and (not allowed[0] or not allowed[0] <= allowed[1])
+    if kind == "type":
+        return scalar(new["Type"]) not in ("String", "CommaDelimitedList")
+    return any(_number(new[key], -inf) > _number(old[key], -inf) for key in ("MinValue", "MinLength")) or any(
+        _number(new[key], inf) < _number(old[key], inf) for key in ("MaxValue", "MaxLength")
+    )
+
+
+def _number(value: Node, absent: float) -> float:
+    try:
+        return absent if value is None else float(scalar(value))
+    except ValueError:
+        return absent
 
 
 def _is_same(key: str, before: Node, after: Node) -> bool:

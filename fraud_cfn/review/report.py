@@ -5,13 +5,14 @@ Text for the terminal and Markdown for a comment of a pull request, from the sam
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fraud_cfn.review.as_json import document
-from fraud_cfn.review.changes import CLASSES
+from fraud_cfn.review.changes import CLASSES, worst
 from fraud_cfn.review.resolve import written
 from fraud_cfn.review.review import Review
 
@@ -63,8 +64,12 @@ def _written(value: Any) -> str:
 # ── What is said ──
 
 
-def verdict_line(review: Review, environments: Mapping[str, Review] | None = None) -> str:
-    """The one line: what is predicted, and how many of each class."""
+Each = Mapping[str, Review]  # environment → its review
+
+
+def verdict_line(review: Review, environments: Each | None = None) -> str:
+    """The one line: the worst that is predicted anywhere, and how many of each class."""
+    verdicts = {name: found.verdict for name, found in (environments or {}).items()}
     counts = [
         f"{number} {name}"
         for name in reversed(CLASSES[1:])
@@ -74,15 +79,15 @@ def verdict_line(review: Review, environments: Mapping[str, Review] | None = Non
     if failing:
         counts.insert(0, f"{failing} parameter{'s' if failing > 1 else ''} refused")
     told = f" ({', '.join(counts)})" if counts else ""
-    each = ""
-    if environments:
-        each = " · " + ", ".join(f"{quoted(name)}: {found.verdict}" for name, found in environments.items())
-    return f"Predicted: {_TITLES[review.verdict]}{told}{each}. {_AUTHORITY}"
+    each = "".join(
+        f"{', ' if n else ' · '}{quoted(name)}: {v}" for n, (name, v) in enumerate(verdicts.items())
+    )
+    return f"Predicted: {_TITLES[worst([review.verdict, *verdicts.values()])]}{told}{each}. {_AUTHORITY}"
 
 
-def first_screen(review: Review) -> list[str]:
+def first_screen(review: Review, environments: Each | None = None) -> list[str]:
     """At most 15 lines that a human must look at; every kind of trouble is among them."""
-    groups = [lines for lines in _groups(review) if lines]
+    groups = [lines for lines in _all_groups(review, environments or {}) if lines]
     total = sum(map(len, groups))
     if total <= FIRST_SCREEN:
         return [line for lines in groups for line in lines]
@@ -106,6 +111,21 @@ def first_screen(review: Review) -> list[str]:
     return shown
 
 
+def _all_groups(review: Review, environments: Each) -> list[list[str]]:
+    """The lines of each kind: those of the change itself, then what only an environment has."""
+    groups = [list(lines) for lines in _groups(review)]
+    seen = {_subject(line) for lines in groups for line in lines}
+    for name, found in environments.items():
+        for lines, more in zip(groups, _groups(found), strict=True):
+            lines += [f"{line} · in {quoted(name)}" for line in more if _subject(line) not in seen]
+    return groups
+
+
+def _subject(line: str) -> str:
+    """What a line is about: its kind, and the first that it names."""
+    return "»".join(line.split("»", 1)[:1])
+
+
 def _groups(review: Review) -> Iterator[list[str]]:
     answer = document(review)
     changes: list[dict[str, Any]] = answer["changes"]
@@ -125,10 +145,16 @@ def _groups(review: Review) -> Iterator[list[str]]:
         for entry in answer["reachability"]
         if entry["change"] == "added" and entry.get("effective", True)
     ]
+    yield [f"UNJUDGED · {line}" for line in answer["unjudged"]]
     for kind in ("internet", "encryption", "logging", "pattern", "cost"):
         yield [
             _finding_line(entry) for entry in answer["findings"] if entry["kind"] == kind and _is_bad(entry)
         ]
+    yield [
+        f"EXPORTED · {_output_line(entry)}"
+        for entry in answer["outputs"]
+        if "refused" in (entry["because"] or "")
+    ]
 
 
 def _is_bad(entry: Mapping[str, str]) -> bool:
@@ -213,15 +239,16 @@ def _finding_line(entry: Mapping[str, str]) -> str:
 # ── The rest ──
 
 
-def blocks(review: Review) -> list[Block]:
+def blocks(review: Review, environments: Each | None = None) -> list[Block]:
     """Everything, the worst first: each with old → new, and the file that defines it."""
     answer = document(review)
     found = [
+        *(_environment(name, found, answer) for name, found in (environments or {}).items()),
         Block("Parameters", [_parameter_line(entry) for entry in answer["parameters"]], 2),
         Block("Permissions", [f"{_holder(e)} {_grant(e)}{_may(e)}" for e in answer["permissions"]], 1),
         Block("Reachability", [_reach_line(entry) for entry in answer["reachability"]], 1),
         Block("Findings", [_finding_line(entry) for entry in answer["findings"]], 1),
-        Block("Outputs", [f"{quoted(e['name'])} {e['change']}" for e in answer["outputs"]], 4),
+        Block("Outputs", [_output_line(entry) for entry in answer["outputs"]], 4),
     ]
     for name in reversed(CLASSES[1:]):
         for change in answer["changes"]:
@@ -229,6 +256,29 @@ def blocks(review: Review) -> list[Block]:
                 weight = 5 if name == "harmless" else 0
                 found.append(Block(_change_line({**change, "details": []}), _details(change), weight))
     return sorted((b for b in found if b.lines or b.weight in (0, 5)), key=lambda block: block.weight)
+
+
+def _environment(name: str, review: Review, general: Mapping[str, Any]) -> Block:
+    """What an environment's own file changes, and what is so only there."""
+    answer = document(review)
+    known = {json.dumps(entry, sort_keys=True) for entry in general["parameters"]}
+    parameters = [entry for entry in answer["parameters"] if json.dumps(entry, sort_keys=True) not in known]
+    classes = {
+        change["logical_id"]: (change["class"], change["replacement"]) for change in general["changes"]
+    }
+    lines = [
+        *(_parameter_line(entry) for entry in parameters),
+        *(
+            f"tag {quoted(tag['name'])} {quoted(tag['before'])} → {quoted(tag['after'])}, on everything"
+            for tag in answer["tags"]
+        ),
+        *(
+            _change_line(change)
+            for change in answer["changes"]
+            if classes.get(change["logical_id"]) != (change["class"], change["replacement"])
+        ),
+    ]
+    return Block(f"In {quoted(name)}: {_TITLES[review.verdict]}", lines, 1)
 
 
 def _details(change: Mapping[str, Any]) -> list[str]:
@@ -256,19 +306,24 @@ def _parameter_line(entry: Mapping[str, Any]) -> str:
     return f"{quoted(entry['name'])} {entry['change']}{values}{because}"
 
 
+def _output_line(entry: Mapping[str, Any]) -> str:
+    because = f" ({entry['because']})" if entry["because"] else ""
+    return f"{quoted(entry['name'])} {entry['change']}{because}"
+
+
 # ── Forms ──
 
 
-def as_text(review: Review, environments: Mapping[str, Review] | None = None) -> str:
+def as_text(review: Review, environments: Each | None = None) -> str:
     """For the terminal."""
 
     def plainly(line: str) -> str:
         return re.sub("[«»]", "", line)
 
     lines = [plainly(verdict_line(review, environments))]
-    first = first_screen(review)
+    first = first_screen(review, environments)
     lines += ["", *(f"  {plainly(line)}" for line in first)] if first else []
-    rest = blocks(review)
+    rest = blocks(review, environments)
     if rest:
         lines += ["", "── All of it ──"]
     for block in rest:
@@ -277,11 +332,11 @@ def as_text(review: Review, environments: Mapping[str, Review] | None = None) ->
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(review: Review, environments: Mapping[str, Review] | None = None) -> str:
+def as_markdown(review: Review, environments: Each | None = None) -> str:
     """For a comment: under GitHub's limit; what is cut is told at the top."""
     head = f"**{_marked(verdict_line(review, environments))}**\n"
-    first = "".join(f"- {_marked(line)}\n" for line in first_screen(review))
-    rest = [(block, _folded(block)) for block in blocks(review)]
+    first = "".join(f"- {_marked(line)}\n" for line in first_screen(review, environments))
+    rest = [(block, _folded(block)) for block in blocks(review, environments)]
     room = MOST_CHARACTERS - len(head) - len(first) - 500
     kept: list[str] = []
     cut: list[Block] = []

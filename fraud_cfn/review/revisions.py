@@ -33,6 +33,20 @@ def template_at(revision: str | None, path: Path) -> tuple[str, Template]:
     return name, parse(shown.stdout, f"{path.name} at {name}")
 
 
+def files_at(revision: str, folder: Path) -> dict[str, bytes]:
+    """Name → content of the files that a folder has at a revision that is here; none where it had none."""
+    place = f"./{folder.name}/"
+    listed = _git(folder.parent, "ls-tree", "-z", "--name-only", "--end-of-options", revision, "--", place)
+    if listed.returncode:
+        raise RevisionError(f"git cannot list {place} at {revision}: {_said(listed)}")
+    found: dict[str, bytes] = {}
+    for name in listed.stdout.decode(errors="surrogateescape").split("\0"):
+        shown = _git(folder.parent, "show", "--end-of-options", f"{revision}:./{name}") if name else None
+        if shown is not None and shown.returncode == 0:
+            found[Path(name).name] = shown.stdout
+    return found
+
+
 def _found(folder: Path, revision: str | None) -> str:
     for name in BASES if revision is None else (revision,):
         if (

@@ -93,7 +93,7 @@ def read(suffix: str, folder: Path = FOLDER) -> Environment:
     name = f"{suffix}.yaml"
     names = _names(folder)
     for other in names:
-        if other != name and _suffix_of(other) is None and _bare(other) == _bare(name):
+        if other != name and suffix_of(other) is None and _bare(other) == _bare(name):
             raise EnvironmentFileError([_misnamed(folder, other, name)])
     if name not in names:
         return Environment(suffix, f"{folder.name}/{name}")
@@ -205,7 +205,7 @@ def _files(folder: Path) -> list[str]:
         return []
 
 
-def _suffix_of(name: str) -> str | None:
+def suffix_of(name: str) -> str | None:
     """The environment whose file has that name."""
     suffix = name.removesuffix(".yaml")
     fits = suffix != name and len(suffix) <= SUFFIX_MOST and re.fullmatch(SUFFIX_FORM, suffix)
@@ -224,7 +224,7 @@ def _misnamed(folder: Path, name: str, wanted: str = "") -> Problem:
             return Problem(place, 1, "a folder within it is not read", "files lie side by side")
         guess = f"{re.sub(r'[^a-z0-9]+', '-', _stem(name)).strip('-')}.yaml"
         rule = f"1 to {SUFFIX_MOST} lower-case letters and digits, single hyphens between them, then .yaml"
-        wanted = guess if "." not in _stem(name) and _suffix_of(guess) else rule
+        wanted = guess if "." not in _stem(name) and suffix_of(guess) else rule
     return Problem(place, 1, "no environment has a file of this name", f"rename it to {wanted}")
 
 
@@ -248,7 +248,7 @@ def _read_all(folder: Path) -> tuple[list[Environment], list[Problem]]:
     except EnvironmentFileError as error:
         return [], list(error.problems)
     for name in names:
-        suffix = _suffix_of(name)
+        suffix = suffix_of(name)
         try:
             if suffix:
                 environments.append(_read(folder / name, suffix))

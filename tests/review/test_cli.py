@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.review.cli import known_values, main
+from fraud_cfn.review.as_json import document
+from fraud_cfn.review.cli import main
 from fraud_cfn.review.model import TemplateError, parse
+from fraud_cfn.review.report import as_text
+from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import RevisionError, template_at
+from fraud_cfn.review.settings import at_revision, settings
+from fraud_cfn.template import environments
 
 BEFORE = """
 Parameters: {Env: {Type: String}}
@@ -96,12 +101,6 @@ Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd
     assert "depends on Env" in answers[0]["changes"][0]["details"][0]["because"]
 
 
-def test_each_environment_file_tells_its_own_values(tmp_path: Path) -> None:
-    (tmp_path / "dev.yaml").write_text("parameters:\n  Env: prod\n  Gone: x\n", encoding="utf-8")
-    template = parse(BEFORE.replace("Env: {", "EnvironmentSuffix: {Type: String}, Env: {"))
-    assert known_values(template, template, tmp_path) == {"dev": {"Env": "prod", "EnvironmentSuffix": "dev"}}
-
-
 # ── Revisions ──
 
 
@@ -154,6 +153,87 @@ def test_no_repository_and_a_base_that_is_no_template_are_one_line(repository: P
     git(repository, "commit", "--quiet", "--all", "--message", "broken")
     with pytest.raises(TemplateError, match=r"template.yaml at main is no template"):
         template_at(None, repository / "template.yaml")
+
+
+# ── Environment files: before as the base has them, after as they are ──
+
+PRODUCTION = """
+Parameters: {EnvironmentSuffix: {Type: String}, Size: {Type: String}, Word: {Type: String, NoEcho: true}}
+Conditions: {IsBig: !Equals [!Ref Size, big]}
+Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsBig, a, b]}}}
+"""
+
+
+def judged(repository: Path, base: str | None, now: str) -> Review:
+    """What an environment's file does, and nothing else; None: the base has no such file."""
+    folder = repository / "environments"
+    folder.mkdir()
+    (folder / "README.md").write_text("about", encoding="utf-8")
+    (folder / "broken.yaml").write_text("[", encoding="utf-8")
+    if base is not None:
+        (folder / "prod.yaml").write_text(base, encoding="utf-8")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "files")
+    template = parse(PRODUCTION)
+    files = [environments.parse(now.encode(), "prod", "environments/prod.yaml")]
+    known = settings(template, template, files, at_revision("main", folder))["prod"]
+    return review(template, template, known.values, known.given, known.tags)
+
+
+def test_a_value_that_an_environment_file_changes_is_a_change(repository: Path) -> None:
+    found = judged(repository, "parameters:\n  Size: small\n", "parameters:\n  Size: big\n")
+    assert found.verdict == "data-loss"
+    assert [(c.replacement, c.details[0].before, c.details[0].after) for c in found.changes] == [
+        ("yes", "b", "a")
+    ]
+    assert [(p.name, p.change, p.before, p.after) for p in found.parameters] == [
+        ("Size", "value", "small", "big")
+    ]
+
+
+def test_a_value_that_a_file_no_longer_gives_is_kept(repository: Path) -> None:
+    assert judged(repository, "parameters:\n  Size: small\n", "tags: {}\n").verdict == "none"
+
+
+def test_a_value_that_only_the_new_file_gives_may_change_something(repository: Path) -> None:
+    found = judged(repository, "tags: {}\n", "parameters:\n  Size: big\n")
+    assert [(c.replacement, c.class_) for c in found.changes] == [("maybe", "data-loss")]
+    assert "not known here" in found.parameters[0].note
+
+
+def test_a_new_environment_file_says_what_the_stack_has(repository: Path) -> None:
+    assert judged(repository, None, "parameters:\n  Size: big\n").verdict == "none"
+
+
+def test_a_changed_tag_is_told(repository: Path) -> None:
+    found = judged(repository, "tags:\n  team: a\n  gone: x\n", "tags:\n  team: b\n  new: y\n")
+    assert found.verdict == "harmless"
+    assert document(found)["tags"] == [
+        {"name": "team", "before": "a", "after": "b"},
+        {"name": "new", "before": None, "after": "y"},
+    ]
+    shown = as_text(reviewed_alone(), {"prod": found})
+    assert shown.startswith("Predicted: harmless · prod: harmless.")
+    assert "tag team a → b, on everything" in shown
+
+
+def reviewed_alone() -> Review:
+    return review(parse(PRODUCTION), parse(PRODUCTION))
+
+
+def test_what_only_an_environment_loses_stands_on_the_first_screen(repository: Path) -> None:
+    found = judged(repository, "parameters:\n  Size: small\n", "parameters:\n  Size: big\n  Word: hunter2x\n")
+    lines = as_text(reviewed_alone(), {"prod": found}).splitlines()
+    assert lines[0].startswith("Predicted: data is lost · prod: data-loss.")
+    assert lines[2].startswith("  DATA LOSS · Queue AWS::SQS::Queue is replaced")
+    assert lines[2].endswith("· in prod")
+    assert "hunter2x" not in "".join(lines)
+
+
+def test_the_files_of_a_folder_that_was_not_there_are_none(repository: Path) -> None:
+    assert at_revision("first", repository / "environments") == {}
+    with pytest.raises(RevisionError, match="git cannot list"):
+        at_revision("nowhere", repository / "environments")
 
 
 # ── Bad input ──
