@@ -16,6 +16,7 @@ from fraud_cfn.review.wildcards import covers, is_pattern
 _MODULES = {"lambda": "awslambda"}  # awacs's module names, where they are not the prefix
 
 
+@cache
 def expand(pattern: str) -> tuple[str, ...]:
     """The actions that a pattern such as `s3:Get*` stands for; itself, where nobody can list them."""
     service, _, name = pattern.partition(":")

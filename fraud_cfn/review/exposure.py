@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_cfn.review.reachability import Connection, Resources, compare, faces_internet, firewall
+from fraud_cfn.review.reachability import (
+    Connection,
+    ReachabilityChange,
+    Resources,
+    compare,
+    faces_internet,
+    firewall,
+)
 
 _LOAD_BALANCERS = (
     "AWS::ElasticLoadBalancingV2::LoadBalancer",
@@ -78,8 +85,9 @@ def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChan
     old, new = exposures(before) | _unblocked(before, after), exposures(after) | _unblocked(after, before)
     begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, new, old)]
     ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, old, new)]
-    begins += _rules(before, after, "added")
-    ends += _rules(before, after, "removed")
+    differences = compare(before, after)
+    begins += _rules(after, differences, "added")
+    ends += _rules(before, differences, "removed")
     return tuple(
         ExposureChange(exposure, direction)
         for direction, exposures in (("on", begins), ("off", ends))
@@ -87,14 +95,16 @@ def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChan
     )
 
 
-def _rules(before: Resources, after: Resources, change: str) -> Iterator[Exposure]:
-    """Where the rules stand that open something to the internet, or did."""
-    side = firewall(after if change == "added" else before)
-    for difference in compare(before, after):
+def _rules(
+    resources: Resources, differences: Iterable[ReachabilityChange], change: str
+) -> Iterator[Exposure]:
+    """Where the rules of a side stand that open something to the internet, or did."""
+    rules = firewall(resources).rules
+    for difference in differences:
         connection = difference.connection
         if difference.change != change or not difference.effective or not faces_internet(connection.client):
             continue
-        for rule in side.rules:
+        for rule in rules:
             client, server = rule.ends
             opened = Connection(client, server, rule.protocol, rule.ports)
             if client == connection.client and server == connection.server and connection.covers(opened):

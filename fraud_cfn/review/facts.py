@@ -262,6 +262,13 @@ IDENTITIES: dict[str, tuple[Path_, ...]] = {
     "AWS::Cognito::UserPoolDomain": (("Domain",),),
     "AWS::WAFv2::WebACLAssociation": (("ResourceArn",),),
     "AWS::Lambda::EventInvokeConfig": (("FunctionName",), ("Qualifier",)),
+    "AWS::Lambda::EventSourceMapping": (("EventSourceArn",), ("FunctionName",)),
+    "AWS::Lambda::Url": (("TargetFunctionArn",), ("Qualifier",)),
+    "AWS::EFS::MountTarget": (("FileSystemId",), ("SubnetId",)),
+    "AWS::EC2::VPCCidrBlock": (("VpcId",), ("CidrBlock",), ("Ipv6CidrBlock",)),
+    "AWS::ApiGateway::Resource": (("RestApiId",), ("ParentId",), ("PathPart",)),
+    "AWS::ApiGatewayV2::Route": (("ApiId",), ("RouteKey",)),
+    "AWS::ApiGatewayV2::ApiMapping": (("DomainName",), ("ApiMappingKey",)),
     "AWS::SecretsManager::RotationSchedule": (("SecretId",),),
     "AWS::SecretsManager::ResourcePolicy": (("SecretId",),),
 }

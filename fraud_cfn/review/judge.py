@@ -582,8 +582,8 @@ class Judgement:
                 status = "maybe"
             why = found[0].why
             if len(found) < len(views):
-                on = _turns_on([(view, path in view.leaves) for view in views])
-                why = f"{why}, depends on {on}" if why else f"depends on {on}"
+                depends = f"depends on {_turns_on([(view, path in view.leaves) for view in views])}"
+                why = why if depends in why else ", ".join(filter(None, (why, depends)))
             first = found[0].difference
             yield Detail(f"Properties.{path}", shown(first.before), shown(first.after), status, why)
 

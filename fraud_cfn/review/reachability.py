@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 Properties = Mapping[str, Any]
@@ -157,13 +157,37 @@ class Firewall:
         """The connections that can be opened."""
         return tuple(connection for connection, agreed in self.connections.items() if agreed)
 
+    def has(self, connection: Connection) -> bool:
+        """Whether a connection that can be opened covers that one."""
+        to_it = self._open_to.get(connection.server, ())
+        to_networks = self._open_to_networks if _network(connection.server) else ()
+        return any(other.covers(connection) for other in (*to_it, *to_networks))
+
+    @cached_property
+    def _rules_of(self) -> dict[str, list[Rule]]:
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            found.setdefault(rule.group, []).append(rule)
+        return found
+
+    @cached_property
+    def _open_to(self) -> dict[str, list[Connection]]:
+        found: dict[str, list[Connection]] = {}
+        for connection in self.open:
+            found.setdefault(connection.server, []).append(connection)
+        return found
+
+    @cached_property
+    def _open_to_networks(self) -> list[Connection]:
+        return [other for server, found in self._open_to.items() if _network(server) for other in found]
+
     def _agreed(self, rule: Rule) -> Iterator[tuple[str, Ports]]:
         """The part of a rule that the other end allows too."""
         if self.resources.get(rule.peer, ("",))[0] != GROUP:
             yield rule.protocol, rule.ports  # the other end is not in this template
             return
-        for other in self.rules:
-            faces = other.direction != rule.direction and other.group == rule.peer
+        for other in self._rules_of.get(rule.peer, ()):
+            faces = other.direction != rule.direction
             if faces and (other.peer == rule.group or (not other.to_group and _may_hold_groups(other.peer))):
                 yield from _common(rule, other)
 
@@ -214,8 +238,7 @@ def _differences(change: str, without: Firewall, having: Firewall) -> Iterator[R
     for connection, agreed in having.connections.items():
         had = without.connections.get(connection)
         if had is None or (agreed and not had):
-            covered = any(other.covers(connection) for other in without.open)
-            yield ReachabilityChange(change, connection, agreed and not covered)
+            yield ReachabilityChange(change, connection, agreed and not without.has(connection))
 
 
 def _order(change: ReachabilityChange) -> tuple[Any, ...]:
@@ -235,6 +258,7 @@ def _order(change: ReachabilityChange) -> tuple[Any, ...]:
 # ── Networks ──
 
 
+@cache
 def _network(text: str) -> Network | None:
     try:
         return ipaddress.ip_network(text, strict=False)

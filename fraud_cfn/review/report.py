@@ -336,23 +336,26 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
     """For a comment: under GitHub's limit; what is cut is told at the top."""
     head = f"**{_marked(verdict_line(review, environments))}**\n"
     first = "".join(f"- {_marked(line)}\n" for line in first_screen(review, environments))
-    rest = [(block, _folded(block)) for block in blocks(review, environments)]
     room = MOST_CHARACTERS - len(head) - len(first) - 500
     kept: list[str] = []
     cut: list[Block] = []
-    for block, text in rest:
-        if len(text) <= room and not cut:
+    for block in blocks(review, environments):
+        text = _folded(block)
+        if len(text) <= room:
             kept.append(text)
             room -= len(text)
-        else:
-            cut.append(block)
+            continue
+        cut.append(block)
+        if block.weight < 5 and (text := _fitting(block, room)):
+            kept.append(text)
+        room = 0
     notice = ""
     if cut:
         harmless = sum(block.weight == 5 for block in cut)
         others = len(cut) - harmless
         parts = [f"{harmless} of {_count(review, 'harmless')} harmless changes"] if harmless else []
-        parts += [f"{others} other parts"] if others else []
-        notice = f"\n_Cut to fit a comment: {' and '.join(parts)} are not shown._\n"
+        parts += [f"{others} other part{'s' if others > 1 else ''}"] if others else []
+        notice = f"\n_Cut to fit a comment: {' and '.join(parts)} are not shown, or not whole._\n"
     folded = ""
     if kept:
         title = f"All of it: {len(review.changes)} resources"
@@ -367,6 +370,20 @@ def _count(review: Review, name: str) -> int:
 def _folded(block: Block) -> str:
     lines = "".join(f"  - {_marked(line)}\n" for line in block.lines)
     return f"- {_marked(block.title)}\n{lines}"
+
+
+def _fitting(block: Block, room: int) -> str:
+    """As many lines of a block as there is room for, and how many there are not."""
+    title = f"- {_marked(block.title)}\n"
+    left = room - len(title) - 40
+    lines: list[str] = []
+    for line in block.lines:
+        text = f"  - {_marked(line)}\n"
+        if len(text) > left:
+            break
+        lines.append(text)
+        left -= len(text)
+    return f"{title}{''.join(lines)}  - and {len(block.lines) - len(lines)} more\n" if lines else ""
 
 
 def _marked(line: str) -> str:

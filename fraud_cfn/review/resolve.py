@@ -330,9 +330,10 @@ class _Evaluation:
         if isinstance(row, dict) and isinstance(second, str) and second in row:
             return self.value(row[second])
         # What may come out of it belongs to its meaning: a changed mapping is a difference.
-        return Call(
-            "Fn::FindInMap", [*(self.value(item) for item in argument), mapping if row is None else row]
-        )
+        rows = mapping if row is None else {first: row}
+        if isinstance(second, str):
+            rows = {key: one.get(second) for key, one in rows.items() if isinstance(one, dict)}
+        return Call("Fn::FindInMap", [*(self.value(item) for item in argument), rows])
 
     def select(self, argument: Node) -> Value:
         if not isinstance(argument, list) or len(argument) != 2:

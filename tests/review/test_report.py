@@ -50,10 +50,29 @@ def test_a_comment_stays_under_the_limit_and_says_what_was_cut() -> None:
     found = reviewed(many(900, "before" * 20), many(900, "after" * 20))
     comment = as_markdown(found)
     assert len(comment) <= MOST_CHARACTERS
-    told = re.search(r"Cut to fit a comment: (\d+) of 900 harmless changes are not shown", comment)
+    told = re.search(
+        r"Cut to fit a comment: (\d+) of 900 harmless changes are not shown, or not whole", comment
+    )
     assert told
     assert comment.index("Cut to fit") < 300
     assert comment.count("is modified") == 900 - int(told[1])
+
+
+def test_what_is_long_is_cut_line_by_line() -> None:
+    statement = "{{Effect: Allow, Action: 's3:GetObject', Resource: 'arn:aws:s3:::{}-{}'}}"
+    role = (
+        "Resources: {{R: {{Type: 'AWS::IAM::Role', Properties:"
+        " {{Policies: [{{PolicyDocument: {{Statement: [{}]}}}}]}}}}}}"
+    )
+    sides = [
+        role.format(", ".join(statement.format(side * 40, number) for number in range(600)))
+        for side in ("a", "b")
+    ]
+    comment = as_markdown(reviewed(*sides))
+    assert MOST_CHARACTERS - 2_000 < len(comment) <= MOST_CHARACTERS
+    told = re.search(r"  - and (\d+) more", comment)
+    assert told
+    assert comment.count("arn:aws:s3:::") == 1 + 1200 - int(told[1])  # the first screen's, and the list's
 
 
 def test_trouble_is_never_cut_for_what_is_harmless() -> None:

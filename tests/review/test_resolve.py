@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from fraud_cfn.review.model import Template, parse
 from fraud_cfn.review.pair import pair
+from fraud_cfn.review.report import as_text
 from fraud_cfn.review.resolve import Side, plain, references
+from fraud_cfn.review.review import review
 
 TEMPLATE = parse("""
 Parameters:
@@ -152,13 +155,71 @@ def test_a_new_parameter_takes_its_default_and_a_kept_one_does_not() -> None:
     assert dict(pair(before, after, {"Kept": "x"}).before.values) == {"Kept": "x"}
 
 
-def test_too_many_worlds_are_not_all_enumerated() -> None:
-    names = [f"P{number}" for number in range(20)]
+# ── More combinations than anybody can look at ──
+
+
+def conditional(number: int, **properties: str) -> str:
+    """A queue with as many conditions, each deciding something; and what else it is given."""
+    names = [f"P{n}" for n in range(number)]
     declarations = ", ".join(f"{name}: {{Type: String}}" for name in names)
     conditions = ", ".join(f"C{name}: !Equals [!Ref {name}, x]" for name in names)
-    values = ", ".join(f"V{name}: !If [C{name}, 1, 2]" for name in names)
-    template = parse(
+    tags = ", ".join(f"!If [C{name}, {{Key: {name}, Value: a}}, !Ref 'AWS::NoValue']" for name in names)
+    more = "".join(f", {name}: {value}" for name, value in properties.items())
+    return (
         f"Parameters: {{{declarations}}}\nConditions: {{{conditions}}}\n"
-        f"Resources: {{R: {{Type: X, Properties: {{{values}}}}}}}"
+        f"Resources: {{Queue: {{Type: 'AWS::SQS::Queue', Properties: {{Tags: [{tags}]{more}}}}}}}"
     )
-    assert len(pair(template, template).worlds("R")) <= 1000
+
+
+def test_many_conditions_that_decide_no_difference_leave_it_certain() -> None:
+    before, after = (parse(conditional(14, QueueName=name)) for name in ("one", "two"))
+    assert not pair(before, after).looked_at("Queue").sampled
+    assert len(pair(before, after).worlds("Queue")) < 100
+    [change] = review(before, after).changes
+    assert (change.replacement, change.class_) == ("yes", "data-loss")
+
+
+def test_what_was_judged_by_a_sample_is_said_and_never_certain() -> None:
+    text = conditional(14, QueueName="one")
+    after = text.replace("Value: a", "Value: b").replace("QueueName: one", "QueueName: two")
+    looked_at = pair(parse(text), parse(after)).looked_at("Queue")
+    assert (looked_at.sampled, looked_at.total) == (True, 2**14)
+    assert len(looked_at.seen) <= 1024
+    [change] = review(parse(text), parse(after)).changes
+    assert change.replacement == "maybe"
+    assert all(detail.replacement != "yes" for detail in change.details)
+    assert "of 16384 combinations of open values were judged" in change.reasons[0]
+
+
+def test_what_no_sample_finds_is_told_as_unjudged() -> None:
+    """It takes four values at once, of fourteen."""
+    text = conditional(14).replace(
+        "Conditions: {",
+        "Conditions: {All: !And [!Condition CP1, !Condition CP3, !Condition CP5, !Condition CP7], ",
+    )
+    sides = [
+        text.replace("Tags: [", f"QueueName: !If [All, {name}, same], Tags: [") for name in ("one", "two")
+    ]
+    # Every condition is written otherwise, so that none can be left out.
+    sides[1] = re.sub(r"!Equals \[(!Ref P\d+), x\]", r"!Equals [x, \1]", sides[1])
+    assert pair(*map(parse, sides)).looked_at("Queue").sampled
+    found = review(*map(parse, sides))
+    assert found.verdict != "none"
+    [change] = found.changes
+    assert change.replacement == "maybe"
+
+
+def test_a_sample_of_policies_is_said_and_nothing_of_it_is_certain() -> None:
+    role = conditional(14).replace("AWS::SQS::Queue", "AWS::IAM::Role")
+    statement = "{Effect: Allow, Action: 's3:GetObject', Resource: NAME}"
+    policy = f"Policies: [{{PolicyDocument: {{Statement: [{statement}]}}}}], "
+    sides = [
+        role.replace("Tags: [", policy.replace("NAME", name) + "Tags: [").replace(
+            "Value: a", f"Value: {name}"
+        )
+        for name in ("one", "two")
+    ]
+    found = review(*map(parse, sides))
+    assert found.access.unjudged[0].startswith("permissions: only ")
+    assert [entry.to_json()["maybe"] for entry in found.access.permissions] == [True, True]
+    assert "UNJUDGED · permissions" in as_text(found)

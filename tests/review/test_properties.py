@@ -1,0 +1,45 @@
+"""One property of one resource, of many types: whether it replaces, and the class of that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fraud_cfn.review.model import parse
+from fraud_cfn.review.review import review
+
+ROWS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+    Path(__file__).with_name("properties.yaml").read_text(encoding="utf-8")
+)
+EACH = [(type_name, row) for type_name, rows in ROWS.items() for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "row"),
+    EACH,
+    ids=[f"{name} {number}" for name, rows in ROWS.items() for number in range(len(rows))],
+)
+def test_a_changed_property_does_what_its_page_says(type_name: str, row: dict[str, Any]) -> None:
+    sides = [
+        parse(
+            json.dumps(
+                {
+                    "Resources": {
+                        "X": {"Type": type_name, **row.get("attributes", {}), "Properties": row[side]}
+                    }
+                }
+            )
+        )
+        for side in ("before", "after")
+    ]
+    changes = review(*sides).changes
+    found = [(change.class_, change.replacement) for change in changes] or [("none", "no")]
+    assert found == [(row["class"], row["replacement"])]
+
+
+def test_there_are_enough_rows() -> None:
+    assert len(EACH) >= 130
