@@ -36,7 +36,7 @@ def test_a_changed_property_does_what_its_page_says(type_name: str, row: dict[st
         )
         for side in ("before", "after")
     ]
-    changes = review(*sides).changes
+    changes = review(sides[0], sides[1]).changes
     found = [(change.class_, change.replacement) for change in changes] or [("none", "no")]
     assert found == [(row["class"], row["replacement"])]
 

@@ -202,8 +202,8 @@ def test_what_no_sample_finds_is_told_as_unjudged() -> None:
     ]
     # Every condition is written otherwise, so that none can be left out.
     sides[1] = re.sub(r"!Equals \[(!Ref P\d+), x\]", r"!Equals [x, \1]", sides[1])
-    assert pair(*map(parse, sides)).looked_at("Queue").sampled
-    found = review(*map(parse, sides))
+    assert pair(parse(sides[0]), parse(sides[1])).looked_at("Queue").sampled
+    found = review(parse(sides[0]), parse(sides[1]))
     assert found.verdict != "none"
     [change] = found.changes
     assert change.replacement == "maybe"
@@ -219,7 +219,7 @@ def test_a_sample_of_policies_is_said_and_nothing_of_it_is_certain() -> None:
         )
         for name in ("one", "two")
     ]
-    found = review(*map(parse, sides))
+    found = review(parse(sides[0]), parse(sides[1]))
     assert found.access.unjudged[0].startswith("permissions: only ")
     assert [entry.to_json()["maybe"] for entry in found.access.permissions] == [True, True]
     assert "UNJUDGED · permissions" in as_text(found)
