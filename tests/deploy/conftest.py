@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
@@ -15,6 +16,7 @@ from botocore.loaders import create_loader
 
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.template import document
 from tests.deploy.fake_aws import Aws, serve, steps
 from tests.deploy.fake_running import Running
 
@@ -32,6 +34,7 @@ DEPLOYED = {
 }
 _REWRITE = "FRAUD_REWRITE" in os.environ
 _LOADER = create_loader()
+_PARSE = functools.cache(document.parse)
 _ALWAYS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -83,6 +86,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(clock.random, "uniform", lambda _low, _high: 1.0)
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between retries
     monkeypatch.setattr("botocore.session.create_loader", lambda _: _LOADER)  # reads each model once
+    monkeypatch.setattr(document, "parse", _PARSE)  # and each template
     yield account
     server.shutdown()
     server.server_close()

@@ -126,7 +126,7 @@ class Aws:
     weights: tuple[int, int] = (100, 0)
     answers: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     page: int = 100  # events a page
-    pages: bool = True  # every list comes an item a page
+    pages: bool = True  # every list comes in pages: an item, another one, the rest
     buckets: dict[str, dict[str, bytes]] = field(
         default_factory=lambda: {f"fraud-templates-{ACCOUNT}-eu-central-1": {}, "ours": {}}
     )
@@ -484,8 +484,8 @@ _PAGE = "page-"  # what a token of ours begins with
 
 
 def paged(aws: Aws, service: str, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """The answer, a list of several cut to one item with a token for the next, where AWS pages it too; in
-    `calls` it stands once."""
+    """The answer, a list of several cut to one item, then another one, then the rest, where AWS pages it too;
+    in `calls` it stands once."""
     token, more, key = _paging(service, operation)
     number = 0
     if token and str(asked.get(token, "")).startswith(_PAGE):
@@ -495,10 +495,11 @@ def paged(aws: Aws, service: str, operation: str, asked: dict[str, Any]) -> dict
         aws.calls.pop()
     if not aws.pages or not token or more in answer or len(answer.get(key, ())) < 2:
         return answer
-    rest: dict[str, Any] = {more: f"{_PAGE}{number + 1}"} if number + 1 < len(answer[key]) else {}
+    end = number + 1 if number < 2 else len(answer[key])
+    rest: dict[str, Any] = {more: f"{_PAGE}{end}"} if end < len(answer[key]) else {}
     if operation in _TRUNCATED:
         rest["IsTruncated"] = bool(rest)
-    return {**answer, key: answer[key][number : number + 1], **rest}
+    return {**answer, key: answer[key][number:end], **rest}
 
 
 _TRUNCATED = ("ListRoles",)
