@@ -9,6 +9,7 @@ REGION = "eu-central-1"
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "templates" / "fraud-platform.yaml"
 ENVIRONMENT_SCHEMA = ROOT / "templates" / "environment.schema.json"
+LOCAL_HEADER = "x-fraud-cfn-local"  # in each answer of the local endpoint, and in none of AWS's
 INLINE_LIMIT = 51_200  # bytes CloudFormation takes in a request; a longer body must come from S3
 
 SUFFIX_PARAMETER = "EnvironmentSuffix"

@@ -117,7 +117,9 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
     with session.explained():
         place = session.connect(options.pop("region"), options.pop("endpoint_url"))
         where = f" at {place.endpoint}" if place.endpoint else ""
-        console.say(f"{name}  eu-central-1  account {place.account}{where}", "bold")
+        account = place.account
+        console.local = place.answering.local
+        console.say(f"{name}  eu-central-1  account {account}{where}", "bold")
         module = importlib.import_module(f"fraud_cfn.deploy.verbs.{verb.replace('-', '_')}")
         return module.run(place, suffix, console, **options)
 
@@ -324,12 +326,14 @@ def _rollback(verbs: Any) -> None:
     one.add_argument("--yes", action="store_true", help="do not ask")
     _many(one, "--skip", "ID", "a resource that a failed rollback leaves as it is")
     _timeout(one)
+    _format(one, "text", "json")
 
 
 def _cancel(verbs: Any) -> None:
     one = _verb(verbs, "cancel", "cancel a running update", "dev")
     one.add_argument("--yes", action="store_true", help="do not ask")
     _timeout(one)
+    _format(one, "text", "json")
 
 
 def _destroy(verbs: Any) -> None:

@@ -12,8 +12,9 @@ import shutil
 import socket
 import sys
 import threading
+from typing import Any
 
-from fraud_cfn.config import REGION
+from fraud_cfn.config import LOCAL_HEADER, REGION
 
 # Before ministack is imported: it reads its settings then.
 _SETTINGS = {
@@ -68,7 +69,21 @@ def main(port: int, pace: float, directory: str = "") -> None:
 
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"
-    asyncio.run(serve(app, config, shutdown_trigger=ready))
+    asyncio.run(serve(_saying_that_it_is_local(app), config, shutdown_trigger=ready))
+
+
+def _saying_that_it_is_local(app: Any) -> Any:
+    """That application; each answer has a header by which the command knows where it is."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        async def send_on(event: Any) -> None:
+            if event["type"] == "http.response.start":
+                event["headers"] = [*event.get("headers", ()), (LOCAL_HEADER.encode(), b"local")]
+            await send(event)
+
+        await app(scope, receive, send_on)
+
+    return answer
 
 
 def _listen(port: int) -> socket.socket:

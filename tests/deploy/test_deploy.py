@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from fraud_cfn.deploy.stack import watch
 from tests.deploy.conftest import Teller, Transcript
 from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, ProxyPageError, change, detail, steps
 from tests.deploy.test_status_table import SERVICE, UPDATED
@@ -322,7 +323,7 @@ def test_events_that_come_twice_or_out_of_order_are_told_once(updating: Aws, tel
     updating.answers["DescribeStackEvents"] = twice
     told = tell("deploy dev --yes")
     assert told.code == 0
-    assert told.text.count("UPDATE_COMPLETE    ApiService") == 1
+    assert told.text.count(watch.row("UPDATE_COMPLETE", "ApiService")) == 1
 
 
 def test_thousands_of_events_come_in_pages(updating: Aws, tell: Teller) -> None:
@@ -336,7 +337,7 @@ def test_thousands_of_events_come_in_pages(updating: Aws, tell: Teller) -> None:
     updating.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", *many, "9 UPDATE_COMPLETE")
     told = tell("deploy dev --yes")
     assert told.code == 0
-    assert told.text.count("UPDATE_COMPLETE    Resource") == 450
+    assert told.text.count(watch.row("UPDATE_COMPLETE", "Resource")) == 450
     assert "old trouble" not in told.text
 
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,8 +24,19 @@ from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.verbs import destroy
 from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
+from tests.deploy.test_processes import VERBS
 
 BUCKET = "fraud-data-{}-111122223333-eu-central-1-an"
+
+
+def without_badge(text: str) -> str:
+    """The lines, of which each one must have said that it is local; JSON says it once."""
+    *lines, last = text.splitlines()
+    outside = re.sub(r"^\{\n.*?^\}$", "", "\n".join(lines), flags=re.DOTALL | re.MULTILINE).splitlines()
+    assert [line for line in outside if line and not line.startswith("[local] ")] == []
+    assert last.startswith("result=")
+    assert last.endswith(" local=true")
+    return "\n".join([line.removeprefix("[local] ") for line in lines] + [last.removesuffix(" local=true")])
 
 
 class Place:
@@ -42,12 +54,14 @@ class Place:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
             code = main(arguments)
-        return Told(out.getvalue(), code)
+        return Told(without_badge(out.getvalue()), code)
 
     def data(self, line: str) -> dict:
         """What `--format json` says."""
         text = self(f"{line} --format json").text
-        return json.loads(text[text.index("{\n") : text.rindex("\n}") + 2])
+        data = json.loads(text[text.index("{\n") : text.rindex("\n}") + 2])
+        assert data.pop("local") is True
+        return data
 
     def deploy(self, suffix: str) -> None:
         seed(self.endpoint, suffix)
@@ -84,6 +98,16 @@ def live(place: Place) -> Place:
     assert told.code == 0, told.text
     assert "LIVE http://" in told.text
     return place
+
+
+@pytest.mark.parametrize("form", ["", " --format json"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_line_of_every_verb_says_that_it_is_local(place: Place, verb: str, form: str) -> None:
+    """Where there is no such environment; where there is one, each test here holds it."""
+    wanted = " --service api --tag v1" if verb == "release" else ""
+    told = place(f"{verb} nobody{wanted}{form}")
+    assert told.code in (0, 2), told.text
+    assert ('"local": true' in told.text) is bool(form)
 
 
 def test_outputs_come_as_json(live: Place) -> None:
@@ -148,6 +172,7 @@ def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
             logs.put_log_events(logGroupName=group, logStreamName="app/api/1", logEvents=[event])
             while "local stand-in" in (line := process.stdout.readline()):
                 pass  # what the tasks wrote when they started
+            assert line.startswith("[local] 20")
             assert line.rstrip().endswith(f"Z api {text}")
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=20)

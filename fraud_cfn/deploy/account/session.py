@@ -19,7 +19,7 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from fraud_cfn.config import REGION
+from fraud_cfn.config import LOCAL_HEADER, REGION
 from fraud_cfn.deploy.account import proxies
 from fraud_cfn.deploy.account.clients import Clients
 from fraud_cfn.deploy.errors import AwsError, CredentialsError, DeployError, UnreachableError, UsageError
@@ -61,6 +61,17 @@ class AwsClock:
         self.ahead = ahead if abs(ahead) > _SAME_TIME else timedelta(0)
 
 
+class Answering:
+    """Who answers: the local endpoint says so in each answer."""
+
+    def __init__(self) -> None:
+        self.local = False
+
+    def read(self, http_response: Any = None, **_: Any) -> None:
+        """Called by botocore after each answer."""
+        self.local = self.local or LOCAL_HEADER in getattr(http_response, "headers", ())
+
+
 @dataclass(frozen=True)
 class Session(Clients):
     """Clients for one region; a client is made when first asked for.
@@ -73,6 +84,7 @@ class Session(Clients):
     boto: boto3.Session
     url: str | None
     clock: AwsClock = field(default_factory=AwsClock, compare=False, repr=False)
+    answering: Answering = field(default_factory=Answering, compare=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def _make(self, service: str) -> Any:
@@ -83,6 +95,7 @@ class Session(Clients):
                     _fetch_credentials(_core(self.boto))
                 client = make(service, endpoint_url=self.url, config=_config(_core(self.boto)))
             client.meta.events.register("after-call", self.clock.read)
+            client.meta.events.register("after-call", self.answering.read)
             self._clients[service] = client
         return self._clients[service]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _HEARTBEAT = 30.0  # seconds of silence before a plain line says that it still goes on
 _QUIET = 20.0  # seconds without an event after which the stack itself is asked
 _LOST = 60.0  # seconds after which a stack that rests is taken to have ended without telling
+_WIDEST = len("UPDATE_ROLLBACK_COMPLETE")  # of the statuses that a resource ends in
 _BESIDE = 20.0  # seconds between two looks at what else is going on
 
 
@@ -79,6 +80,11 @@ def watch(
     step = stacks.command("status", name.removeprefix("TapStack"))
     interrupts.declare(Standing(status, step, changed=True) if changed else before)
     return result
+
+
+def row(status: str, logical_id: str) -> str:
+    """A resource's status and name, in columns."""
+    return f"{status:<{_WIDEST}}  {logical_id}"
 
 
 def resuming(name: str) -> str:
@@ -163,9 +169,11 @@ class _Show:
         failed = event.status.endswith("_FAILED")
         style = "red" if failed else "yellow" if "ROLLBACK" in event.status else ""
         note = said(event.reason) if failed or "ROLLBACK" in event.status else took
-        self.console.say(
-            f"{event.time:%H:%M:%S}  {event.status:<18} {event.logical_id}  {note}".rstrip(), style
+        # The stack's own statuses are longer, and have no column: its name comes first.
+        what = (
+            f"{event.logical_id}  {event.status}" if event.of_stack else row(event.status, event.logical_id)
         )
+        self.console.say(f"{event.time:%H:%M:%S}Z  {what}  {note}".rstrip(), style)
         self._spoke = clock.now()
 
     def beat(self) -> None:
@@ -178,7 +186,7 @@ class _Show:
         self.console.update(f"[ {progress}  {spent} ] {' · '.join(working)}")
         if not self.console.live and clock.now() - self._spoke >= _HEARTBEAT:
             waiting = ", ".join(working) or "AWS"
-            self.console.say(f"          still going after {spent}: {progress}, waiting for {waiting}")
+            self.console.say(f"           still going after {spent}: {progress}, waiting for {waiting}")
             self._spoke = clock.now()
 
     def _say_beside(self) -> None:
@@ -190,7 +198,7 @@ class _Show:
         except trouble.UNANSWERED:
             return
         if also and also != self._said_beside:
-            self.console.say(f"          {also}", "cyan")
+            self.console.say(f"           {also}", "cyan")
         self._said_beside = also
 
     def _for(self, since: datetime) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from fraud_cfn.deploy.errors import DeclinedError
-from fraud_cfn.deploy.terminal.plain import clean, clean_data
+from fraud_cfn.deploy.terminal.plain import clean, clean_data, one_line
 from fraud_cfn.streams import Stream
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Line = tuple[str, str]  # style, text
 
 _LAST = re.compile(r"^(?=result=)", re.MULTILINE)
+_BEGIN = re.compile(r"^(?=.)", re.MULTILINE)  # of each line that is not empty
+_BADGE = "[local] "  # begins each line where the local endpoint answered
 _UNBOUNDED = 10_000  # columns where there is no terminal
 
 
@@ -34,6 +36,7 @@ class Console:
 
     def __init__(self, *, color: bool = True, form: str = "text", stdin: TextIO | None = None) -> None:
         self.form = form  # of what goes to stdout: text | json | markdown
+        self.local = False  # every line, and every JSON document, says so
         self._results = form == "text"
         self._out, self._err = Stream(sys.stdout), Stream(sys.stderr)
         self._stdin = stdin or sys.stdin
@@ -58,15 +61,18 @@ class Console:
 
     def document(self, text: str) -> None:
         """What was asked for, as Markdown, to stdout."""
-        self._write(self._out, text, "")
+        said = "**This is the local endpoint.**\n\n" if self.local else ""
+        self._write(self._out, said + text, "", badge=False)
 
     def json(self, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
         """What was asked for, as JSON, to stdout: in ASCII, which every encoding holds."""
-        self._write(self._out, json.dumps(clean_data(content), indent=indent, default=str), "")
+        whole = {**content, **({"local": True} if self.local else {})}
+        self._write(self._out, json.dumps(clean_data(whole), indent=indent, default=str), "", badge=False)
 
     def last(self, text: str) -> None:
         """The last line, `result=…`: to stdout, or to stderr where stdout holds a document."""
-        self._write(self._out if self._results else self._err, text, "", last=True)
+        whole = f"{text} local=true" if self.local else text
+        self._write(self._out if self._results else self._err, whole, "", last=True)
 
     def lines(self, lines: list[Line], *, result: bool = False) -> None:
         for style, text in lines:
@@ -90,12 +96,14 @@ class Console:
         if self._status is not None:
             from rich.text import Text
 
-            self._status.update(Text(fitting(clean(text).replace("\n", " "), self.width() - 4)))
+            self._status.update(Text(self._badge + fitting(one_line(text), self.width() - 4)))
 
     def width(self, *, result: bool = False) -> int:
-        """Columns of the terminal that results, or progress, go to."""
+        """Columns that results, or progress, may fill on the terminal that they go to."""
         stream = self._out if result else self._err
-        return self._terminal(stream).width if stream.isatty() and not _on("CI") else _UNBOUNDED
+        if not stream.isatty() or _on("CI"):
+            return _UNBOUNDED
+        return self._terminal(stream).width - len(self._badge)
 
     @property
     def nobody_reads(self) -> bool:
@@ -115,7 +123,7 @@ class Console:
         if not self.can_ask:
             raise DeclinedError("there is no terminal to ask on", otherwise)
         self._out.flush()
-        self._err.write(f"{_shown(question)} ")
+        self._err.write(f"{self._badge}{_shown(question)} ")
         self._err.flush()
         try:
             return self._stdin.readline().strip()
@@ -129,8 +137,16 @@ class Console:
         if self.ask(f"{question} [y/N]", otherwise).lower() not in ("y", "yes"):
             raise DeclinedError("declined; nothing was changed")
 
-    def _write(self, stream: Stream, text: str, style: str, *, last: bool = False) -> None:
+    @property
+    def _badge(self) -> str:
+        return _BADGE if self.local else ""
+
+    def _write(
+        self, stream: Stream, text: str, style: str, *, last: bool = False, badge: bool = True
+    ) -> None:
         shown = clean(text) if last else _shown(text)
+        if badge and not last:
+            shown = _BEGIN.sub(self._badge, shown)
         if stream.isatty():
             from rich.text import Text
 

@@ -1,0 +1,35 @@
+"""What stands on a terminal: columns that hold what AWS may say, at any width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+
+from fraud_cfn.deploy.stack import watch
+from tests.deploy.conftest import Teller
+from tests.deploy.fake_aws import Aws, change, steps
+
+_MODEL: Any = botocore.session.get_session().get_service_model("cloudformation")
+ENDS = [status for status in _MODEL.shape_for("ResourceStatus").enum if not status.endswith("IN_PROGRESS")]
+
+
+def test_every_status_that_a_resource_ends_in_fits_its_column() -> None:
+    assert {watch.row(status, "Jobs").index("Jobs") for status in ENDS} == {26}
+
+
+def test_a_status_of_the_stack_that_is_longer_moves_no_column(deployed: Aws, tell: Teller) -> None:
+    deployed.changes = [change("Modify", "Jobs", "AWS::SQS::Queue", Replacement="False")]
+    deployed.scripts["ExecuteChangeSet"] = steps(
+        "0 UPDATE_IN_PROGRESS",
+        "1 UPDATE_FAILED Jobs AWS::SQS::Queue Rate exceeded",
+        "2 UPDATE_ROLLBACK_IN_PROGRESS",
+        "3 UPDATE_COMPLETE Jobs AWS::SQS::Queue",
+        "4 UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "5 DELETE_COMPLETE Jobs AWS::SQS::Queue",
+        "6 UPDATE_ROLLBACK_COMPLETE",
+    )
+    told = tell("deploy dev --yes")
+    rows = [line for line in told.text.splitlines() if line.startswith("12:") and "Jobs" in line]
+    assert [line.index("Jobs") for line in rows] == [37, 37, 37]
+    assert "Z  TapStackdev  UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS\n" in told.text
