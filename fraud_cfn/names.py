@@ -10,8 +10,10 @@ from __future__ import annotations
 
 SERVICES_ENABLED = "ServicesEnabled"
 DATABASE_CREDENTIALS_ARN = "DatabaseCredentialsArn"
+DATABASE_CREDENTIALS_VERSION = "DatabaseCredentialsVersion"
 API_KEYS_ARN = "ApiKeysArn"
 SECRETS_KMS_KEY_ARNS = "SecretsKmsKeyArns"
+DATA_KMS_KEY_ARN = "DataKmsKeyArn"
 VPC_CIDR = "VpcCidr"
 CERTIFICATE_ARN = "CertificateArn"
 API_DEPLOYMENT_STRATEGY = "ApiDeploymentStrategy"

@@ -13,7 +13,13 @@ from fraud_cfn.config import ROOT
 # Lowest first; modules of one row do not import each other. It is the table of how the code is laid out.
 LAYERS = (
     ("config", "names", "streams"),
-    ("platform.intrinsics", "template.document", "template.scenarios", "template.constraints"),
+    (
+        "platform.intrinsics",
+        "template.combinations",
+        "template.constraints",
+        "template.document",
+        "template.scenarios",
+    ),
     ("platform.naming", "platform.widgets", "template.validation", "template.environments"),
     ("platform.parameters",),
     ("platform.permissions",),
@@ -46,6 +52,7 @@ READABLE = {
         "config",
         "names",
         "streams",
+        "template.combinations",
         "template.constraints",
         "template.document",
         "template.environments",

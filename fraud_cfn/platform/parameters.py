@@ -88,7 +88,7 @@ DATABASE_CREDENTIALS_ARN = text(
     _SECRET_ARN_RULE,
 )
 DATABASE_CREDENTIALS_VERSION = text(
-    "DatabaseCredentialsVersion",
+    names.DATABASE_CREDENTIALS_VERSION,
     "Version id of the database secret; another one brings a rotated password to Aurora and to the tasks; "
     "empty: the current one, read when the reference itself changes",
     r"^([A-Za-z0-9-]{32,64})?$",
@@ -118,7 +118,7 @@ ADDITIONAL_REPOSITORY_ARNS = text(
     default="",
 )
 DATA_KMS_KEY_ARN = text(
-    "DataKmsKeyArn",
+    names.DATA_KMS_KEY_ARN,
     "Customer managed key for all data at rest; cannot be changed later; empty: keys of AWS",
     rf"^({_KEY_ARN})?$",
     f"empty or the ARN of a KMS key in {REGION} (not of an alias)",

@@ -23,7 +23,7 @@ import yaml
 
 from fraud_cfn import streams
 from fraud_cfn.config import ROOT, SUFFIX_FORM, SUFFIX_MOST, SUFFIX_PARAMETER
-from fraud_cfn.template import constraints
+from fraud_cfn.template import combinations, constraints
 from fraud_cfn.template.constraints import Declared
 from fraud_cfn.template.document import DocumentError
 from fraud_cfn.template.document import read as read_template
@@ -144,7 +144,8 @@ def parse(content: bytes, suffix: str, file: str) -> Environment:
 
 
 def problems(environment: Environment, declared: Declared) -> list[Problem]:
-    """What does not fit the template's parameters: unknown names, wrong forms, values it refuses."""
+    """What does not fit the template's parameters: unknown names, wrong forms, values it refuses, values that
+    do not go together with each other or with the defaults."""
     wrong: list[Problem] = []
     for name, setting in environment.parameters.items():
         declaration = declared.get(name)
@@ -158,6 +159,13 @@ def problems(environment: Environment, declared: Declared) -> list[Problem]:
         else:
             continue
         wrong.append(Problem(environment.file, setting.line, what, advice))
+    defaults = {name: constraints.text(declaration.get("Default")) for name, declaration in declared.items()}
+    for conflict in combinations.conflicts(defaults | environment.values):
+        lines = [
+            setting.line for name, setting in environment.parameters.items() if name in conflict.parameters
+        ]
+        if lines:
+            wrong.append(Problem(environment.file, min(lines), conflict.what, conflict.advice))
     return wrong
 
 

@@ -22,14 +22,16 @@ from tests.deploy.fake_running import Running
 
 HERE = Path(__file__).parent
 SMALL = HERE / "small.yaml"
-SECRETS = {"fraud-database-dev": '{"username":"u","password":"p"}', "fraud-api-keys-dev": "key"}
+SECRETS = {"fraud-database-dev": '{"username":"fraud","password":"a-long-one"}', "fraud-api-keys-dev": "key"}
+_SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
 DEPLOYED = {
     "EnvironmentSuffix": "dev",
     "ServicesEnabled": "true",
     "ApiImageTag": "v1.4",
     "Note": "",
-    "DatabaseCredentialsArn": "arn:aws:secretsmanager:eu-central-1:1:secret:fraud-database-dev-AbCdEf",
-    "ApiKeysArn": "arn:aws:secretsmanager:eu-central-1:1:secret:fraud-api-keys-dev-AbCdEf",
+    "DatabaseCredentialsArn": f"{_SECRET}:fraud-database-dev-AbCdEf",
+    "ApiKeysArn": f"{_SECRET}:fraud-api-keys-dev-AbCdEf",
+    "DatabaseCredentialsVersion": "",
     "SecretsKmsKeyArns": "",
 }
 _REWRITE = "FRAUD_REWRITE" in os.environ

@@ -26,6 +26,7 @@ from fraud_cfn.template.document import parse
 
 ACCOUNT = "123456789012"
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+LONG_AGO = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
 _MODELS = botocore.session.get_session()
 
 
@@ -112,6 +113,8 @@ class Aws:
     defaults: dict[str, str] = field(default_factory=dict)  # of the deployed template
     template: str = "Resources: {}"  # the deployed one
     protected: bool = False
+    created: datetime = BEGIN
+    updated: datetime | None = None
     changes: list[dict[str, Any]] = field(default_factory=list)
     unvalued: set[str] = field(default_factory=set)  # left out of the listing with property values
     reason: str = ""  # of the next change set; with one it has FAILED
@@ -122,6 +125,10 @@ class Aws:
     change_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     kms_keys: dict[str, str] = field(default_factory=dict)
+    endings: dict[str, str] = field(default_factory=dict)  # of secrets' ARNs
+    versions: dict[str, str] = field(default_factory=dict)  # secret → its current version
+    old_versions: tuple[str, ...] = ()  # that can still be read
+    written: dict[str, datetime] = field(default_factory=dict)  # secret → when its current version was
     resources: list[dict[str, Any]] = field(default_factory=list)
     weights: tuple[int, int] = (100, 0)
     answers: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
@@ -204,7 +211,8 @@ class Aws:
             "StackName": "TapStackdev",
             "StackId": self.arn,
             "StackStatus": status,
-            "CreationTime": BEGIN,
+            "CreationTime": self.created,
+            **({"LastUpdatedTime": self.updated} if self.updated else {}),
             "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in self.parameters.items()],
             "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in self.outputs.items()],
             "Tags": [{"Key": k, "Value": v} for k, v in self.tags.items()],
@@ -333,15 +341,30 @@ class Aws:
         return {}
 
     def _describe_secret(self, asked: dict[str, Any]) -> dict[str, Any]:
-        name = asked["SecretId"]
-        if name not in self.secrets:
-            raise FaultError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-        arn = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{name}-AbCdEf"
+        name = self._secret(asked)
         key = {"KmsKeyId": self.kms_keys[name]} if name in self.kms_keys else {}
-        return {"ARN": arn, "Name": name, **key}
+        versions = {self.versions[name]: ["AWSCURRENT"]} if name in self.versions else {}
+        return {"ARN": self.secret_arn(name), "Name": name, **key, "VersionIdsToStages": versions}
 
     def _get_secret_value(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"SecretString": self.secrets[asked["SecretId"]]}
+        name = self._secret(asked)
+        if "VersionId" in asked and asked["VersionId"] not in (self.versions.get(name), *self.old_versions):
+            raise FaultError(
+                "ResourceNotFoundException",
+                "Secrets Manager can't find the specified secret value for VersionId: " + asked["VersionId"],
+            )
+        return {"SecretString": self.secrets[name], "CreatedDate": self.written.get(name, LONG_AGO)}
+
+    def secret_arn(self, name: str) -> str:
+        ending = self.endings.get(name, "AbCdEf")
+        return f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{name}-{ending}"
+
+    def _secret(self, asked: dict[str, Any]) -> str:
+        """The name of the secret that is asked for by name or ARN."""
+        for name in self.secrets:
+            if asked["SecretId"] in (name, self.secret_arn(name)):
+                return name
+        raise FaultError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 
     def _describe_rules(self, _: dict[str, Any]) -> dict[str, Any]:
         groups = [
@@ -358,6 +381,11 @@ class Aws:
 
     def _delete_bucket(self, asked: dict[str, Any]) -> dict[str, Any]:
         del self.buckets[asked["Bucket"]]
+        return {}
+
+    def _head_bucket(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["Bucket"] not in self.buckets:
+            raise FaultError("404", "Not Found", 404)
         return {}
 
     def _put_object(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -455,7 +483,7 @@ class Handler(BaseHTTPRequestHandler):
                 answer = self.aws.answer(operation, asked)
         except FaultError as fault:
             error = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
-            self._send(fault.status, error.encode())
+            self._send(fault.status, b"" if verb == "Head" else error.encode())
         else:
             self._send(200, answer.encode() if isinstance(answer, str) else b"")
 

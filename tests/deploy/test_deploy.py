@@ -344,11 +344,16 @@ def test_thousands_of_events_come_in_pages(updating: Aws, tell: Teller) -> None:
 # ── API calls ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_plan_of_an_update_makes_eight_calls(updating: Aws, tell: Teller) -> None:
+SECRETS = ("DescribeSecret", "GetSecretValue") * 2
+
+
+def test_a_plan_of_an_update_makes_thirteen_calls(updating: Aws, tell: Teller) -> None:
     tell("plan dev")
     assert updating.calls == [
         "GetCallerIdentity",
         "DescribeStacks",
+        *SECRETS,
+        "ListStackResources",
         "GetTemplateSummary",
         "CreateChangeSet",
         "DescribeChangeSet",
@@ -358,12 +363,14 @@ def test_a_plan_of_an_update_makes_eight_calls(updating: Aws, tell: Teller) -> N
     ]
 
 
-def test_a_deployment_without_changes_makes_six_calls(deployed: Aws, tell: Teller) -> None:
+def test_a_deployment_without_changes_makes_eleven_calls(deployed: Aws, tell: Teller) -> None:
     deployed.reason = "No updates are to be performed."
     tell("deploy dev --yes")
     assert deployed.calls == [
         "GetCallerIdentity",
         "DescribeStacks",
+        *SECRETS,
+        "ListStackResources",
         "GetTemplateSummary",
         "CreateChangeSet",
         "DescribeChangeSet",
@@ -371,12 +378,14 @@ def test_a_deployment_without_changes_makes_six_calls(deployed: Aws, tell: Telle
     ]
 
 
-def test_a_quick_update_makes_ten_calls(updating: Aws, tell: Teller) -> None:
+def test_a_quick_update_makes_fifteen_calls(updating: Aws, tell: Teller) -> None:
     updating.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "0 UPDATE_COMPLETE")
     tell("deploy dev --yes")
     assert updating.calls == [
         "GetCallerIdentity",
         "DescribeStacks",
+        *SECRETS,
+        "ListStackResources",
         "GetTemplateSummary",
         "CreateChangeSet",
         "DescribeChangeSet",
@@ -395,10 +404,7 @@ def test_a_first_deployment_makes_a_call_more_for_all_that_must_exist(aws: Aws, 
     assert aws.calls == [
         "GetCallerIdentity",
         "DescribeStacks",
-        "DescribeSecret",
-        "GetSecretValue",
-        "DescribeSecret",
-        "GetSecretValue",
+        *SECRETS,
         "CreateChangeSet",
         "DescribeChangeSet",
         "DescribeEvents",

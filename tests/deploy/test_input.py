@@ -97,57 +97,6 @@ def test_an_error_is_json_where_json_was_asked_for(tell: Teller) -> None:
     assert (content["exit"], content["error"]) == (2, "TapStackdev does not exist here")
 
 
-# ── Secrets ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_missing_secret_comes_with_the_command_that_makes_it(aws: Aws, tell: Teller) -> None:
-    del aws.secrets["fraud-database-dev"]
-    told = tell("deploy dev --yes")
-    assert told.code == 2
-    assert "error: the secret fraud-database-dev does not exist" in told.text
-    create = "next:  aws secretsmanager create-secret --region eu-central-1 --name fraud-database-dev"
-    assert create in told.text
-
-
-@pytest.mark.parametrize("value", ["plain", "[]", '{"username":"u"}', '{"username":"u","password":""}'])
-def test_a_secret_without_its_keys_is_told(aws: Aws, tell: Teller, value: str) -> None:
-    aws.secrets["fraud-database-dev"] = value
-    told = tell("deploy dev --yes")
-    assert told.code == 2
-    assert "password (it must be JSON)" in told.text
-    assert "put-secret-value --region eu-central-1 --secret-id fraud-database-dev" in told.text
-
-
-def test_a_secret_that_may_not_be_read_is_no_obstacle(aws: Aws, tell: Teller) -> None:
-    aws.faults["GetSecretValue"] = [FaultError("AccessDeniedException", "no")] * 2
-    told = tell("plan dev")
-    assert told.code == 0
-    assert "so its keys are unchecked" in told.text
-
-
-def test_the_secrets_own_key_is_filled_in(aws: Aws, tell: Teller) -> None:
-    key = "arn:aws:kms:eu-central-1:123456789012:key/1"
-    aws.kms_keys = {"fraud-database-dev": key, "fraud-api-keys-dev": "alias/ours"}
-    aws.answers["DescribeKey"] = lambda _: {
-        "KeyMetadata": {"KeyId": "1", "Arn": key, "KeyManager": "CUSTOMER"}
-    }
-    assert f"SecretsKmsKeyArns {key}" in tell("plan dev").text
-
-
-def test_two_secrets_with_two_keys_are_told(aws: Aws, tell: Teller) -> None:
-    aws.kms_keys = {
-        "fraud-database-dev": "arn:aws:kms:x:1:key/1",
-        "fraud-api-keys-dev": "arn:aws:kms:x:1:key/2",
-    }
-    told = tell("plan dev")
-    assert (told.code, "encrypted with different keys" in told.text) == (2, True)
-
-
-def test_an_update_does_not_ask_for_secrets_again(deployed: Aws, tell: Teller) -> None:
-    tell("plan dev")
-    assert "DescribeSecret" not in deployed.calls
-
-
 # ── Values that are kept ──────────────────────────────────────────────────────────────────────────
 
 
@@ -169,11 +118,11 @@ def test_a_changed_default_that_the_stack_does_not_follow_is_told(deployed: Aws,
     )
 
 
-def test_values_may_hold_any_letter(deployed: Aws, tell: Teller) -> None:
+@pytest.mark.usefixtures("deployed")
+def test_values_may_hold_any_letter(tell: Teller) -> None:
     told = tell("plan dev", "--param", "Note=Überprüfung · 詐欺 <&>")
     assert told.code == 0
     assert "Note '' → Überprüfung · 詐欺 <&>" in told.text
-    assert "DescribeSecret" not in deployed.calls
 
 
 def test_an_environments_file_is_overridden_by_the_command_line(tmp_path: Path) -> None:
@@ -275,62 +224,3 @@ def test_a_template_over_a_megabyte_is_refused(aws: Aws, tell: Teller, tmp_path:
     assert told.code == 2
     assert "over CloudFormation's limit of 1,048,576" in told.text
     assert "PutObject" not in aws.calls
-
-
-# ── Preflight ─────────────────────────────────────────────────────────────────────────────────────
-
-NEEDS_ALL = (
-    "Parameters: {EnvironmentSuffix: {Type: String},"
-    " DatabaseEngineVersion: {Type: String, Default: '17.9'}}\n"
-    "Resources: {V: {Type: AWS::EC2::VPC}, E: {Type: AWS::EC2::EIP}, S: {Type: AWS::EC2::Subnet},"
-    " D: {Type: AWS::RDS::DBCluster}, C: {Type: AWS::ECS::Cluster}}"
-)
-
-
-def poor(aws: Aws) -> None:
-    """An account that lacks everything."""
-    aws.answers |= {
-        "DescribeAvailabilityZones": lambda _: {"AvailabilityZones": [{"ZoneName": "a"}] * 2},
-        "DescribeDBEngineVersions": lambda _: {"DBEngineVersions": [{"EngineVersion": "17.7"}]},
-        "DescribeVpcs": lambda _: {"Vpcs": [{"VpcId": str(n)} for n in range(5)]},
-        "DescribeAddresses": lambda _: {"Addresses": [{"PublicIp": str(n)} for n in range(5)]},
-        "GetServiceQuota": lambda _: {"Quota": {"Value": 5.0}},
-        "ListRoles": lambda _: {"Roles": []},
-    }
-
-
-def test_all_that_an_account_lacks_is_told_at_once(aws: Aws, tell: Teller, tmp_path: Path) -> None:
-    (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
-    poor(aws)
-    told = tell("deploy dev --yes", "--template", str(tmp_path / "all.yaml"))
-    assert told.code == 2
-    for part in (
-        "2 availability zones",
-        "Aurora PostgreSQL 17.9 is not offered here (there is 17.7)",
-        "5 of 5 VPCs",
-        "5 of 5 elastic IP addresses",
-        "no service-linked role for ECS",
-        "--param DatabaseEngineVersion=17.7",
-        "create-service-linked-role --aws-service-name ecs.amazonaws.com",
-    ):
-        assert part in told.text
-    assert "CreateChangeSet" not in aws.calls
-
-
-def test_an_engine_version_on_a_later_page_is_found(aws: Aws, tell: Teller, tmp_path: Path) -> None:
-    (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
-    poor(aws)
-    versions = [{"EngineVersion": f"{major}.{minor}"} for major in (16, 17) for minor in range(12)]
-    aws.answers["DescribeDBEngineVersions"] = lambda _: {"DBEngineVersions": versions}
-    told = tell("deploy dev --yes", "--template", str(tmp_path / "all.yaml"))
-    assert "is not offered here" not in told.text
-
-
-def test_what_may_not_be_asked_is_no_obstacle(aws: Aws, tell: Teller, tmp_path: Path) -> None:
-    (tmp_path / "all.yaml").write_text(NEEDS_ALL, encoding="utf-8")
-    poor(aws)
-    for operation in aws.answers:
-        aws.faults[operation] = [FaultError("AccessDenied", "no", 403)]
-    told = tell("plan dev", "--template", str(tmp_path / "all.yaml"))
-    assert told.code == 0
-    assert "not checked beforehand" in told.text

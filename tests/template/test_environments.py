@@ -367,3 +367,18 @@ def test_reading_imports_no_sdk_no_validator_and_no_builder() -> None:
         check=True,
     )
     assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "says"),
+    [
+        ("parameters:\n  DatabaseReader: false\n  DatabaseMinCapacity: 0.75\n", 3, "has steps of 0.5"),
+        ("parameters:\n  DatabaseMinCapacity: 8\n", 2, "DatabaseMinCapacity 8 is over DatabaseMaxCapacity 4"),
+        ("parameters:\n  DatabaseMaxCapacity: 1\n  DatabaseMinCapacity: 2\n", 2, "is over"),
+    ],
+)
+def test_values_that_do_not_go_together_are_told_with_their_line(
+    document: Document, content: str, line: int, says: str
+) -> None:
+    (problem,) = environments.problems(parse(content), document.template["Parameters"])
+    assert (problem.line, says in problem.what) == (line, True)

@@ -1,122 +1,154 @@
-"""What a first deployment needs of the account, asked before anything is created."""
+"""What a deployment needs of the account, asked before anything is created or changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from fraud_cfn import names
 from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.account.session import Session, code_of
-from fraud_cfn.deploy.errors import UsageError
-from fraud_cfn.deploy.terminal.console import Console
 
-_ZONES = 3
 _ENGINE = "aurora-postgresql"
-_QUOTA = {
-    "vpc": ("vpc", "L-F678F1CE", 5),
-    "address": ("ec2", "L-0263D0A3", 5),
-}  # service, quota, AWS's default
 
 
-def check(session: Session, values: Mapping[str, Any], types: set[str], console: Console) -> None:
-    """`UsageError` with everything that stands in the way of a template with resources of these `types`;
-    `values` are the parameters' values. What may not be asked is said, and is no obstacle.
-    """
-    problems: list[tuple[str, str]] = []
-    unchecked: list[str] = []
-    checks: dict[str, tuple[str, Callable[[], tuple[str, str] | None]]] = {
-        "availability zones": ("AWS::EC2::Subnet", lambda: _zones(session)),
-        "engine version": (
+class _Quota(NamedTuple):
+    service: str
+    code: str
+    name: str
+    default: int  # AWS's own; no quota is below it
+
+
+_VPCS = _Quota("vpc", "L-F678F1CE", "VPCs", 5)
+_ADDRESSES = _Quota("ec2", "L-0263D0A3", "elastic IP addresses", 5)
+
+
+def look(session: Session, values: Mapping[str, str], resources: Mapping[str, Any], looks: Looks) -> None:
+    """Whether the account can hold a new stack of a template with those `resources`; `values` are the
+    parameters' values."""
+    types = {resource["Type"] for resource in resources.values()}
+    questions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+        ("AWS::EC2::Subnet", "the availability zones", lambda: _zones(session, resources, looks)),
+        (
             "AWS::RDS::DBCluster",
-            lambda: _engine(session, values.get("DatabaseEngineVersion", "")),
+            "the engine versions",
+            lambda: _engine(session, values.get(names.DATABASE_ENGINE_VERSION, ""), looks),
         ),
-        "VPC quota": ("AWS::EC2::VPC", lambda: _vpcs(session)),
-        "address quota": ("AWS::EC2::EIP", lambda: _addresses(session)),
-        "ECS service-linked role": ("AWS::ECS::Cluster", lambda: _linked_role(session)),
-    }
-    for what, (needed_by, ask) in checks.items():
-        if needed_by not in types:
-            continue
-        try:
-            problem = ask()
-        except (ClientError, BotoCoreError) as error:
-            unchecked.append(f"{what} ({code_of(error) or type(error).__name__})")
-        else:
-            if problem:
-                problems.append(problem)
-    if unchecked:
-        console.say(
-            f"not checked beforehand, as this caller may not or cannot ask: {', '.join(unchecked)}", "dim"
-        )
-    if problems:
-        raise UsageError(
-            "; ".join(what for what, _ in problems), "; ".join(dict.fromkeys(then for _, then in problems))
-        )
+        ("AWS::EC2::VPC", "room for another VPC", lambda: _vpcs(session, looks)),
+        ("AWS::EC2::EIP", "room for another address", lambda: _addresses(session, looks)),
+        ("AWS::ECS::Cluster", "the service-linked role of ECS", lambda: _linked_role(session, looks)),
+    )
+    for needed_by, what, question in questions:
+        if needed_by in types:
+            looks.ask(what, question)
 
 
-def _zones(session: Session) -> tuple[str, str] | None:
-    answer = session.client("ec2").describe_availability_zones(
-        Filters=[
-            {"Name": "zone-type", "Values": ["availability-zone"]},
-            {"Name": "state", "Values": ["available"]},
+def look_at_upgrade(session: Session, now: str, wanted: str, looks: Looks) -> None:
+    """Whether Aurora goes from one version to the other: never back, and forward only where it offers it."""
+
+    def question() -> None:
+        pages = session.client("rds").get_paginator("describe_db_engine_versions")
+        targets = [
+            target.get("EngineVersion", "")
+            for page in pages.paginate(Engine=_ENGINE, EngineVersion=now)
+            for version in page["DBEngineVersions"]
+            for target in version.get("ValidUpgradeTarget", ())
         ]
+        if wanted not in targets:
+            looks.stop(
+                f"Aurora PostgreSQL does not go from {now} to {wanted} (to {', '.join(targets) or 'none'})",
+                f"leave {names.DATABASE_ENGINE_VERSION} as it is, or choose one of these",
+            )
+
+    looks.ask("the engine's upgrades", question)
+
+
+def look_at_bucket(session: Session, name: str, looks: Looks, *, otherwise: str) -> None:
+    """Whether the bucket for the template is there."""
+
+    def question() -> None:
+        try:
+            session.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=session.account)
+        except ClientError as error:
+            if code_of(error) not in ("404", "NoSuchBucket"):
+                raise
+            looks.stop(f"the bucket {name} for the template does not exist", otherwise)
+
+    looks.ask(f"the bucket {name}", question)
+
+
+def _zones(session: Session, resources: Mapping[str, Any], looks: Looks) -> None:
+    """A zone is named in the template, and another account may not have it."""
+    answer = session.client("ec2").describe_availability_zones(
+        Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
     )
-    usable = len(answer["AvailabilityZones"])
-    if usable >= _ZONES:
-        return None
-    return f"the account can use {usable} availability zones here, and {_ZONES} are needed", "ask AWS Support"
+    states = {zone.get("ZoneName", ""): zone.get("State", "") for zone in answer["AvailabilityZones"]}
+    usable = [name for name, state in states.items() if state == "available"]
+    subnets = [one.get("Properties", {}) for one in resources.values() if one["Type"] == "AWS::EC2::Subnet"]
+    wanted = {zone for subnet in subnets if (zone := _zone(subnet.get("AvailabilityZone")))}
+    if missing := sorted(wanted - set(usable)):
+        looks.stop(
+            f"the availability zone{'s' if len(missing) > 1 else ''} {', '.join(missing)} cannot be used by "
+            f"this account (it has {', '.join(sorted(usable)) or 'none'})",
+            "ask AWS Support for these zones, or deploy into another account",
+        )
 
 
-def _engine(session: Session, version: str) -> tuple[str, str] | None:
+def _zone(value: Any) -> str:
+    """The name of a zone that the template fixes; empty for one that something else decides."""
+    text = value.get("Fn::Sub", "") if isinstance(value, dict) else value  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    name = str(text or "").replace("${AWS::Region}", REGION)  # pyright: ignore[reportUnknownArgumentType]
+    return "" if "${" in name else name
+
+
+def _engine(session: Session, version: str, looks: Looks) -> None:
     if not version:
-        return None
+        return
     pages = session.client("rds").get_paginator("describe_db_engine_versions").paginate(Engine=_ENGINE)
-    offered = [one["EngineVersion"] for page in pages for one in page["DBEngineVersions"]]
-    if not offered or version in offered:
-        return None
+    offered = [offer.get("EngineVersion", "") for page in pages for offer in page["DBEngineVersions"]]
+    if version in offered:
+        return
     major = version.split(".")[0]
-    near = [one for one in offered if one.split(".")[0] == major] or offered
-    return (
-        f"Aurora PostgreSQL {version} is not offered here (there is {', '.join(near)})",
-        f"choose one: --param DatabaseEngineVersion={near[-1]}",
+    near = [offer for offer in offered if offer.split(".")[0] == major] or offered
+    looks.stop(
+        f"Aurora PostgreSQL {version} is not offered here (there is {', '.join(near) or 'none'})",
+        f"choose one: --param {names.DATABASE_ENGINE_VERSION}={near[-1] if near else 'VERSION'}",
     )
 
 
-def _vpcs(session: Session) -> tuple[str, str] | None:
-    used = sum(len(page["Vpcs"]) for page in session.client("ec2").get_paginator("describe_vpcs").paginate())
-    return _room(session, "vpc", "VPCs", used)
+def _vpcs(session: Session, looks: Looks) -> None:
+    pages = session.client("ec2").get_paginator("describe_vpcs").paginate()
+    _room(session, _VPCS, sum(len(page["Vpcs"]) for page in pages), looks)
 
 
-def _addresses(session: Session) -> tuple[str, str] | None:
-    used = len(session.client("ec2").describe_addresses()["Addresses"])
-    return _room(session, "address", "elastic IP addresses", used)
+def _addresses(session: Session, looks: Looks) -> None:
+    _room(session, _ADDRESSES, len(session.client("ec2").describe_addresses()["Addresses"]), looks)
 
 
-def _room(session: Session, kind: str, name: str, used: int) -> tuple[str, str] | None:
-    service, quota, default = _QUOTA[kind]
-    if used < default:
-        return None  # no quota is below AWS's default
-    answer = session.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=quota)
-    limit = answer["Quota"]["Value"]
+def _room(session: Session, quota: _Quota, used: int, looks: Looks) -> None:
+    if used < quota.default:
+        return
+    answer = session.client("service-quotas").get_service_quota(
+        ServiceCode=quota.service, QuotaCode=quota.code
+    )
+    limit = answer["Quota"].get("Value", 0)
     if used < limit:
-        return None
-    increase = f"--service-code {service} --quota-code {quota} --desired-value {limit + 5:.0f}"
-    return (
-        f"the account has {used} of {limit:.0f} {name}, and one more is needed",
+        return
+    increase = f"--service-code {quota.service} --quota-code {quota.code} --desired-value {limit + 5:.0f}"
+    looks.stop(
+        f"the account has {used} of {limit:.0f} {quota.name}, and one more is needed",
         f"aws service-quotas request-service-quota-increase --region {REGION} {increase}",
     )
 
 
-def _linked_role(session: Session) -> tuple[str, str] | None:
+def _linked_role(session: Session, looks: Looks) -> None:
     prefix = "/aws-service-role/ecs.amazonaws.com/"
-    if any(
-        page["Roles"]
-        for page in session.client("iam").get_paginator("list_roles").paginate(PathPrefix=prefix)
-    ):
-        return None
-    return (
-        "the account has no service-linked role for ECS (a fresh account lacks it)",
-        "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
-    )
+    pages = session.client("iam").get_paginator("list_roles").paginate(PathPrefix=prefix)
+    if not any(page["Roles"] for page in pages):
+        looks.stop(
+            "the account has no service-linked role for ECS (a fresh account lacks it)",
+            "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
+        )

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of, denied, message_of
-from fraud_cfn.deploy.change import changeset, guards, preview, template, traffic
+from fraud_cfn.deploy.change import changeset, database, guards, preview, template, traffic
 from fraud_cfn.deploy.change.changeset import ChangeSet
 from fraud_cfn.deploy.change.preview import Preview
 from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
@@ -120,7 +120,9 @@ def review(
     if uploaded:
         template.must_be_what_was_sent(place.cloudformation, arn, place.document.text)
     dangers = guards.dangers(change_set.changes, place.document.template["Resources"])
-    shown = preview.preview(change_set, stack.parameters if stack else None, dangers)
+    before = stack.parameters if stack else None
+    notes = database.notes(place.session, change_set, before)
+    shown = preview.preview(change_set, before, dangers, notes)
     return Review(change_set, shown, tuple(warnings))
 
 

@@ -83,19 +83,31 @@ def request(
 ) -> list[dict[str, str | bool]]:
     """CreateChangeSet's `Parameters`: every one not chosen keeps the stack's value, if it has one."""
     asked: list[dict[str, str | bool]] = []
-    missing: list[str] = []
     for name in declared:
         if name in chosen:
             asked.append({"ParameterKey": name, "ParameterValue": chosen[name]})
         elif name in previous:
             asked.append({"ParameterKey": name, "UsePreviousValue": True})
-        elif "Default" not in declared[name]:
-            missing.append(name)
-    if missing:
-        have = "have" if len(missing) > 1 else "has"
-        options = " ".join(f"--param {name}=…" for name in missing)
-        raise UsageError(f"{' and '.join(missing)} {have} no value and no default", f"give it: {options}")
     return asked
+
+
+def missing(declared: Declared, chosen: Mapping[str, str], previous: Mapping[str, str]) -> list[str]:
+    """Parameters without any value."""
+    return [
+        name
+        for name, parameter in declared.items()
+        if name not in chosen and name not in previous and "Default" not in parameter
+    ]
+
+
+def effective(declared: Declared, chosen: Mapping[str, str], previous: Mapping[str, str]) -> dict[str, str]:
+    """The value that each parameter will have, as far as it has one."""
+    defaults = {
+        name: constraints.text(parameter["Default"])
+        for name, parameter in declared.items()
+        if "Default" in parameter
+    }
+    return {name: value for name, value in {**defaults, **previous, **chosen}.items() if name in declared}
 
 
 def stale_defaults(

@@ -2,66 +2,162 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from fraud_cfn import names
+from fraud_cfn.config import INLINE_LIMIT
 from fraud_cfn.deploy.account import preflight, secret_lookup
-from fraud_cfn.deploy.change import bucket, parameters, template
+from fraud_cfn.deploy.account.looks import Looks
+from fraud_cfn.deploy.account.secret_lookup import Before
+from fraud_cfn.deploy.change import bucket, database, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.parameters import Given
 from fraud_cfn.deploy.change.template import Template
-from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.template import combinations
 
-_FIXED = ("VpcCidr",)  # CloudFormation fails halfway at a change of these
+# What CloudFormation could change only by making it anew, under a name that is taken: it fails halfway.
+_FIXED = {  # … and what it is where the stack does not say (`None`: nobody knows)
+    names.VPC_CIDR: (
+        None,
+        "the subnets, and all that is in them, would have to move to another VPC at once",
+    ),
+    names.DATA_KMS_KEY_ARN: (
+        "",
+        "the database and the repositories would have to be made anew, under names that are taken",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for in a change set, and what nobody could look at before."""
+
+    parameters: list[dict[str, str | bool]]
+    unknown: tuple[str, ...]
 
 
 def parameters_for(
-    place: Place, source: Template, stack: Stack | None, given: Given, console: Console
-) -> list[dict[str, str | bool]]:
-    """Every parameter's value or that it keeps its own, secrets looked up; on a first deployment the
-    account is asked for what it needs (`UsageError` tells all that is missing)."""
+    place: Place,
+    source: Template,
+    stack: Stack | None,
+    given: Given,
+    console: Console,
+    *,
+    bucket_name: str | None,
+    may_make_bucket: bool,
+) -> Asked:
+    """Every parameter's value or that it keeps its own, secrets looked up, the account asked for what the
+    deployment needs. `UsageError` tells all that stands in its way; what may not be looked at is said, and
+    is no obstacle."""
+    looks = Looks()
     before = stack.parameters if stack else {}
     chosen = started(stack) | given.parameters
-    if stack is None and (asked_for := chosen.get(names.SERVICES_ENABLED, "false")) != "false":
-        raise UsageError(
+    chosen = _with_secrets(place, source, stack, chosen, looks, console)
+    _look_at_values(place, source, stack, chosen, looks)
+    if stack is None:
+        values = parameters.effective(source.parameters, chosen, before)
+        preflight.look(place.session, values, source.document.template["Resources"], looks)
+    if looks.obstacles and source.size > INLINE_LIMIT:  # else handing the template over tells it
+        _look_at_bucket(place, bucket_name, looks, may_make=may_make_bucket)
+    for unknown in looks.unknown:
+        console.warn(f"not looked at: {unknown}")
+    looks.refuse()
+    if stack is not None:
+        _warn_of_stale_defaults(place, source, stack, chosen, console)
+    return Asked(parameters.request(source.parameters, chosen, before), tuple(looks.unknown))
+
+
+def _look_at_bucket(place: Place, bucket_name: str | None, looks: Looks, *, may_make: bool) -> None:
+    if bucket_name:
+        preflight.look_at_bucket(place.session, bucket_name, looks, otherwise="name one that is there")
+    elif bucket_name is None and not may_make:
+        name = bucket.name_for(place.session.account)
+        otherwise = f"{stacks.command('deploy', place.suffix)} makes it, after a question (or --yes)"
+        preflight.look_at_bucket(place.session, name, looks, otherwise=otherwise)
+
+
+def _with_secrets(
+    place: Place,
+    source: Template,
+    stack: Stack | None,
+    chosen: dict[str, str],
+    looks: Looks,
+    console: Console,
+) -> dict[str, str]:
+    """`chosen`, with what follows from the secrets where the template has them."""
+    if any(expected.parameter not in source.parameters for expected in secret_lookup.EXPECTED):
+        return chosen
+    kept = Before(stack.parameters, stack.created, stack.updated or stack.created) if stack else Before()
+    found = secret_lookup.look_up(place.session, place.suffix, chosen, kept, source.parameters, looks)
+    for news in found.news:
+        console.warn(news)
+    if stack and found.username:
+        database.must_keep_its_user(place.session, stack, found.username, looks)
+    return {**found.values, **chosen}
+
+
+def _look_at_values(
+    place: Place, source: Template, stack: Stack | None, chosen: dict[str, str], looks: Looks
+) -> None:
+    """What CloudFormation would refuse halfway: values that do not go together, or with what is deployed."""
+    before = stack.parameters if stack else {}
+    values = parameters.effective(source.parameters, chosen, before)
+    if stack is None and (asked_for := values.get(names.SERVICES_ENABLED, "false")) != "false":
+        looks.stop(
             f"{names.SERVICES_ENABLED} cannot be {asked_for!r} at the creation: that makes the "
             "repositories, so there is no image yet that a task could start",
             f"leave it out; push the images afterwards, then {stacks.command('start', place.suffix)}",
         )
-    if all(one.parameter in source.parameters for one in secret_lookup.EXPECTED):
-        chosen = secret_lookup.look_up(place.session, place.suffix, chosen, before, console) | chosen
-        parameters.check(source.parameters, chosen)
-    for name in _FIXED:
-        if name in before and chosen.get(name, before[name]) != before[name]:
-            raise UsageError(
-                f"{name} is {before[name]} since the stack was created, and cannot become {chosen[name]}: "
-                "the subnets, and all that is in them, would have to move to another VPC at once",
+    for conflict in combinations.conflicts(values):
+        looks.stop(conflict.what, conflict.advice)
+    for name, (unsaid, why) in _FIXED.items():
+        was = before.get(name, unsaid) if stack else None
+        if was is not None and name in values and values[name] != was:
+            looks.stop(
+                f"{name} is {was or 'empty'} since the stack was created, and cannot become "
+                f"{values[name] or 'empty'}: {why}",
                 "leave it, or deploy another environment with it",
             )
-    asked = parameters.request(source.parameters, chosen, before)
-    if stack is None:
-        defaults = {name: one.get("Default", "") for name, one in source.parameters.items()}
-        types = {one["Type"] for one in source.document.template["Resources"].values()}
-        preflight.check(place.session, defaults | chosen, types, console)
-    elif parameters.may_be_stale(source.parameters, chosen, before):
-        summary = place.cloudformation.get_template_summary(StackName=stack.arn)
-        deployed = {
-            one.get("ParameterKey", ""): {"Default": one["DefaultValue"]} if "DefaultValue" in one else {}
-            for one in summary.get("Parameters", ())
-        }
-        for warning in parameters.stale_defaults(source.parameters, deployed, chosen, before):
-            console.warn(warning)
-    return asked
+    was, wanted = (one.get(names.DATABASE_ENGINE_VERSION) for one in (before, values))
+    if was and wanted and was != wanted:
+        preflight.look_at_upgrade(place.session, was, wanted, looks)
+    by_look_up = [expected.parameter for expected in secret_lookup.EXPECTED]
+    missing = [
+        name
+        for name in parameters.missing(source.parameters, chosen, before)
+        if not (looks.obstacles and name in by_look_up)  # why it has none is told already
+    ]
+    if missing:
+        options = " ".join(f"--param {name}=…" for name in missing)
+        have = "have" if len(missing) > 1 else "has"
+        looks.stop(f"{' and '.join(missing)} {have} no value and no default", f"give it: {options}")
+
+
+def _warn_of_stale_defaults(
+    place: Place, source: Template, stack: Stack, chosen: dict[str, str], console: Console
+) -> None:
+    if not parameters.may_be_stale(source.parameters, chosen, stack.parameters):
+        return
+    summary = place.cloudformation.get_template_summary(StackName=stack.arn)
+    deployed = {
+        parameter.get("ParameterKey", ""): (
+            {"Default": parameter["DefaultValue"]} if "DefaultValue" in parameter else {}
+        )
+        for parameter in summary.get("Parameters", ())
+    }
+    for warning in parameters.stale_defaults(source.parameters, deployed, chosen, stack.parameters):
+        console.warn(warning)
 
 
 def request(
     place: Place,
     source: Template,
     stack: Stack | None,
-    asked: list[dict[str, str | bool]],
+    asked: Asked,
     tags: dict[str, str],
     *,
     role_arn: str | None,
@@ -71,7 +167,7 @@ def request(
     """Arguments of CreateChangeSet; what is left out keeps the stack's own."""
     wanted: dict[str, Any] = {
         "ChangeSetType": "UPDATE" if stack else "CREATE",
-        "Parameters": asked,
+        "Parameters": asked.parameters,
         "Capabilities": list(source.capabilities),
         **template.source(source, place.session, bucket_name, place.stack_name, consent),
     }

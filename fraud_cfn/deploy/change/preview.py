@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,6 +52,7 @@ class Preview:
     parameters: dict[str, tuple[str | None, str]]  # what changes: before (None: new), after
     rows: tuple[Row, ...]
     dangers: tuple[Danger, ...]
+    notes: tuple[str, ...] = ()  # what the changes mean beyond what AWS says of them
 
     @property
     def summary(self) -> str:
@@ -59,7 +60,12 @@ class Preview:
         return " · ".join(f"{counts[verb]} {verb}" for verb in _ORDER if counts[verb]) or "outputs only"
 
 
-def preview(change_set: ChangeSet, before: Mapping[str, str] | None, dangers: tuple[Danger, ...]) -> Preview:
+def preview(
+    change_set: ChangeSet,
+    before: Mapping[str, str] | None,
+    dangers: tuple[Danger, ...],
+    notes: Iterable[str] = (),
+) -> Preview:
     """`before`: the stack's parameters, `None` for a new stack."""
     at_risk = {one.logical_id for one in dangers}
     rows = [_row(change, at_risk) for change in change_set.changes]
@@ -73,6 +79,7 @@ def preview(change_set: ChangeSet, before: Mapping[str, str] | None, dangers: tu
         },
         tuple(sorted(rows, key=lambda row: (_ORDER.index(row.verb), row.change.logical_id))),
         dangers,
+        tuple(notes),
     )
 
 
@@ -115,6 +122,7 @@ def text(shown: Preview, width: int = 10_000) -> list[Line]:
         lines += _detail_lines(row)
     if len(new) > _MANY:
         lines += _by_type(new)
+    lines += [("yellow", f" ! {one_line(note)}") for note in shown.notes]
     lines += [("", ""), ("bold", shown.summary)]
     return [(style, part) for style, line in lines for part in wrapped(line, width, _indent(line))]
 
@@ -221,6 +229,7 @@ def markdown(shown: Preview) -> str:
         why = "; ".join(filter(None, [row.note, *(values if row.verb != "create" else [])]))
         verb = f"**{row.verb}**" if row.verb.isupper() else row.verb
         lines.append(f"| {verb} | {row.change.logical_id} | {row.change.type} | {why} |")
+    lines += [line for note in shown.notes for line in ("", f"**Note:** {code(note)}")]
     return "\n".join(lines)
 
 
@@ -232,4 +241,5 @@ def data(shown: Preview) -> dict[str, Any]:
         "parameters": {name: {"before": b, "after": a} for name, (b, a) in shown.parameters.items()},
         "changes": [{"verb": row.verb, "note": row.note, **asdict(row.change)} for row in shown.rows],
         "needs": [one.option for one in shown.dangers],
+        "notes": list(shown.notes),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -27,6 +28,8 @@ from fraud_cfn.template import document
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
+_CHECK_SECONDS = 600
+_END_SECONDS = 10  # a killed process ends at once
 S3_LIMIT = 1_048_576  # bytes CloudFormation reads from S3
 _NAMED = ("RoleName", "ManagedPolicyName", "PolicyName", "UserName", "GroupName", "InstanceProfileName")
 _IAM = ("Role", "ManagedPolicy", "Policy", "User", "Group", "InstanceProfile", "UserToGroupAddition")
@@ -131,17 +134,25 @@ class _Checks:
         if any(process.poll() is None for process, _, _ in self._running):
             console.say("Linting the template; once it has passed, it is not linted again")
         for process, what, next_step in self._running:
-            said, _ = process.communicate()
+            try:
+                said, _ = process.communicate(timeout=_CHECK_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                raise TemplateError(
+                    f"{COMMITTED.relative_to(ROOT)} could not be checked in {_CHECK_SECONDS // 60} minutes",
+                    "run 'make validate' to see what takes so long",
+                ) from error
             if process.returncode:
                 shown = "\n".join(f"  {line}" for line in said.strip().splitlines()[:12])
                 raise TemplateError(f"{COMMITTED.relative_to(ROOT)} {what}\n{shown}".rstrip(), next_step)
 
     def stop(self) -> None:
+        """End them with whatever they started, and wait for neither."""
         for process, _, _ in self._running:
             if process.poll() is None:
-                process.kill()
-            if process.stdout and not process.stdout.closed:
-                process.communicate()
+                os.killpg(process.pid, signal.SIGKILL)  # each leads a group of its own
+                process.wait(_END_SECONDS)
+            if process.stdout:
+                process.stdout.close()
 
 
 def source(

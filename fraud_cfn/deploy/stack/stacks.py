@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
@@ -29,6 +30,8 @@ class Stack:
     tags: dict[str, str]
     capabilities: tuple[str, ...]
     protected: bool
+    created: datetime | None = None
+    updated: datetime | None = None  # last; `None` where it was only created
 
     @property
     def suffix(self) -> str:
@@ -91,6 +94,8 @@ def parse(stack: StackTypeDef) -> Stack:
         tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())},
         capabilities=tuple(stack.get("Capabilities", ())),
         protected=bool(stack.get("EnableTerminationProtection")),
+        created=stack["CreationTime"],
+        updated=stack.get("LastUpdatedTime"),
     )
 
 

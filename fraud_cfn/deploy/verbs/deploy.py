@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fraud_cfn.deploy.account.session import Session
@@ -66,13 +67,22 @@ def run(
         parameters.check(source.parameters, given)
         with template.checking(source) as checks:
             stack = readiness.ready(place, console, yes=yes, timeout=how.timeout, recreate=True)
-            asked = prepare.parameters_for(place, source, stack, given, console)
+            asked = prepare.parameters_for(
+                place,
+                source,
+                stack,
+                given,
+                console,
+                bucket_name=s3_bucket,
+                may_make_bucket=yes or console.can_ask,
+            )
             checks.finish(console)
         making = bucket.Consent(console, yes, f"agree to it: {stacks.command('deploy', suffix, '--yes')}")
         wanted = prepare.request(
             place, source, stack, asked, given.tags, role_arn=role_arn, bucket_name=s3_bucket, consent=making
         )
         done = carry_out(place, stack, wanted, consent, how, console)
+        done = replace(done, data={**done.data, "unknown": list(asked.unknown)})
     if "outputs" in done.data:
         console.say()
         outcome.outputs(console, done.data["outputs"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fraud_cfn.deploy.account.session import Session
@@ -43,7 +44,9 @@ def run(
             console.result(f"{stack.name} is {stack.status}: deploy would delete it and create it anew")
             return Outcome("changes", stack.arn, Exit.CHANGES if exit_code else Exit.DONE)
         stack = None if todo is Action.CREATE else stack
-        asked = prepare.parameters_for(place, source, stack, given, console)
+        asked = prepare.parameters_for(
+            place, source, stack, given, console, bucket_name=s3_bucket, may_make_bucket=console.can_ask
+        )
         checks.finish(console)
     making = bucket.Consent(console, False, f"{stacks.command('deploy', suffix)} makes it, after a question")
     wanted = prepare.request(
@@ -54,11 +57,12 @@ def run(
         one.settled = keep and found is not None
         if found is None:
             console.result("No changes", "bold green")
-            return Outcome(
-                "unchanged", stack.arn if stack else "", markdown=f"{place.stack_name}: no changes"
-            )
+            nothing = f"{place.stack_name}: no changes"
+            data = {"unknown": list(asked.unknown)}
+            return Outcome("unchanged", stack.arn if stack else "", data=data, markdown=nothing)
         consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
-        return _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
+        done = _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
+        return replace(done, data={**done.data, "unknown": list(asked.unknown)})
 
 
 def _at_rest(place: Place, console: Console, timeout: float) -> Stack | None:

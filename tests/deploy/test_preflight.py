@@ -1,0 +1,313 @@
+"""What stands in the way of a deployment is told at once, before anything is created or changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fraud_cfn.deploy.change import template as checks
+from fraud_cfn.deploy.errors import TemplateError
+from fraud_cfn.deploy.terminal.console import Console
+from tests.deploy.conftest import Teller, Told
+from tests.deploy.fake_aws import ACCOUNT, Aws, FaultError
+
+NEEDS_ALL = (
+    "Parameters: {EnvironmentSuffix: {Type: String},"
+    " DatabaseEngineVersion: {Type: String, Default: '17.9'},"
+    " DatabaseMinCapacity: {Type: Number, Default: 0.5}, DatabaseMaxCapacity: {Type: Number, Default: 4},"
+    " ServicesEnabled: {Type: String, Default: 'false'}, VpcCidr: {Type: String, Default: 10.0.0.0/16},"
+    " DataKmsKeyArn: {Type: String, Default: ''},"
+    " DatabaseCredentialsArn: {Type: String}, ApiKeysArn: {Type: String}}\n"
+    "Resources:\n"
+    "  V: {Type: AWS::EC2::VPC}\n"
+    "  E: {Type: AWS::EC2::EIP}\n"
+    "  A: {Type: AWS::EC2::Subnet, Properties: {AvailabilityZone: !Sub '${AWS::Region}a'}}\n"
+    "  B: {Type: AWS::EC2::Subnet, Properties: {AvailabilityZone: !Sub '${AWS::Region}b'}}\n"
+    "  C: {Type: AWS::EC2::Subnet, Properties: {AvailabilityZone: eu-central-1c}}\n"
+    "  D: {Type: AWS::RDS::DBCluster}\n"
+    "  X: {Type: AWS::ECS::Cluster}\n"
+)
+
+
+def zones(**states: str) -> list[dict[str, str]]:
+    return [{"ZoneName": f"eu-central-1{letter}", "State": state} for letter, state in states.items()]
+
+
+@pytest.fixture
+def poor(aws: Aws) -> Aws:
+    """An account that lacks everything."""
+    aws.secrets.clear()
+    aws.buckets.clear()
+    aws.answers |= {
+        "DescribeAvailabilityZones": lambda _: {"AvailabilityZones": zones(a="available", b="impaired")},
+        "DescribeDBEngineVersions": lambda _: {"DBEngineVersions": [{"EngineVersion": "17.7"}]},
+        "DescribeVpcs": lambda _: {"Vpcs": [{"VpcId": str(n)} for n in range(5)]},
+        "DescribeAddresses": lambda _: {"Addresses": [{"PublicIp": str(n)} for n in range(5)]},
+        "GetServiceQuota": lambda _: {"Quota": {"Value": 5.0}},
+        "ListRoles": lambda _: {"Roles": []},
+    }
+    return aws
+
+
+@pytest.fixture
+def rich(aws: Aws) -> Aws:
+    """An account that has everything."""
+    aws.answers |= {
+        "DescribeAvailabilityZones": lambda _: {
+            "AvailabilityZones": zones(a="available", b="available", c="available")
+        },
+        "DescribeDBEngineVersions": lambda _: {
+            "DBEngineVersions": [
+                {"EngineVersion": f"{major}.{minor}"} for major in (16, 17) for minor in range(12)
+            ]
+        },
+        "DescribeVpcs": lambda _: {"Vpcs": []},
+        "DescribeAddresses": lambda _: {"Addresses": []},
+        "ListRoles": lambda _: {"Roles": [{"RoleName": "r", "Arn": "a", "Path": "/", "RoleId": "i"}]},
+    }
+    return aws
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> list[str]:
+    """The option that deploys a template which needs all of it, and is over what goes in a request."""
+    file = tmp_path / "all.yaml"
+    file.write_text(f"{NEEDS_ALL}# {'.' * 52_000}\n", encoding="utf-8")
+    return ["--template", str(file)]
+
+
+def refused(told: Told, aws: Aws) -> bool:
+    made = {"CreateChangeSet", "CreateBucket", "PutObject", "DeleteStack"} & set(aws.calls)
+    return told.code == 2 and not made
+
+
+# ── All at once ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("verb", ["plan dev", "deploy dev"])
+def test_an_empty_account_is_refused_once_with_everything_in_it(
+    poor: Aws, tell: Teller, template: list[str], verb: str
+) -> None:
+    told = tell(verb, *template, "--param", "DatabaseMinCapacity=0.7", "--param", "ServicesEnabled=true")
+    assert refused(told, poor)
+    assert "error: 10 things stand in the way of this deployment" in told.text
+    for part in (
+        "the secret fraud-database-dev does not exist",
+        "create-secret --region eu-central-1 --name fraud-database-dev",
+        "the secret fraud-api-keys-dev does not exist",
+        "DatabaseMinCapacity cannot be 0.7",
+        "ServicesEnabled cannot be 'true' at the creation",
+        "the availability zones eu-central-1b, eu-central-1c cannot be used by this account",
+        "Aurora PostgreSQL 17.9 is not offered here (there is 17.7)",
+        "--param DatabaseEngineVersion=17.7",
+        "5 of 5 VPCs",
+        "5 of 5 elastic IP addresses",
+        "request-service-quota-increase --region eu-central-1 --service-code vpc",
+        "no service-linked role for ECS",
+        "create-service-linked-role --aws-service-name ecs.amazonaws.com",
+        f"the bucket fraud-templates-{ACCOUNT}-eu-central-1 for the template does not exist",
+    ):
+        assert part in told.text
+    assert "has no value" not in told.text  # the secrets' ARNs: told already
+
+
+def test_a_bucket_that_yes_makes_stands_in_nobodys_way(poor: Aws, tell: Teller, template: list[str]) -> None:
+    told = tell("deploy dev --yes", *template)
+    assert refused(told, poor)
+    assert "bucket" not in told.text
+    told = tell("deploy dev --yes --s3-bucket theirs", *template)
+    assert "the bucket theirs for the template does not exist" in told.text
+
+
+def test_an_account_with_everything_is_refused_nothing(rich: Aws, tell: Teller, template: list[str]) -> None:
+    told = tell("plan dev", *template)
+    assert told.code == 0
+    assert "not looked at" not in told.text
+    assert "HeadBucket" not in rich.calls
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        FaultError("AccessDenied", "no", 403),
+        FaultError("Throttling", "Rate exceeded"),
+        FaultError("InternalFailure", "oops", 500),
+    ],
+)
+@pytest.mark.parametrize(
+    "operation",
+    ["DescribeSecret", "DescribeAvailabilityZones", "DescribeDBEngineVersions", "DescribeVpcs", "ListRoles"],
+)
+def test_a_look_that_fails_hides_no_other_and_is_told_as_unknown(
+    poor: Aws, tell: Teller, template: list[str], operation: str, fault: FaultError
+) -> None:
+    poor.faults[operation] = [fault] * 9
+    told = tell("plan dev", *template)
+    assert refused(told, poor)
+    assert f"{'permission for' if fault.status == 403 else ''} {operation}".strip() in told.text
+    assert "warning: not looked at: " in told.text
+    lacks = ["does not exist", "cannot be used by this account", "is not offered", "of 5 VPCs", "linked role"]
+    assert sum(words in told.text.split("things stand")[1] for words in lacks) >= len(lacks) - 1
+
+
+def test_what_may_not_be_looked_at_is_no_obstacle_and_stands_in_the_json(
+    rich: Aws, tell: Teller, template: list[str]
+) -> None:
+    for operation in rich.answers:
+        rich.faults[operation] = [FaultError("AccessDenied", "no", 403)]
+    told = tell("plan dev --format json", *template)
+    assert told.code == 0
+    text = told.text[told.text.index("\n{") :]
+    unknown = json.loads(text[: text.rindex("\n}") + 2])["unknown"]
+    assert len(unknown) == 5
+    assert all("no permission for" in line for line in unknown)
+
+
+def test_an_answer_that_lacks_what_it_should_hold_is_unknown(
+    rich: Aws, tell: Teller, template: list[str]
+) -> None:
+    rich.answers["GetServiceQuota"] = lambda _: {}
+    rich.answers["DescribeVpcs"] = lambda _: {"Vpcs": [{"VpcId": str(n)} for n in range(5)]}
+    told = tell("plan dev", *template)
+    assert told.code == 0
+    assert "not looked at: room for another VPC: AWS's answer lacks" in told.text
+
+
+# ── One by one ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (zones(a="available", b="available", d="available"), "eu-central-1c"),
+        (zones(a="available", b="unavailable", c="available"), "eu-central-1b"),
+        ([], "eu-central-1a, eu-central-1b, eu-central-1c"),
+    ],
+)
+def test_the_zones_must_be_those_that_the_template_names(
+    rich: Aws, tell: Teller, template: list[str], there: list[dict[str, str]], missing: str
+) -> None:
+    rich.answers["DescribeAvailabilityZones"] = lambda _: {"AvailabilityZones": there}
+    told = tell("plan dev", *template)
+    assert refused(told, rich)
+    assert f" {missing} cannot be used by this account" in told.text
+
+
+def test_an_engine_version_on_a_later_page_is_found(rich: Aws, tell: Teller, template: list[str]) -> None:
+    assert rich.pages
+    assert tell("plan dev", *template).code == 0
+
+
+def test_a_quota_that_was_raised_is_room_enough(rich: Aws, tell: Teller, template: list[str]) -> None:
+    rich.answers["DescribeVpcs"] = lambda _: {"Vpcs": [{"VpcId": str(n)} for n in range(5)]}
+    rich.answers["GetServiceQuota"] = lambda _: {"Quota": {"Value": 6.0}}
+    assert tell("plan dev", *template).code == 0
+
+
+# ── Values that do not go together, or with what is deployed ──────────────────────────────────────
+
+CAPACITIES = [
+    (["DatabaseMinCapacity=0.3"], "DatabaseMinCapacity cannot be 0.3: Aurora's capacity has steps of 0.5"),
+    (["DatabaseMaxCapacity=4.25"], "DatabaseMaxCapacity cannot be 4.25"),
+    (["DatabaseMinCapacity=8"], "DatabaseMinCapacity 8 is over DatabaseMaxCapacity 4"),
+    (["DatabaseMinCapacity=2", "DatabaseMaxCapacity=1.5"], "DatabaseMinCapacity 2 is over"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), CAPACITIES)
+def test_capacities_that_aurora_would_refuse_are_refused_at_the_creation(
+    rich: Aws, tell: Teller, template: list[str], given: list[str], says: str
+) -> None:
+    told = tell("plan dev", *template, *(word for pair in given for word in ("--param", pair)))
+    assert refused(told, rich)
+    assert says in told.text
+
+
+def deployed_with(aws: Aws, **values: str) -> None:
+    aws.status = "UPDATE_COMPLETE"
+    aws.parameters = {
+        "EnvironmentSuffix": "dev",
+        "DatabaseCredentialsArn": aws.secret_arn("fraud-database-dev"),
+        "ApiKeysArn": aws.secret_arn("fraud-api-keys-dev"),
+        **values,
+    }
+
+
+def test_a_value_that_the_stack_keeps_counts_in_a_conflict(
+    rich: Aws, tell: Teller, template: list[str]
+) -> None:
+    deployed_with(rich, DatabaseMinCapacity="2", DatabaseMaxCapacity="8")
+    told = tell("plan dev", *template, "--param", "DatabaseMaxCapacity=1")
+    assert refused(told, rich)
+    assert "DatabaseMinCapacity 2 is over DatabaseMaxCapacity 1" in told.text
+
+
+def test_a_changed_network_is_refused(rich: Aws, tell: Teller, template: list[str]) -> None:
+    deployed_with(rich, VpcCidr="10.1.0.0/16")
+    told = tell("plan dev", *template, "--param", "VpcCidr=10.2.0.0/16")
+    assert refused(told, rich)
+    assert "VpcCidr is 10.1.0.0/16 since the stack was created, and cannot become 10.2.0.0/16" in told.text
+    assert tell("plan dev", *template).code == 0  # its own is kept, whatever the default is
+    assert tell("plan dev", *template, "--param", "VpcCidr=10.1.0.0/16").code == 0
+
+
+@pytest.mark.parametrize(
+    ("was", "wanted"), [("", "arn:k"), ("arn:k", ""), ("arn:k", "arn:l"), (None, "arn:k")]
+)
+def test_a_data_key_that_comes_goes_or_changes_is_refused(
+    rich: Aws, tell: Teller, template: list[str], was: str | None, wanted: str
+) -> None:
+    deployed_with(rich, **({} if was is None else {"DataKmsKeyArn": was}))
+    told = tell("plan dev", *template, "--param", f"DataKmsKeyArn={wanted}")
+    assert refused(told, rich)
+    assert f"DataKmsKeyArn is {was or 'empty'} since the stack was created" in told.text
+    assert tell("plan dev", *template).code == 0
+
+
+@pytest.mark.parametrize("value", ["true", "starting"])
+def test_services_are_enabled_later_than_at_the_creation_even_by_a_default(
+    rich: Aws, tell: Teller, tmp_path: Path, value: str
+) -> None:
+    file = tmp_path / "enabled.yaml"
+    file.write_text(NEEDS_ALL.replace("Default: 'false'", f"Default: '{value}'"), encoding="utf-8")
+    told = tell("plan dev", "--template", str(file))
+    assert refused(told, rich)
+    assert f"ServicesEnabled cannot be '{value}' at the creation" in told.text
+
+
+def test_an_upgrade_that_aurora_does_not_offer_is_refused(
+    rich: Aws, tell: Teller, template: list[str]
+) -> None:
+    deployed_with(rich, DatabaseEngineVersion="17.9")
+    rich.answers["DescribeDBEngineVersions"] = lambda _: {
+        "DBEngineVersions": [
+            {"EngineVersion": "17.9", "ValidUpgradeTarget": [{"EngineVersion": "17.10"}]},
+        ]
+    }
+    told = tell("plan dev", *template, "--param", "DatabaseEngineVersion=17.7")
+    assert refused(told, rich)
+    assert "Aurora PostgreSQL does not go from 17.9 to 17.7 (to 17.10)" in told.text
+    assert tell("plan dev", *template, "--param", "DatabaseEngineVersion=17.10").code == 0
+
+
+# ── The template's own checks ─────────────────────────────────────────────────────────────────────
+
+HANGS = (
+    "import signal, subprocess, sys;"
+    "subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']);"  # holds the pipe open too
+    "signal.pause()"
+)
+
+
+def test_a_check_that_never_ends_is_given_up_and_ended(
+    template: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_CHECKS", ((("-c", HANGS), "does not validate", "look"),))
+    monkeypatch.setattr(checks, "_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(checks, "COMMITTED", Path(template[1]))
+    monkeypatch.setattr(checks, "ROOT", Path(template[1]).parent)
+    source = checks.load()
+    with checks.checking(source) as running, pytest.raises(TemplateError, match="could not be checked in"):
+        running.finish(Console())
