@@ -127,8 +127,8 @@ DATA_KMS_KEY_ARN = text(
 VPC_CIDR = text(
     names.VPC_CIDR,
     "Addresses of the VPC; cannot be changed later",
-    rf"^(10\.{_OCTET}|172\.(1[6-9]|2\d|3[01])|192\.168)\.0\.0/16$",
-    "a private IPv4 block of size /16, such as 10.20.0.0/16",
+    rf"^(10\.{_OCTET}|172\.(1[689]|2\d|3[01])|192\.168)\.0\.0/16$",
+    "a private IPv4 block of size /16 other than 172.17, such as 10.20.0.0/16",
     default="10.0.0.0/16",
 )
 INGRESS_CIDR = text(
@@ -148,7 +148,7 @@ CERTIFICATE_ARN = text(
 ACCESS_LOG_BUCKET = text(
     "AccessLogBucket",
     "Existing bucket for the load balancer's access logs; empty: none are kept",
-    r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+    r"^((?!.*\.\.|(\d+\.){3}\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
     "empty or the name of a bucket",
     default="",
 )

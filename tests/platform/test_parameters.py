@@ -78,7 +78,15 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
         (
             "VpcCidr",
             ["10.0.0.0/16", "10.255.0.0/16", "172.16.0.0/16", "172.31.0.0/16", "192.168.0.0/16"],
-            ["", "10.0.0.0/24", "10.0.1.0/16", "10.256.0.0/16", "172.32.0.0/16", "11.0.0.0/16", "10.0.0.0/8"],
+            [
+                "",
+                "10.0.0.0/24",
+                "10.0.1.0/16",
+                "10.256.0.0/16",
+                "172.17.0.0/16",
+                "172.32.0.0/16",
+                "11.0.0.0/16",
+            ],
         ),
         (
             "IngressCidr",
@@ -90,7 +98,11 @@ def test_suffix_is_refused_when_it_would_not_fit_a_name(document: Document, suff
             ["", f"arn:aws:acm:eu-central-1:{ACCOUNT}:certificate/1a-2b"],
             ["x", f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1a-2b"],
         ),
-        ("AccessLogBucket", ["", "company-logs", "a.b"], ["A", "-a", "a", "arn:aws:s3:::company-logs"]),
+        (
+            "AccessLogBucket",
+            ["", "company-logs", "a.b", "123"],
+            ["A", "-a", "a", "a..b", "192.168.5.4", "arn:aws:s3:::logs"],
+        ),
         (
             "WebAclArn",
             ["", f"arn:aws:wafv2:eu-central-1:{ACCOUNT}:regional/webacl/company_1-a/{_ID}"],
