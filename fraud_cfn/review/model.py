@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -144,7 +145,9 @@ def _once(pairs: list[tuple[str, Node]]) -> dict[str, Node]:
 def _checked(body: Node) -> dict[str, Node]:
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
         raise _UnfitError("it has no Resources")
-    for number, (depth, _) in enumerate(_nodes(body)):
+    for number, (depth, node) in enumerate(_nodes(body)):
+        if isinstance(node, float) and not isfinite(node):
+            raise _UnfitError(f"{node} is no number that JSON knows")
         if depth > _MOST_DEPTH:
             raise _UnfitError(f"nested more than {_MOST_DEPTH} deep")
         if number > _MOST_NODES:

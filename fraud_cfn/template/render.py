@@ -142,16 +142,29 @@ def _short(value: Mapping[str, Any]) -> yaml.Node | None:
     ((key, inner),) = value.items()
     if not (key == "Ref" or key.startswith("Fn::") or (key == "Condition" and isinstance(inner, str))):
         return None
-    if key == "Fn::GetAtt" and not isinstance(inner, str) and all(isinstance(part, str) for part in inner):
+    if key == "Fn::GetAtt":
+        if not _is_attribute(inner):
+            return None
         inner = ".".join(inner)
     node = _node(inner)
-    if node.tag.startswith("!"):  # a value takes one tag: the outer function stays in its long form
+    # A value takes one tag, and a tag of ours makes a number text: such a function stays in its long form.
+    if node.tag.startswith("!") or (isinstance(node, yaml.ScalarNode) and not isinstance(inner, str)):
         return None
     node.tag = "!" + key.removeprefix("Fn::")
     # A short list of scalars reads best on one line: !Select [0, …]
     if isinstance(node, yaml.SequenceNode):
         node.flow_style = all(_flows(item) for item in node.value)
     return node
+
+
+def _is_attribute(argument: Any) -> bool:
+    """Whether it is a logical id and an attribute's name, which a dot can part again."""
+    return (
+        isinstance(argument, list | tuple)
+        and len(argument) == 2
+        and all(isinstance(part, str) for part in argument)
+        and "." not in argument[0]
+    )
 
 
 def _flows(node: yaml.Node) -> bool:
