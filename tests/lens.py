@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -78,10 +78,16 @@ class Lens:
 
     document: Document
     values: dict[str, str]
+    _others: dict[frozenset[tuple[str, str]], Lens] = field(default_factory=dict, repr=False, compare=False)
+    _resolved: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def under(self, **values: str) -> Lens:
         """The same template under other parameter values."""
-        return Lens(self.document, self.values | values)
+        values = self.values | values
+        key = frozenset(values.items())
+        if key not in self._others:
+            self._others[key] = Lens(self.document, values, self._others)
+        return self._others[key]
 
     @cached_property
     def parameters(self) -> dict[str, str]:
@@ -90,28 +96,35 @@ class Lens:
         return defaults | self.values
 
     @cached_property
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """Logical id → resource, of those whose condition holds; properties resolved."""
+    def _present(self) -> dict[str, dict[str, Any]]:
+        """Logical id → resource as declared, of those whose condition holds."""
         return {
-            key: resource | {"Properties": self.resolve(resource.get("Properties", {}))}
+            key: resource
             for key, resource in self.document.template["Resources"].items()
             if "Condition" not in resource or self.condition(resource["Condition"])
         }
+
+    @cached_property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Logical id → resource, of those whose condition holds; properties resolved."""
+        return {key: resource | {"Properties": self[key]} for key, resource in self._present.items()}
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
         return {key: self.resolve(value["Value"]) for key, value in self.document.template["Outputs"].items()}
 
     def __getitem__(self, logical_id: str) -> dict[str, Any]:
-        return self.resources[logical_id]["Properties"]
+        if logical_id not in self._resolved:
+            self._resolved[logical_id] = self.resolve(self._present[logical_id].get("Properties", {}))
+        return self._resolved[logical_id]
 
     def of(self, *types: str) -> dict[str, dict[str, Any]]:
         """Logical id → properties of the resources of those types."""
-        return {key: r["Properties"] for key, r in self.resources.items() if r["Type"] in types}
+        return {key: self[key] for key, resource in self._present.items() if resource["Type"] in types}
 
     @property
     def types(self) -> set[str]:
-        return {resource["Type"] for resource in self.resources.values()}
+        return {resource["Type"] for resource in self._present.values()}
 
     def names(self) -> list[tuple[str, str, str]]:
         """(type, logical id, physical name) of everything that is named."""

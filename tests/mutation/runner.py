@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import pickle
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from tests import conftest
 
 TESTS = ("tests/platform",)
 _QUIET = ("-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider")
+_TOLD_EVERY = 200
 _PLANNED_EVERY = 40  # the validator is slower than the tests: its own share is measured on a sample
 # Enough for it to see each branch; every scenario would say the same again.
 _VALIDATED = ("bootstrap", "live", "TLS", "alarms")
@@ -65,7 +67,9 @@ class _Judge:
         workers = os.cpu_count() or 1
         found = _in_forks(
             [
-                lambda share=number: _share(session, items, template, self._chosen[share::workers])
+                lambda share=number: _share(
+                    session, items, template, self._chosen[share::workers], tells=share == 0
+                )
                 for number in range(workers)
             ]
         )
@@ -75,19 +79,31 @@ class _Judge:
 
 
 def _share(
-    session: pytest.Session, items: list[pytest.Item], template: Any, chosen: Iterable[Mutant]
+    session: pytest.Session, items: list[pytest.Item], template: Any, chosen: Sequence[Mutant], *, tells: bool
 ) -> list[Verdict]:
-    """One worker's mutants; the test that saw the last fault is asked first about the next."""
+    """One worker's mutants, the one after the other; `tells`: how far it is.
+
+    The test that saw the last fault is asked first about the next. The validator comes last: its engine is
+    so large that a fork of a process that has it takes longer than the tests.
+    """
+    tests: list[str] = []
+    for number, mutant in enumerate(chosen, 1):
+        document = _broken(mutant, template)
+        tests.append(_in_a_fork(lambda document=document: _first_failure(session, items, document)))
+        items.sort(key=lambda item: item.nodeid != tests[-1])
+        if tells and number % _TOLD_EVERY == 0:
+            print(f"  {100 * number // len(chosen)} %", file=sys.stderr)
     verdicts: list[Verdict] = []
-    for number, mutant in enumerate(chosen):
-        broken = mutant.of(template)
-        document = Document(minify(broken), broken)
-        test = _in_a_fork(lambda document=document: _first_failure(session, items, document))
-        items.sort(key=lambda item: item.nodeid != test)
+    for number, (mutant, test) in enumerate(zip(chosen, tests, strict=True)):
         planned = number % _PLANNED_EVERY == 0
-        rejected = (planned or not test) and _is_rejected(document)
+        rejected = (planned or not test) and _is_rejected(_broken(mutant, template))
         verdicts.append(Verdict(mutant.name, test, rejected, planned))
     return verdicts
+
+
+def _broken(mutant: Mutant, template: Any) -> Document:
+    broken = mutant.of(template)
+    return Document(minify(broken), broken)
 
 
 def _first_failure(session: pytest.Session, items: Sequence[pytest.Item], document: Document | None) -> str:
