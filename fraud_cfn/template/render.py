@@ -142,9 +142,9 @@ def _short(value: Mapping[str, Any]) -> yaml.Node | None:
     ((key, inner),) = value.items()
     if not (key == "Ref" or key.startswith("Fn::") or (key == "Condition" and isinstance(inner, str))):
         return None
-    if key == "Fn::GetAtt":
-        if not _is_attribute(inner):
-            return None
+    if key == "Fn::GetAtt" and isinstance(inner, str):  # its short form reads as a list
+        return None
+    if key == "Fn::GetAtt" and _is_attribute(inner):
         inner = ".".join(inner)
     node = _node(inner)
     # A value takes one tag, and a tag of ours makes a number text: such a function stays in its long form.
