@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from fraud_cfn.review.resolve import Call, Reference, Text, Value, plain, scalar
-from fraud_cfn.review.schemas import Schema
+from fraud_cfn.review.schemas import Path_, Schema
 
 # What names an item among its siblings, the first that all of them have.
 _KEYS = (
@@ -35,6 +35,15 @@ class _Absent:
 
 
 ABSENT = _Absent()
+
+
+def at(value: Value, path: Path_) -> Value:
+    """The value at a path of property names; ABSENT where there is none."""
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return ABSENT
+        value = value[step]
+    return value
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fraud_cfn.review import findings, outputs, parameters
+from fraud_cfn.review import findings, outcome, outputs, parameters
 from fraud_cfn.review.access import Access, access
 from fraud_cfn.review.changes import Change, worst
 from fraud_cfn.review.findings import Finding
@@ -54,7 +54,7 @@ def review(
     """
     change = pair(before, after, values, given)
     judgement = Judgement(change)
-    changes = (*with_renames(judgement, judgement.changes()), *loops(change, judgement))
+    changes = (*with_renames(judgement, outcome.changes(judgement)), *loops(change, judgement))
     changed_parameters = tuple(parameters.compare(change))
     changed_outputs = tuple(outputs.compare(change, judgement))
     classes = [entry.class_ for entry in changes]

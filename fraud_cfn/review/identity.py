@@ -1,0 +1,95 @@
+"""What there can be only one of: who has a name or an identity before the change, and who takes it after."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from fraud_cfn.review import facts
+from fraud_cfn.review.diff import ABSENT, at, canonical
+from fraud_cfn.review.effects import meets
+from fraud_cfn.review.judge import Judgement
+from fraud_cfn.review.resolve import Side, Value, World, references
+from fraud_cfn.review.schemas import schema
+
+
+class Identities:
+    """The names and identities of one change."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+        self.pair = judgement.pair
+
+    def _of(self, logical_id: str, side: Side, world: World) -> tuple[str, ...] | None:
+        """What there can be only one of, as text; None where there is nothing of the kind."""
+        type_name = side.template.type_of(logical_id)
+        properties = side.properties(logical_id, world)
+        if not properties:
+            return None
+        name = facts.name_property(type_name)
+        if name is not None:
+            value = at(properties, (name,))
+            if value is ABSENT:
+                return None
+            scope = (at(properties, path) for path in facts.NAME_SCOPES.get(type_name, ()))
+            return (type_name, *map(_as_identity, (value, *scope)))
+        paths = facts.IDENTITIES.get(type_name)
+        if paths is None:
+            known = schema(type_name)
+            paths = known.identifier if known else ()
+            if known is None or any(path in known.read_only for path in paths):
+                return None
+            if any(at(properties, path) is ABSENT for path in paths):
+                return None
+        values = [at(properties, path) for path in paths]
+        if all(value is ABSENT for value in values):
+            return None
+        return (type_name, *map(_as_identity, values))
+
+    @cached_property
+    def _identities_before(self) -> dict[str, set[tuple[str, ...]]]:
+        found: dict[str, set[tuple[str, ...]]] = {}
+        for logical_id in self.pair.before.template.resources:
+            for world in self.pair.worlds(logical_id):
+                if identity := self._of(logical_id, self.pair.before, world):
+                    found.setdefault(logical_id, set()).add(identity)
+        return found
+
+    def taken_by(self, logical_id: str) -> str | None:
+        """The resource of BEFORE that already has the name or identity which this one takes anew."""
+        own = self._identities_before.get(logical_id, set())
+        for world in self.pair.worlds(logical_id):
+            identity = self._of(logical_id, self.pair.after, world)
+            if identity is None or identity in own or self._is_of_replaced(logical_id, world):
+                continue
+            for other, identities in self._identities_before.items():
+                if other != logical_id and identity in identities:
+                    return other
+        return None
+
+    def _is_of_replaced(self, logical_id: str, world: World) -> bool:
+        """Whether its identity stands on a resource that is made anew, and so is another one."""
+        paths = facts.IDENTITIES.get(self.pair.after.template.type_of(logical_id), ())
+        properties = self.pair.after.properties(logical_id, world) or {}
+        return any(
+            reference.name in self.judgement.views
+            and self.judgement.attribute_moves(reference.name, reference.attribute or "", world) == "yes"
+            for path in paths
+            for reference in references(at(properties, path))
+        )
+
+    def is_kept(self, logical_id: str) -> bool:
+        """Whether it is replaced by one of the same identity, which cannot be while the old one is there."""
+        paths = facts.IDENTITIES.get(self.pair.type_of(logical_id))
+        if not paths:
+            return False
+        return any(
+            view.replacement != "no"
+            and not any(meets(path, leaf.difference.steps) for path in paths for leaf in view.leaves.values())
+            and any(at(view.after, path) is not ABSENT for path in paths)
+            for view in self.judgement.views[logical_id]
+            if view.before is not None and view.after is not None
+        )
+
+
+def _as_identity(value: Value) -> str:
+    return "" if value is ABSENT else canonical(value)

@@ -1,0 +1,215 @@
+"""What happens to each resource, and the worst that follows from it: its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Literal
+
+from fraud_cfn.review import facts
+from fraud_cfn.review.changes import CLASSES, Certainty, Change, Detail
+from fraud_cfn.review.diff import ABSENT, differences
+from fraud_cfn.review.identity import Identities
+from fraud_cfn.review.judge import Judgement, View, shown, stronger
+from fraud_cfn.review.schemas import schema
+from fraud_cfn.review.traps import still_referred, subnets_of_another_vpc, target_groups_that_stay, undefined
+
+# Attributes of a resource beside its properties: a change there touches nothing that runs.
+_ATTRIBUTES = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
+
+
+def changes(judgement: Judgement) -> list[Change]:
+    """Every resource that changes, once, in the templates' order."""
+    outcome = _Outcome(judgement)
+    return [change for name in judgement.pair.logical_ids if (change := outcome.change(name))]
+
+
+class _Outcome:
+    def __init__(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+        self.pair = judgement.pair
+        self.views = judgement.views
+        self.identities = Identities(judgement)
+
+    def change(self, logical_id: str) -> Change | None:
+        """What happens to a resource; None where nothing does."""
+        if not self.judgement.has_same_type(logical_id):
+            return self._change_of_type(logical_id)
+        actions = {view.action for view in self.views[logical_id]} - {None}
+        candidates = []
+        if "remove" in actions:
+            candidates.append(self._removal(logical_id))
+        if "modify" in actions or (not actions and self._attributes(logical_id)):
+            candidates.append(self._modification(logical_id))
+        if "add" in actions:
+            candidates.append(self._addition(logical_id))
+        looked_at = self.pair.looked_at(logical_id)
+        if not candidates and (missing := undefined(self.judgement, logical_id)):
+            candidates.append(self._made(logical_id, "modify", "no", "will-fail", missing))
+        if not candidates and looked_at.sampled:
+            candidates.append(self._made(logical_id, "modify", "maybe", "replacement"))
+        if not candidates:
+            return None
+        worst = max(candidates, key=lambda change: CLASSES.index(change.class_))
+        if looked_at.sampled:
+            worst = replace(worst, reasons=(f"may: {looked_at}", *worst.reasons))
+        if worst.action == "modify" or all(view.action == worst.action for view in self.views[logical_id]):
+            return worst
+        states = [(view, view.action == worst.action) for view in self.views[logical_id]]
+        return replace(worst, reasons=(f"may: depends on {_turns_on(states)}", *worst.reasons))
+
+    def _made(
+        self,
+        logical_id: str,
+        action: Literal["add", "remove", "modify"],
+        replacement: Certainty,
+        class_: str,
+        reasons: Iterable[str] = (),
+        details: Iterable[Detail] = (),
+    ) -> Change:
+        type_name = self.pair.type_of(logical_id)
+        return Change(logical_id, type_name, action, replacement, class_, tuple(reasons), tuple(details))
+
+    def _change_of_type(self, logical_id: str) -> Change:
+        types = [side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after)]
+        reason = "CloudFormation refuses another type under the same logical id"
+        detail = Detail("Type", types[0], types[1], "no", reason)
+        return self._made(logical_id, "modify", "no", "will-fail", [reason], [detail])
+
+    def _addition(self, logical_id: str) -> Change:
+        reasons = undefined(self.judgement, logical_id)
+        if other := self.identities.taken_by(logical_id):
+            reasons.append(f"{other} has the same name or identity, and the new one is made first")
+        return self._made(logical_id, "add", "no", "will-fail" if reasons else "harmless", reasons)
+
+    def _removal(self, logical_id: str) -> Change:
+        if referrer := still_referred(self.judgement, logical_id):
+            reasons = [f"{referrer} still refers to it"]
+            return self._made(logical_id, "remove", "no", "will-fail", reasons)
+        policy = self.pair.before.template.resources[logical_id].get("DeletionPolicy")
+        type_name = self.pair.type_of(logical_id)
+        if policy in facts.RETAINS:
+            reasons = [f"orphaned: DeletionPolicy {policy} keeps it, outside of the stack"]
+            return self._made(logical_id, "remove", "no", "harmless", reasons)
+        if self._is_stateful(logical_id):
+            is_saved = policy == "Snapshot" or (policy is None and type_name in facts.SAVED_BY_DEFAULT)
+            reasons = ["a snapshot stays"] if is_saved else ["its data goes with it"]
+            return self._made(logical_id, "remove", "no", "data-loss", reasons)
+        if type_name in facts.NESTED:
+            return self._made(
+                logical_id, "remove", "no", "data-loss", ["may: everything within goes with it"]
+            )
+        if schema(type_name) is None:
+            return self._made(logical_id, "remove", "no", "replacement", ["no schema tells what it holds"])
+        class_ = "interruption" if type_name in facts.CARRIERS else "harmless"
+        return self._made(logical_id, "remove", "no", class_)
+
+    def _is_stateful(self, logical_id: str) -> bool:
+        type_name = self.pair.type_of(logical_id)
+        if type_name not in facts.STATEFUL:
+            return False
+        cluster = facts.CLUSTERED_BY.get(type_name)
+        return cluster is None or not any(cluster in (view.before or {}) for view in self.views[logical_id])
+
+    def _modification(self, logical_id: str) -> Change:
+        details = [*self._details(logical_id), *self._attributes(logical_id)]
+        replacement = self.judgement.replacement(logical_id)
+        found = [leaf for view in self.views[logical_id] for leaf in view.leaves.values()]
+        failing = list(
+            dict.fromkeys(
+                leaf.effect.why if leaf.difference.certain else f"may: {leaf.effect.why}"
+                for leaf in found
+                if leaf.effect.fails
+            )
+        )
+        failing += undefined(self.judgement, logical_id) + self._traps(logical_id, replacement)
+        reasons: list[str] = []
+        if failing:
+            class_, reasons = "will-fail", failing
+        elif replacement != "no":
+            class_, reasons = self._class_of_replacement(logical_id)
+        else:
+            class_ = "interruption" if any(leaf.effect.interrupts for leaf in found) else "harmless"
+            if not found:
+                reasons = ["takes effect only together with another change"]
+        if replacement == "maybe" and not failing:
+            reasons = [f"may: {reason}" for reason in reasons]
+        return self._made(logical_id, "modify", replacement, class_, reasons, details)
+
+    def _class_of_replacement(self, logical_id: str) -> tuple[str, list[str]]:
+        if self.pair.type_of(logical_id) == facts.TASK_DEFINITION:
+            return "harmless", ["a new revision"]
+        if self.pair.type_of(logical_id) in facts.NESTED:
+            return "replacement", ["what is within is not seen here: review its template too"]
+        if self._is_stateful(logical_id):
+            policy = self.pair.after.template.resources[logical_id].get("UpdateReplacePolicy")
+            if policy in facts.RETAINS:
+                return "replacement", [f"orphaned: UpdateReplacePolicy {policy} keeps the old one"]
+            return "data-loss", ["a snapshot stays" if policy == "Snapshot" else "the new one starts empty"]
+        return "replacement", []
+
+    def _traps(self, logical_id: str, replacement: Certainty) -> list[str]:
+        """Why the update of that resource fails."""
+        reasons = []
+        known = self.judgement.schema(logical_id)
+        if replacement != "no" and not (known and known.deletes_first):
+            if self.judgement.keeps_name(logical_id):
+                reasons.append("custom-named: CloudFormation refuses to replace it under the same name")
+            elif self.identities.is_kept(logical_id):
+                reasons.append("the new one is made first, and needs what the old one still has")
+            if self.pair.type_of(logical_id) == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                reasons += target_groups_that_stay(self.judgement, logical_id)
+        if self.pair.type_of(logical_id) in facts.SUBNET_GROUPS and replacement != "yes":
+            reasons += subnets_of_another_vpc(self.judgement, logical_id)
+        if other := self.identities.taken_by(logical_id):
+            reasons.append(f"{other} has the same name or identity")
+        return reasons
+
+    def _details(self, logical_id: str) -> Iterator[Detail]:
+        views = self.views[logical_id]
+        for path in dict.fromkeys(path for view in views for path in view.leaves):
+            found = [view.leaves[path] for view in views if path in view.leaves]
+            statuses = [leaf.replacement for leaf in found]
+            status = stronger(*statuses)
+            is_sampled = self.pair.looked_at(logical_id).sampled
+            if status == "yes" and (len(found) < len(views) or set(statuses) != {"yes"} or is_sampled):
+                status = "maybe"
+            why = found[0].why
+            if len(found) < len(views):
+                depends = f"depends on {_turns_on([(view, path in view.leaves) for view in views])}"
+                why = why if depends in why else ", ".join(filter(None, (why, depends)))
+            first = found[0].difference
+            yield Detail(f"Properties.{path}", shown(first.before), shown(first.after), status, why)
+
+    def _attributes(self, logical_id: str) -> list[Detail]:
+        before = self.pair.before.template.resources.get(logical_id)
+        after = self.pair.after.template.resources.get(logical_id)
+        if before is None or after is None:
+            return []
+        found = []
+        world = self.pair.worlds(logical_id)[0]
+        for name in _ATTRIBUTES:
+            old, new = (
+                side.resolve(declaration[name], world) if name in declaration else ABSENT
+                for side, declaration in ((self.pair.before, before), (self.pair.after, after))
+            )
+            for difference in differences(old, new, None, self.judgement.names):
+                path = f"{name}.{difference.path}" if difference.path else name
+                why = "takes effect only together with another change" if name.endswith("Policy") else ""
+                found.append(Detail(path, shown(difference.before), shown(difference.after), "no", why))
+        return found
+
+
+def _turns_on(states: list[tuple[View, bool]]) -> str:
+    """The open values that decide whether something is so in a world."""
+    names = list(states[0][0].world)
+    alone = []
+    for name in names:
+        # The worlds that differ in nothing but this one.
+        siblings: dict[str, set[bool]] = {}
+        for view, is_so in states:
+            others = str([value for other, value in view.world.items() if other != name])
+            siblings.setdefault(others, set()).add(is_so)
+        if any(len(seen) == 2 for seen in siblings.values()):
+            alone.append(name)
+    return ", ".join(alone or names)
