@@ -23,19 +23,24 @@ _ENCRYPTED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Messaging:
-    jobs: Queue
-    jobs_policy: QueuePolicy
+class WorkQueue:
+    queue: Queue
+    queue_policy: QueuePolicy
     dead_letters: Queue
     dead_letters_policy: QueuePolicy
 
 
-def build() -> Messaging:
-    dead_letters = dead_letter_queue("DeadLetterQueue", "dead-letters", source="jobs")
-    jobs = Queue(
-        "JobQueue",
+def build() -> WorkQueue:
+    return work_queue("JobQueue", "jobs", "DeadLetterQueue", "dead-letters")
+
+
+def work_queue(title: str, thing: str, dead_title: str, dead_thing: str) -> WorkQueue:
+    """A queue `fraud-<thing>-<suffix>`, whose messages move to its dead letters after five receives."""
+    dead_letters = dead_letter_queue(dead_title, dead_thing, source=thing)
+    queue = Queue(
+        title,
         **DELETED,
-        QueueName=name("jobs"),
+        QueueName=name(thing),
         VisibilityTimeout=300,
         MessageRetentionPeriod=4 * DAY,
         **_ENCRYPTED,
@@ -44,9 +49,9 @@ def build() -> Messaging:
             maxReceiveCount=5,
         ),
     )
-    return Messaging(
-        jobs=jobs,
-        jobs_policy=tls_only(jobs),
+    return WorkQueue(
+        queue=queue,
+        queue_policy=tls_only(queue),
         dead_letters=dead_letters,
         dead_letters_policy=tls_only(dead_letters),
     )

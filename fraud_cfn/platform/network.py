@@ -56,11 +56,6 @@ class Network:
     database_routes: RouteTable
     database_associations: tuple[SubnetRouteTableAssociation, ...]
 
-    @property
-    def way_out(self) -> list[Route | SubnetRouteTableAssociation]:
-        """How tasks reach AWS: what starts tasks depends on it, so that at deletion they end first."""
-        return [self.private_default_route, *self.private_associations]
-
 
 def build() -> Network:
     vpc = VPC(

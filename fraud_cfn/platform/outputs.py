@@ -9,7 +9,7 @@ from fraud_cfn.platform.dashboard import Views
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.intrinsics import sub
 from fraud_cfn.platform.load_balancer import Balancing
-from fraud_cfn.platform.messaging import Messaging
+from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import namespace
 from fraud_cfn.platform.parameters import HTTP_ONLY
 from fraud_cfn.platform.storage import Storage
@@ -19,7 +19,7 @@ def build(
     platform: Platform,
     balancing: Balancing,
     database: Database,
-    messaging: Messaging,
+    jobs: WorkQueue,
     storage: Storage,
     views: Views,
 ) -> tuple[Output, ...]:
@@ -43,8 +43,8 @@ def build(
             ),
         ),
         _output("ClusterName", "ECS cluster", Ref(platform.cluster)),
-        _output("JobQueueUrl", "Queue from the API to the worker", Ref(messaging.jobs)),
-        _output("DeadLetterQueueUrl", "What the worker gave up on", Ref(messaging.dead_letters)),
+        _output("JobQueueUrl", "Queue from the API to the worker", Ref(jobs.queue)),
+        _output("DeadLetterQueueUrl", "What the worker gave up on", Ref(jobs.dead_letters)),
         _output("DataBucketName", "Bucket of the workloads' data", Ref(storage.data)),
         _output("DatabaseEndpoint", "Aurora, for writing", database.cluster.get_att("Endpoint.Address")),
         _output(

@@ -59,20 +59,20 @@ def build() -> Stack:
     net = network.build()
     fire = firewall.build(net.vpc)
     data = storage.build(net.vpc, net.private_routes)
-    queues = messaging.build()
+    jobs = messaging.build()
     aurora = database.build(net.database_subnets, fire.database)
     ecs = cluster.build(net.vpc)
     alb = load_balancer.build(net.vpc, net.public_subnets, net.internet_attachment, fire.load_balancer)
     workloads = (
-        the_api := api.build(net, fire, ecs, alb, aurora, queues, data),
-        the_worker := worker.build(net, fire, ecs, aurora, queues, data, the_api.security_group),
+        the_api := api.build(net, fire, ecs, alb, aurora, jobs, data),
+        the_worker := worker.build(net, fire, ecs, aurora, jobs, data, the_api.security_group),
         job.build(net, fire, ecs, aurora, data, (the_api.security_group, the_worker.security_group)),
     )
     views = dashboard.build(aurora, workloads)
-    parts = (net, fire, data, queues, aurora, ecs, alb, *workloads, views)
+    parts = (net, fire, data, jobs, aurora, ecs, alb, *workloads, views)
     return assemble(
         *((sys.modules[type(part).__module__], part) for part in parts),
-        outputs=outputs.build(ecs, alb, aurora, queues, data, views),
+        outputs=outputs.build(ecs, alb, aurora, jobs, data, views),
     )
 
 

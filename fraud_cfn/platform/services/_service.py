@@ -21,6 +21,7 @@ from fraud_cfn.config import CPU_TARGET_PERCENT, MEMORY_TARGET_PERCENT, PORT, Se
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.firewall import Rule
 from fraud_cfn.platform.intrinsics import variable
+from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import dns_name, name
 from fraud_cfn.platform.network import Network, Subnets
 from fraud_cfn.platform.parameters import LIVE, STARTING
@@ -114,6 +115,26 @@ def load(title: str, service: str, platform: Platform) -> tuple[Json, Json]:
             ["AWS/ECS", "CPUUtilization", *dimensions, {"label": "CPU"}],
             ["AWS/ECS", "MemoryUtilization", *dimensions, {"label": "memory"}],
             **percent(("scales on CPU", CPU_TARGET_PERCENT), ("scales on memory", MEMORY_TARGET_PERCENT)),
+        ),
+    )
+
+
+def backlog(title: str, work: WorkQueue) -> tuple[Json, Json]:
+    """What waits in its queue, how long already, and what it gave up on."""
+    waiting = ["QueueName", variable(work.queue.get_att("QueueName"))]
+    dead = ["QueueName", variable(work.dead_letters.get_att("QueueName"))]
+    return (
+        graph(
+            f"{title}: queue",
+            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *waiting, {"label": "waiting"}],
+            ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", *waiting, {"label": "in flight"}],
+            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *dead, {"label": "dead letters"}],
+            stat="Maximum",
+        ),
+        graph(
+            f"{title}: age of the oldest message (s)",
+            ["AWS/SQS", "ApproximateAgeOfOldestMessage", *waiting, {"label": "age"}],
+            stat="Maximum",
         ),
     )
 

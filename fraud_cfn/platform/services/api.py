@@ -30,7 +30,7 @@ from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
 from fraud_cfn.platform.intrinsics import Condition
 from fraud_cfn.platform.load_balancer import Balancing
-from fraud_cfn.platform.messaging import Messaging
+from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
 from fraud_cfn.platform.services import _image, _scaling, _service, _task, _traffic
@@ -112,7 +112,7 @@ def build(
     platform: Platform,
     balancing: Balancing,
     database: Database,
-    messaging: Messaging,
+    jobs: WorkQueue,
     storage: Storage,
 ) -> Api:
     image_tag = _image.tag("Api", CONTAINER)
@@ -128,8 +128,8 @@ def build(
         CONTAINER,
         database,
         storage.data,
-        permissions.send(messaging.jobs),
-        permissions.look_up(messaging.jobs),
+        permissions.send(jobs.queue),
+        permissions.look_up(jobs.queue),
     )
     execution_role = permissions.execution_role("ApiExecutionRole", "api-execution", repository, logs.group)
     health_command, has_health = _task.health_command("Api")
@@ -143,7 +143,7 @@ def build(
         stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
-            "JOB_QUEUE_URL": Ref(messaging.jobs),
+            "JOB_QUEUE_URL": Ref(jobs.queue),
             "WORKER_URL": url("worker"),
         },
         logs=logs,

@@ -23,13 +23,13 @@ from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
-from fraud_cfn.platform.intrinsics import Condition, variable
-from fraud_cfn.platform.messaging import Messaging
+from fraud_cfn.platform.intrinsics import Condition
+from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
 from fraud_cfn.platform.services import _image, _scaling, _service, _task
 from fraud_cfn.platform.storage import Storage
-from fraud_cfn.platform.widgets import Json, Row, graph
+from fraud_cfn.platform.widgets import Row
 
 CONTAINER = "worker"
 SPEC = ServiceSpec(
@@ -65,7 +65,7 @@ def build(
     firewall: Firewall,
     platform: Platform,
     database: Database,
-    messaging: Messaging,
+    jobs: WorkQueue,
     storage: Storage,
     api_group: SecurityGroup,
 ) -> Worker:
@@ -83,8 +83,8 @@ def build(
         CONTAINER,
         database,
         storage.data,
-        permissions.consume(messaging.jobs),
-        permissions.look_up(messaging.jobs),
+        permissions.consume(jobs.queue),
+        permissions.look_up(jobs.queue),
         permissions.protect_tasks(platform.cluster),
     )
     execution_role = permissions.execution_role(
@@ -101,7 +101,7 @@ def build(
         stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
-            "JOB_QUEUE_URL": Ref(messaging.jobs),
+            "JOB_QUEUE_URL": Ref(jobs.queue),
             "API_URL": url("api"),
         },
         logs=logs,
@@ -150,30 +150,11 @@ def build(
         service=service,
         scaling=scaling,
         backlog_scaling=_scaling.backlog_scaling(
-            "Worker", CONTAINER, scaling.target, platform.cluster, messaging.jobs
+            "Worker", CONTAINER, scaling.target, platform.cluster, jobs.queue
         ),
-        rows=(Row((*_service.load("Worker", CONTAINER, platform), *_queue(messaging))),),
+        rows=(Row((*_service.load("Worker", CONTAINER, platform), *_service.backlog("Worker", jobs))),),
         outputs=(
             *_service.outputs("Worker", discovery, service),
             *_task.outputs("Worker", repository, logs),
-        ),
-    )
-
-
-def _queue(messaging: Messaging) -> tuple[Json, Json]:
-    jobs = ["QueueName", variable(messaging.jobs.get_att("QueueName"))]
-    dead = ["QueueName", variable(messaging.dead_letters.get_att("QueueName"))]
-    return (
-        graph(
-            "Worker: queue",
-            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *jobs, {"label": "waiting"}],
-            ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", *jobs, {"label": "in flight"}],
-            ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *dead, {"label": "dead letters"}],
-            stat="Maximum",
-        ),
-        graph(
-            "Worker: age of the oldest message (s)",
-            ["AWS/SQS", "ApproximateAgeOfOldestMessage", *jobs, {"label": "age"}],
-            stat="Maximum",
         ),
     )
