@@ -222,7 +222,28 @@ def dashboard(lens: Lens) -> dict[str, Any]:
     return json.loads(lens["Dashboard"]["DashboardBody"])
 
 
-# Derived, so that what holds for every workload holds for the next one too.
-WORKLOADS = [
-    logical_id.removesuffix("TaskDefinition") for logical_id in base(read()).of("AWS::ECS::TaskDefinition")
-]
+# ── Workloads: derived, so that what holds for every one of them holds for the next one too ────────
+
+# The tests of the platform know these by name, and hold all that is theirs by equality. What a further module
+# in `services/` brings is held to what every workload must have, and may have at the most.
+_LISTED = {f"fraud_cfn/platform/services/{module}.py" for module in ("api", "worker", "job")}
+
+_COMMITTED = read()
+WORKLOADS = [key.removesuffix("TaskDefinition") for key in base(_COMMITTED).of("AWS::ECS::TaskDefinition")]
+SERVICES = [key.removesuffix("Service") for key in base(_COMMITTED).of("AWS::ECS::Service")]
+FURTHER_IDS = {
+    logical_id
+    for logical_id, source in _COMMITTED.defined_in.items()
+    if source.startswith("fraud_cfn/platform/services/") and source not in _LISTED
+}
+FURTHER = [workload for workload in WORKLOADS if f"{workload}TaskDefinition" in FURTHER_IDS]
+
+
+def kebab(workload: str) -> str:
+    """How names in AWS write it: `DailyReports` is `daily-reports`."""
+    return re.sub("(?<!^)(?=[A-Z])", "-", workload).lower()
+
+
+def is_further(title: str) -> bool:
+    """Whether that parameter or output is one of a further workload: it begins with the workload's name."""
+    return title.startswith(tuple(FURTHER))

@@ -85,8 +85,15 @@ def nobody_deletes_objects(template: Template, **values: str) -> Iterator[str]:
                 yield f"{role.logical_id} may {action}"
 
 
+_SENDS = {"sqs:SendMessage"}
+_RECEIVES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
+
+
 def each_queue_has_its_senders_and_receivers(template: Template, **values: str) -> Iterator[str]:
-    """Only API and scheduler send, each to its own queue; only the worker receives, from its own."""
+    """Only API and scheduler send, each to its own queue; only the worker receives, from its own.
+
+    A queue that a further workload brings has one receiver at most, and only tasks send to it.
+    """
     subject = environment(template, **values)
     allowed = {
         ("ApiTaskRole", "JobQueue", "sqs:SendMessage"),
@@ -101,7 +108,18 @@ def each_queue_has_its_senders_and_receivers(template: Template, **values: str) 
         for role, queue, action in product(subject.roles.values(), subject.of(_QUEUE), expand("sqs:*"))
         if action not in harmless and _may(subject, role, action, subject.arn(queue))
     }
-    yield from _differences(may, allowed)
+    own = {item for item in may if item[1] not in ("JobQueue", "DeadLetterQueue", "MissedRunsQueue")}
+    yield from _differences(may - own, allowed)
+    tasks = set(_task_roles(subject, "TaskRoleArn").values())
+    receivers: dict[str, set[str]] = {}
+    for role, queue, action in sorted(own):
+        if action not in _SENDS | _RECEIVES or subject.roles[role].arn not in tasks:
+            yield f"{role} may {action} on {queue}"
+        if action in _RECEIVES:
+            receivers.setdefault(queue, set()).add(role)
+    for queue, roles in receivers.items():
+        if len(roles) > 1:
+            yield f"{' and '.join(sorted(roles))} receive from {queue}"
 
 
 def another_environment_is_out_of_reach(template: Template, **values: str) -> Iterator[str]:
@@ -257,7 +275,12 @@ def _secrets_of_tasks(subject: Environment) -> Iterator[str]:
 
 def each_task_logs_in_as_its_own_database_user(template: Template, **values: str) -> Iterator[str]:
     subject = environment(template, **values)
-    workloads = {"ApiTaskRole": "fraud_api", "WorkerTaskRole": "fraud_worker", "JobTaskRole": "fraud_job"}
+    by_arn = {role.arn: name for name, role in subject.roles.items()}
+    workloads = {
+        by_arn[arn]: subject.database_user(task)
+        for task, arn in _task_roles(subject, "TaskRoleArn").items()
+        if arn in by_arn
+    }
     users = [arn for arn in subject.targets() if ":rds-db:" in arn]
     users.append(users[0].rpartition("/")[0] + "/postgres")
     for role, user in product(subject.roles.values(), users):
@@ -350,7 +373,7 @@ def _said(item: Any) -> str:
 
 CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
     "Nobody deletes objects, nor changes the bucket's policy, lifecycle or versions": nobody_deletes_objects,
-    "The API alone sends to the queue of jobs, the worker alone receives from it, and from no other": (
+    "The API alone sends to the queue of jobs, the worker alone receives; no queue has two receivers": (
         each_queue_has_its_senders_and_receivers
     ),
     "Another environment is out of reach, dev2 from dev too, and the same names in another account": (

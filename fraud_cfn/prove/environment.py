@@ -19,6 +19,7 @@ from fraud_cfn.template.scenarios import ACCOUNT, BASE
 
 Properties = Mapping[str, Any]
 _ENDPOINT = "AWS::EC2::VPCEndpoint"
+_TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,13 @@ class Environment:
         for kind in ("database", "api-keys"):
             yield secret_arn(kind, self.suffix, self.account)
         database = f"arn:aws:rds-db:{REGION}:{self.account}:dbuser:cluster-DatabaseCluster-{self.suffix}"
-        for user in ("api", "worker", "job"):
-            yield f"{database}/fraud_{user}"
+        for task in self.of(_TASK_DEFINITION):
+            yield f"{database}/{self.database_user(task)}"
+
+    def database_user(self, task: str) -> str:
+        """The user of its own as whom it logs in to the database: `fraud_` and its container's name."""
+        app = self.of(_TASK_DEFINITION)[task]["ContainerDefinitions"][0]
+        return f"fraud_{app['Name']}"
 
 
 def secret_arn(kind: str, suffix: str, account: str = ACCOUNT) -> str:

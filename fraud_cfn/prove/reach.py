@@ -14,7 +14,7 @@ _GROUP, _LOAD_BALANCER = "AWS::EC2::SecurityGroup", "AWS::ElasticLoadBalancingV2
 _ROUTE, _ASSOCIATION = "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation"
 _RUNS_TASKS = ("AWS::ECS::Service", "AWS::Scheduler::Schedule")
 _STEM = "SecurityGroup"
-_WORKLOADS = {"Api", "Worker", "Job"}
+_LISTED = {"Api", "Worker", "Job"}  # whose peers are claimed one by one
 
 
 def connections(subject: Environment) -> tuple[Connection, ...]:
@@ -44,6 +44,11 @@ def private_subnets(subject: Environment) -> dict[str, set[str]]:
         _name(properties["SubnetId"]): ways.get(str(properties["RouteTableId"]), set())
         for properties in subject.of(_ASSOCIATION).values()
     }
+
+
+def workloads(subject: Environment) -> dict[str, str]:
+    """Workload → what runs its tasks, a service or a schedule; `Api` → `ApiService`."""
+    return {name.removesuffix("Service").removesuffix("Schedule"): name for name in subject.of(*_RUNS_TASKS)}
 
 
 # ── Claims ──
@@ -78,7 +83,10 @@ def only_the_workloads_reach_the_database(template: Template, **values: str) -> 
         for connection in connections(subject)
         if connection.server == f"Database{_STEM}"
     }
-    yield from _differences(reaching, {(workload, "tcp", "5432") for workload in _WORKLOADS})
+    listed = {item for item in reaching if item[0] in _LISTED}
+    yield from _differences(listed, {(workload, "tcp", "5432") for workload in _LISTED})
+    further = {(workload, "tcp", "5432") for workload in workloads(subject)}
+    yield from _differences(reaching - listed - further, set())
 
 
 def the_database_reaches_nobody(template: Template, **values: str) -> Iterator[str]:
@@ -92,17 +100,24 @@ def the_database_reaches_nobody(template: Template, **values: str) -> Iterator[s
 
 
 def workloads_reach_their_peers_and_tls_only(template: Template, **values: str) -> Iterator[str]:
+    """Which peers, is said of each listed workload; of a further one its module says it."""
     subject = environment(template, **values)
+    everyone = {*workloads(subject), *_LISTED}
     reached = {
         (connection.client.removesuffix(_STEM), connection.server.removesuffix(_STEM), str(connection.ports))
         for connection in connections(subject)
-        if connection.client.removesuffix(_STEM) in {*_WORKLOADS, "LoadBalancer"}
+        if connection.client.removesuffix(_STEM) in {*everyone, "LoadBalancer"}
     }
-    expected = {(workload, "Database", "5432") for workload in _WORKLOADS}
-    expected |= {(workload, "0.0.0.0/0", "443") for workload in _WORKLOADS}
+    expected = {(workload, "Database", "5432") for workload in _LISTED}
+    expected |= {(workload, "0.0.0.0/0", "443") for workload in everyone}
     expected |= {("Api", "Worker", "8080"), ("Worker", "Api", "8080"), ("LoadBalancer", "Api", "8080")}
     expected |= {("Job", "Api", "8080"), ("Job", "Worker", "8080")}
-    yield from _differences(reached, expected)
+    further = everyone - _LISTED
+    its_own = {(workload, "Database", "5432") for workload in further}
+    its_own |= {
+        (client, server, "8080") for client in everyone for server in everyone if {client, server} & further
+    }
+    yield from _differences(reached - its_own, expected)
 
 
 def tasks_have_no_public_address(template: Template, **values: str) -> Iterator[str]:
@@ -121,10 +136,7 @@ def tasks_have_no_public_address(template: Template, **values: str) -> Iterator[
 def each_group_protects_its_own(template: Template, **values: str) -> Iterator[str]:
     """So that a rule between groups is a rule between workloads."""
     subject = environment(template, **values)
-    expected = {
-        f"Api{_STEM}": {"ApiService"},
-        f"Worker{_STEM}": {"WorkerService"},
-        f"Job{_STEM}": {"JobSchedule"},
+    expected = {f"{workload}{_STEM}": {runs} for workload, runs in workloads(subject).items()} | {
         f"LoadBalancer{_STEM}": {"LoadBalancer"},
         f"Database{_STEM}": {"DatabaseCluster"},
     }
@@ -187,7 +199,7 @@ CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
         the_internet_reaches_only_the_load_balancer
     ),
     "Clients are those of IngressCidr": the_ingress_network_is_the_one_that_was_given,
-    "The database is reached on 5432 by the three workloads only": only_the_workloads_reach_the_database,
+    "The database is reached on 5432 by the workloads only": only_the_workloads_reach_the_database,
     "The database opens no connection, and has no route out": the_database_reaches_nobody,
     "Workloads reach the database, their peers on 8080 and TLS on 443, nothing else": (
         workloads_reach_their_peers_and_tls_only

@@ -25,6 +25,7 @@ from fraud_cfn.deploy.verbs import destroy
 from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
 from tests.deploy.test_processes import VERBS
+from tests.lens import WORKLOADS, kebab
 
 BUCKET = "fraud-data-{}-111122223333-eu-central-1-an"
 
@@ -92,7 +93,7 @@ def place(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def live(place: Place) -> Place:
     """The environment `ops`, live."""
     place.deploy("ops")
-    for name in ("api", "worker", "job"):
+    for name in map(kebab, WORKLOADS):
         place.push("ops", name, "latest")
     told = place("start ops --yes --steady 0.5")
     assert told.code == 0, told.text

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tests.lens import SERVICES, WORKLOADS, kebab
+
 _RESOURCES = "StackResourceSummaries"
 ROLES = (
-    *(f"{workload}-{kind}" for workload in ("api", "worker", "job") for kind in ("task", "execution")),
+    *(f"{workload}-{kind}" for workload in map(kebab, WORKLOADS) for kind in ("task", "execution")),
     "api-deployment",
     "job-schedule",
 )
@@ -76,14 +78,14 @@ class Platform:
     @cached_property
     def services(self) -> dict[str, dict[str, Any]]:
         """By workload: api, worker."""
-        names = {self.name(workload): workload for workload in ("api", "worker")}
+        names = {self.name(workload): workload for workload in map(kebab, SERVICES)}
         found = self.client("ecs").describe_services(cluster=self.name("cluster"), services=list(names))
         return {names[service["serviceName"]]: service for service in found["services"]}
 
     @cached_property
     def task_definitions(self) -> dict[str, dict[str, Any]]:
         """By workload: api, worker, job."""
-        ids = {"api": "ApiTaskDefinition", "worker": "WorkerTaskDefinition", "job": "JobTaskDefinition"}
+        ids = {kebab(workload): f"{workload}TaskDefinition" for workload in WORKLOADS}
         describe = self.client("ecs").describe_task_definition
         found = {workload: describe(taskDefinition=self.ids[logical]) for workload, logical in ids.items()}
         return {workload: answer["taskDefinition"] for workload, answer in found.items()}

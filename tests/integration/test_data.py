@@ -6,9 +6,10 @@ import pytest
 
 from fraud_cfn.config import DATABASE_NAME, POSTGRES_PORT
 from tests.integration.platform import Platform
+from tests.lens import WORKLOADS, kebab
 
 QUEUES = pytest.mark.parametrize("thing", ["jobs", "dead-letters", "missed-runs"])
-REPOSITORIES = pytest.mark.parametrize("workload", ["api", "worker", "job"])
+REPOSITORIES = pytest.mark.parametrize("workload", [kebab(workload) for workload in WORKLOADS])
 
 
 # ── Queues ──

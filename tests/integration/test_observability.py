@@ -6,13 +6,15 @@ import pytest
 
 from fraud_cfn.config import LOG_RETENTION_DAYS
 from tests.integration.platform import Platform
+from tests.lens import WORKLOADS, kebab
 
-WORKLOADS = pytest.mark.parametrize("workload", ["api", "worker", "job"])
+NAMES = [kebab(workload) for workload in WORKLOADS]
+EVERY_WORKLOAD = pytest.mark.parametrize("workload", NAMES)
 
 
 def test_every_log_group_keeps_its_events_for_the_chosen_days(platform: Platform) -> None:
     expected = {
-        *(f"/ecs/{platform.name(workload)}" for workload in ("api", "worker", "job")),
+        *(f"/ecs/{platform.name(workload)}" for workload in NAMES),
         f"/aws/ecs/containerinsights/{platform.name('cluster')}/performance",
         f"/aws/rds/cluster/{platform.name('database')}/postgresql",
     }
@@ -22,7 +24,7 @@ def test_every_log_group_keeps_its_events_for_the_chosen_days(platform: Platform
         assert {g["logGroupName"]: g["retentionInDays"] for g in groups}[name] == LOG_RETENTION_DAYS
 
 
-@WORKLOADS
+@EVERY_WORKLOAD
 def test_a_container_logs_to_its_own_group(platform: Platform, workload: str) -> None:
     for container in platform.task_definitions[workload]["containerDefinitions"]:
         options = container["logConfiguration"]["options"]
@@ -31,7 +33,7 @@ def test_a_container_logs_to_its_own_group(platform: Platform, workload: str) ->
         assert options["mode"] == "non-blocking"
 
 
-@WORKLOADS
+@EVERY_WORKLOAD
 def test_errors_in_the_logs_are_counted(platform: Platform, workload: str) -> None:
     group = f"/ecs/{platform.name(workload)}"
     (counter,) = platform.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
@@ -45,7 +47,7 @@ def test_queries_are_saved_for_this_environment(platform: Platform) -> None:
     names = {query["name"]: query for query in found["queryDefinitions"]}
     for thing in ("errors", "slow-requests"):
         assert set(names[platform.name(thing)]["logGroupNames"]) == {
-            f"/ecs/{platform.name(workload)}" for workload in ("api", "worker", "job")
+            f"/ecs/{platform.name(workload)}" for workload in NAMES
         }
 
 
@@ -54,10 +56,7 @@ def test_the_dashboard_shows_what_was_deployed(platform: Platform) -> None:
     text = described["DashboardBody"]
     assert "${" not in text
     assert json.loads(text)["widgets"]
-    shown = [
-        platform.name(thing)
-        for thing in ("cluster", "api", "worker", "job", "jobs", "dead-letters", "database")
-    ]
+    shown = [platform.name(thing) for thing in ("cluster", *NAMES, "jobs", "dead-letters", "database")]
     assert not [name for name in shown if f'"{name}"' not in text]
     for colour in ("Blue", "Green"):
         assert platform.ids[f"{colour}TargetGroup"].partition("targetgroup/")[2] in text

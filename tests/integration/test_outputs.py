@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from fraud_cfn.template.document import Document
 from tests.integration.platform import Platform
+from tests.lens import SERVICES, WORKLOADS, kebab
 
 
 def test_every_output_of_the_template_is_there_and_has_a_value(
@@ -25,19 +26,19 @@ def test_the_address_is_the_load_balancers(platform: Platform) -> None:
 
 def test_names_in_the_vpc_are_made_of_the_namespace_and_its_services(platform: Platform) -> None:
     namespace = platform.outputs["NamespaceName"]
-    assert platform.outputs["ApiDnsName"] == f"api.{namespace}"
-    assert platform.outputs["WorkerDnsName"] == f"worker.{namespace}"
+    for service in SERVICES:
+        assert platform.outputs[f"{service}DnsName"] == f"{kebab(service)}.{namespace}"
 
 
 def test_repositories_exist(platform: Platform) -> None:
-    names = [platform.name(workload) for workload in ("api", "worker", "job")]
+    names = [platform.name(workload) for workload in map(kebab, WORKLOADS)]
     repositories = platform.client("ecr").describe_repositories(repositoryNames=names)["repositories"]
-    outputs = {platform.outputs[f"{workload}RepositoryUri"] for workload in ("Api", "Worker", "Job")}
+    outputs = {platform.outputs[f"{workload}RepositoryUri"] for workload in WORKLOADS}
     assert {repository["repositoryUri"] for repository in repositories} == outputs
 
 
 def test_the_cluster_and_its_services_exist(platform: Platform) -> None:
-    names = [platform.outputs["ApiServiceName"], platform.outputs["WorkerServiceName"]]
+    names = [platform.outputs[f"{service}ServiceName"] for service in SERVICES]
     found = platform.client("ecs").describe_services(cluster=platform.outputs["ClusterName"], services=names)
     assert {service["status"] for service in found["services"]} == {"ACTIVE"}
     assert [service["serviceName"] for service in found["services"]] == names
@@ -72,7 +73,7 @@ def test_the_database_answers_under_its_addresses(platform: Platform) -> None:
 
 
 def test_log_groups_exist(platform: Platform) -> None:
-    for workload in ("Api", "Worker", "Job"):
+    for workload in WORKLOADS:
         name = platform.outputs[f"{workload}LogGroupName"]
         found = platform.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         assert name in [group["logGroupName"] for group in found]

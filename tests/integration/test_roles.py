@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from tests.integration.platform import Platform
+from tests.lens import WORKLOADS as TITLES
+from tests.lens import kebab
 
-WORKLOADS = ("api", "worker", "job")
+WORKLOADS = [kebab(title) for title in TITLES]
 TASKS = [f"{workload}-{kind}" for workload in WORKLOADS for kind in ("task", "execution")]
 TRUSTED = {
     **dict.fromkeys(TASKS, "ecs-tasks.amazonaws.com"),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.lens import Lens, dashboard
+from fraud_cfn.template.document import read
+from tests.lens import SERVICES, WORKLOADS, Lens, base, dashboard
 
 
 @pytest.fixture(scope="module", name="widgets")
@@ -45,14 +46,16 @@ DIMENSIONS = {
     "AWS/RDS": [{"DBClusterIdentifier"}],
     "Fraud": [set()],
 }
+PLATFORM = base(read())
+NAMES = {w: PLATFORM[f"{w}TaskDefinition"]["Family"] for w in WORKLOADS}
 VALUES = {
     "ClusterName": {"<Cluster>"},
-    "ServiceName": {"fraud-api-dev", "fraud-worker-dev"},
-    "TaskDefinitionFamily": {"fraud-job-dev"},
+    "ServiceName": {NAMES[service] for service in SERVICES},
+    "TaskDefinitionFamily": {NAMES[workload] for workload in WORKLOADS if workload not in SERVICES},
     "LoadBalancer": {"<LoadBalancer.LoadBalancerFullName>"},
     "TargetGroup": {"<BlueTargetGroup.TargetGroupFullName>", "<GreenTargetGroup.TargetGroupFullName>"},
-    "QueueName": {f"<{queue}.QueueName>" for queue in ("JobQueue", "DeadLetterQueue", "MissedRunsQueue")},
-    "ScheduleGroup": {"<ScheduleGroup>"},
+    "QueueName": {f"<{queue}.QueueName>" for queue in PLATFORM.of("AWS::SQS::Queue")},
+    "ScheduleGroup": {f"<{group}>" for group in PLATFORM.of("AWS::Scheduler::ScheduleGroup")},
     "DBClusterIdentifier": {"<DatabaseCluster>"},
 }
 
@@ -65,9 +68,6 @@ def test_metrics_are_those_of_resources_that_exist(live: Lens, widgets: dict[str
             for key, value in dimensions.items():
                 used[key].add(value)
     assert used == VALUES, "everything is watched, and nothing that is not there"
-    services = {service["ServiceName"] for service in live.of("AWS::ECS::Service").values()}
-    assert used["ServiceName"] == services
-    assert used["TaskDefinitionFamily"] == {live["JobTaskDefinition"]["Family"]}
     for values in used.values():
         for value in values:
             if value.startswith("<"):
@@ -85,9 +85,10 @@ def test_error_counts_are_the_ones_that_the_logs_give(live: Lens, widgets: dict[
 
 
 def test_dashboard_shows_tasks_and_load_with_the_scaling_lines(widgets: dict[str, dict[str, Any]]) -> None:
-    for service in ("API", "Worker"):
-        assert named(widgets[f"{service}: tasks"]) == {"RunningTaskCount", "DesiredTaskCount"}
-        load = widgets[f"{service}: CPU and memory"]
+    for service in SERVICES:
+        title = {"Api": "API"}.get(service, service)
+        assert named(widgets[f"{title}: tasks"]) == {"RunningTaskCount", "DesiredTaskCount"}
+        load = widgets[f"{title}: CPU and memory"]
         assert named(load) == {"CPUUtilization", "MemoryUtilization"}
         lines = [line["value"] for line in load["properties"]["annotations"]["horizontal"]]
         assert lines == [70, 80]
@@ -132,9 +133,9 @@ def test_dashboard_shows_queue_job_and_database(widgets: dict[str, dict[str, Any
     assert named(widgets["Database: connections"]) == {"DatabaseConnections"}
 
 
-def test_last_errors_come_from_all_three_log_groups(widgets: dict[str, dict[str, Any]]) -> None:
+def test_last_errors_come_from_the_logs_of_every_workload(widgets: dict[str, dict[str, Any]]) -> None:
     query = widgets["Last errors"]["properties"]["query"]
-    assert re.findall(r"SOURCE '<(\w+)>'", query) == ["ApiLogs", "WorkerLogs", "JobLogs"]
+    assert re.findall(r"SOURCE '<(\w+)>'", query) == [f"{workload}Logs" for workload in WORKLOADS]
     assert "filter @message like /ERROR/" in query
 
 
@@ -162,4 +163,4 @@ def test_saved_queries_find_errors_and_slow_requests(live: Lens) -> None:
         "| sort duration_ms desc",
     ]
     for query in queries.values():
-        assert query["LogGroupNames"] == ["<ApiLogs>", "<WorkerLogs>", "<JobLogs>"]
+        assert query["LogGroupNames"] == [f"<{workload}Logs>" for workload in WORKLOADS]

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.lens import Lens
+from tests.lens import FURTHER, SERVICES, WORKLOADS, Lens
 
-GROUPS = ("Api", "Worker", "Job", "LoadBalancer", "Database")
+GROUPS = (*WORKLOADS, "LoadBalancer", "Database")
 
 
 def edges(lens: Lens, direction: str) -> set[tuple[str, str, int]]:
@@ -41,18 +41,27 @@ BETWEEN_GROUPS = {
     ("Worker", "Database", 5432),
     ("Job", "Database", 5432),
 }
+# What the module of a further workload may say of itself: its peers and the database.
+MAY_BE = {
+    (client, server, 8080) for client in WORKLOADS for server in SERVICES if {client, server} & set(FURTHER)
+} | {(workload, "Database", 5432) for workload in FURTHER}
 
 
 def test_only_the_load_balancer_is_open_and_everything_else_admits_named_groups(base: Lens) -> None:
     clients = "203.0.113.0/24"
     lens = base.under(IngressCidr=clients)
-    assert edges(lens, "Ingress") == BETWEEN_GROUPS | {(clients, "LoadBalancer", 80)}
+    assert edges(lens, "Ingress") - MAY_BE == BETWEEN_GROUPS | {(clients, "LoadBalancer", 80)}
 
 
 def test_tasks_reach_tls_the_database_and_their_peers_and_nothing_else(base: Lens) -> None:
-    to_aws = {(task, "0.0.0.0/0", 443) for task in ("Api", "Worker", "Job")}
+    to_aws = {(task, "0.0.0.0/0", 443) for task in WORKLOADS}
     nowhere = {(group, "127.0.0.1/32", -1) for group in ("LoadBalancer", "Database")}
-    assert edges(base, "Egress") == BETWEEN_GROUPS | to_aws | nowhere
+    assert edges(base, "Egress") - MAY_BE == BETWEEN_GROUPS | to_aws | nowhere
+
+
+def test_a_connection_between_groups_is_open_at_both_ends(base: Lens) -> None:
+    between = {edge for edge in edges(base, "Egress") if edge[1] in GROUPS}
+    assert between == {edge for edge in edges(base, "Ingress") if edge[0] in GROUPS}
 
 
 def test_tls_port_is_open_only_with_a_certificate(base: Lens) -> None:

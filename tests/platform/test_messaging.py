@@ -29,6 +29,22 @@ def test_dead_letters_are_kept_for_fourteen_days_and_come_from_the_jobs_only(bas
     assert JOBS.endswith(":" + base["JobQueue"]["QueueName"]), "by name, since the two refer to each other"
 
 
+def test_what_a_queue_cannot_deliver_goes_to_dead_letters_that_take_from_it_alone(base: Lens) -> None:
+    """Of every queue, also one that a workload brings; dead letters are kept for 14 days."""
+    queues = base.of("AWS::SQS::Queue")
+    for queue, properties in queues.items():
+        if "RedriveAllowPolicy" in properties:
+            assert properties["MessageRetentionPeriod"] == 14 * DAY, queue
+            continue
+        redrive = properties["RedrivePolicy"]
+        dead = queues[redrive["deadLetterTargetArn"].strip("<>").removesuffix(".Arn")]
+        assert redrive["maxReceiveCount"] == 5, queue
+        assert dead["RedriveAllowPolicy"] == {
+            "redrivePermission": "byQueue",
+            "sourceQueueArns": [f"arn:aws:sqs:eu-central-1:111122223333:{properties['QueueName']}"],
+        }, "by name, since the two refer to each other"
+
+
 def test_missed_runs_are_kept_for_fourteen_days_and_no_queue_moves_its_messages_there(base: Lens) -> None:
     assert base["MissedRunsQueue"] == {
         "QueueName": "fraud-missed-runs-dev",

@@ -10,10 +10,9 @@ import pytest
 
 from fraud_cfn.template.document import Document
 from fraud_cfn.template.scenarios import SCENARIOS
-from tests.lens import Lens
+from tests.lens import FURTHER, FURTHER_IDS, WORKLOADS, Lens
 
 Statement = dict[str, Any]
-WORKLOADS = ("Api", "Worker", "Job")
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1a2b"
 
 # AWS has no resource-level permission for these.
@@ -124,11 +123,15 @@ def test_keys_may_be_used_only_when_given_and_only_for_secrets(base: Lens, workl
         ("WorkerTaskRole", ["s3", "sqs"]),
         ("JobTaskRole", ["s3"]),
         ("ScheduleRole", ["sqs"]),
+        *((f"{workload}TaskRole", None) for workload in FURTHER),
     ],
 )
 def test_the_datas_key_may_be_used_only_when_given_and_only_through_what_the_role_uses(
-    base: Lens, role: str, services: list[str]
+    base: Lens, role: str, services: list[str] | None
 ) -> None:
+    if services is None:  # of a workload that is not known by name here
+        used = {action.split(":")[0] for action, _ in allowed(base, role)}
+        services = [service for service in ("s3", "sqs") if service in used]
     lens = base.under(DataKmsKeyArn=KEY)
     assert allowed(lens, role) - allowed(base, role) == {("kms:Decrypt", KEY), ("kms:GenerateDataKey", KEY)}
     (statement,) = (s for s in statements(lens, role) if "kms:GenerateDataKey" in s["Action"])
@@ -140,7 +143,7 @@ def test_the_datas_key_may_be_used_only_when_given_and_only_through_what_the_rol
 def test_no_other_role_may_use_the_datas_key(base: Lens) -> None:
     lens = base.under(DataKmsKeyArn=KEY)
     users = {role for role in lens.of("AWS::IAM::Role") if allowed(lens, role) != allowed(base, role)}
-    assert users == {"ApiTaskRole", "WorkerTaskRole", "JobTaskRole", "ScheduleRole"}
+    assert users == {f"{workload}TaskRole" for workload in WORKLOADS} | {"ScheduleRole"}
 
 
 def test_ecs_may_shift_traffic_of_that_one_load_balancer(base: Lens) -> None:
@@ -186,7 +189,7 @@ def test_nobody_but_the_scheduler_passes_a_role(live: Lens) -> None:
 
 def test_there_is_no_other_role(live: Lens) -> None:
     own = {f"{workload}{kind}Role" for workload in WORKLOADS for kind in ("Task", "Execution")}
-    assert set(live.of("AWS::IAM::Role")) == own | {"ApiDeploymentRole", "ScheduleRole"}
+    assert set(live.of("AWS::IAM::Role")) - (FURTHER_IDS - own) == own | {"ApiDeploymentRole", "ScheduleRole"}
 
 
 def test_each_role_is_assumed_by_its_service_for_this_account_only(base: Lens) -> None:
@@ -204,6 +207,9 @@ def test_each_role_is_assumed_by_its_service_for_this_account_only(base: Lens) -
     for role, properties in base.of("AWS::IAM::Role").items():
         (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
         assert (trust["Effect"], trust["Action"]) == ("Allow", ["sts:AssumeRole"])
+        if role in FURTHER_IDS - set(expected):
+            assert trust["Condition"]["StringEquals"] == here, f"{role}: for this account only"
+            continue
         trusted[role] = (trust["Principal"]["Service"].removesuffix(".amazonaws.com"), trust.get("Condition"))
     assert trusted == expected
 
@@ -267,8 +273,7 @@ def test_queues_and_bucket_refuse_requests_without_tls(base: Lens) -> None:
         for target in policy.get("Queues") or [policy["Bucket"]]:
             guarded[target] = (tuple(statement["Action"]), tuple(statement["Resource"]))
     assert guarded == {
-        f"<{queue}>": (("sqs:*",), (f"<{queue}.Arn>",))
-        for queue in ("JobQueue", "DeadLetterQueue", "MissedRunsQueue")
+        f"<{queue}>": (("sqs:*",), (f"<{queue}.Arn>",)) for queue in base.of("AWS::SQS::Queue")
     } | {"<DataBucket>": (("s3:*",), ("<DataBucket.Arn>", "<DataBucket.Arn>/*"))}
 
 

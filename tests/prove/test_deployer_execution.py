@@ -19,6 +19,7 @@ from fraud_cfn import local
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.prove import deployer
 from fraud_cfn.review.model import read
+from tests.lens import WORKLOADS, kebab
 
 POLICIES = deployer.policies(read(COMMITTED))
 
@@ -93,7 +94,7 @@ def test_a_whole_life_takes_these_actions_and_a_denied_one_is_missed(endpoint: l
         ("outputs", "dev"),
     ):
         if arguments[0] == "start":
-            for workload in ("api", "worker", "job"):
+            for workload in map(kebab, WORKLOADS):
                 manifest = json.dumps({"schemaVersion": 2, "for": workload})
                 endpoint.client("ecr").put_image(
                     repositoryName=f"fraud-{workload}-dev", imageManifest=manifest, imageTag="latest"

@@ -1,18 +1,24 @@
 """Who may do what, by equality: a permission added by accident fails here. Change it with the template.
 
-A line: what it is on → actions of that service, and after `if` the condition.
+A line: what it is on → actions of that service, and after `if` the condition. A further workload needs no
+line here as long as it keeps to what every workload has and to what its own module makes; `docs/access.md`,
+which `make docs` writes, is where a reviewer signs it.
 """
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 import pytest
 
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.prove.access import matrix
-from fraud_cfn.prove.environment import environment
+from fraud_cfn.prove.environment import Environment, environment
 from fraud_cfn.review.grants import Grant
-from fraud_cfn.review.model import read
+from fraud_cfn.review.model import Template, read
 from fraud_cfn.template.scenarios import SCENARIOS
+from tests.lens import FURTHER, FURTHER_IDS, WORKLOADS, kebab
 
 BUCKET = "fraud-data-dev-111122223333-eu-central-1-an"
 ANY_TASK = "arn:aws:ecs:eu-central-1:111122223333:*"
@@ -31,13 +37,17 @@ TRACES = {
 }
 
 
+EXECUTION_ON_EVERYTHING = "ecr:GetAuthorizationToken"
+PROTECTION = {"ecs task/fraud-cluster-dev/*": "ecs:GetTaskProtection ecs:UpdateTaskProtection"}
+
+
 def login(user: str) -> dict[str, str]:
     return {f"rds-db dbuser:cluster-DatabaseCluster-dev/{user}": "rds-db:connect"}
 
 
 def execution(workload: str) -> dict[str, str]:
     return BY_TASKS | {
-        "*": "ecr:GetAuthorizationToken",
+        "*": EXECUTION_ON_EVERYTHING,
         f"ecr repository/fraud-{workload}-dev": "ecr:BatchCheckLayerAvailability ecr:BatchGetImage "
         "ecr:GetDownloadUrlForLayer",
         f"logs log-group:/ecs/fraud-{workload}-dev:*": "logs:CreateLogStream logs:PutLogEvents",
@@ -63,8 +73,8 @@ EXPECTED = {
     | {
         "sqs fraud-jobs-dev": "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes "
         "sqs:GetQueueUrl sqs:ReceiveMessage",
-        "ecs task/fraud-cluster-dev/*": "ecs:GetTaskProtection ecs:UpdateTaskProtection",
-    },
+    }
+    | PROTECTION,
     "JobTaskRole": BY_TASKS | DATA | TRACES | login("fraud_job"),
     "ApiExecutionRole": execution("api"),
     "WorkerExecutionRole": execution("worker"),
@@ -132,7 +142,45 @@ def test_it_may_do_exactly_that(name: str) -> None:
 
 
 def test_nobody_else_has_or_gives_a_permission() -> None:
-    assert set(seen()) == set(EXPECTED)
+    assert set(seen()) - FURTHER_IDS == set(EXPECTED)
+
+
+@pytest.mark.parametrize("workload", FURTHER)
+def test_a_further_workload_starts_with_its_own_image_logs_and_secrets(workload: str) -> None:
+    assert seen()[f"{workload}ExecutionRole"] == execution(kebab(workload))
+
+
+def test_a_further_module_may_use_what_every_workload_uses_and_what_it_makes_itself() -> None:
+    assert list(beyond(read(COMMITTED))) == []
+
+
+def beyond(template: Template) -> Iterator[str]:
+    """What roles and policies of further modules allow beyond that, in words."""
+    subject, made_in = environment(template), template.defined_in
+    for holder, grants in matrix(subject).items():
+        if holder.logical_id not in FURTHER_IDS:
+            continue
+        module = made_in[holder.logical_id]
+        own = {arn for key, arn in arns(subject).items() if made_in[key] == module}
+        workload = kebab(holder.logical_id.removesuffix("ExecutionRole").removesuffix("TaskRole"))
+        of_everyone = execution(workload) | DATA | TRACES | login(f"fraud_{workload}") | PROTECTION
+        of_everyone["*"] += " " + EXECUTION_ON_EVERYTHING
+        for grant in grants:
+            usual = str(grant.action) in of_everyone.get(place(grant), "").split()
+            if grant.effect == "Allow" and not usual and grant.resource not in own:
+                yield (
+                    f"{holder.logical_id} allows {grant.action} {place(grant)}; {module} does not make that: "
+                    "if it must, write its line into EXPECTED in tests/prove/test_matrix.py"
+                )
+
+
+def arns(subject: Environment) -> dict[str, str]:
+    """Logical id → ARN, of everything that has one."""
+    found: dict[str, str] = {}
+    for logical_id in subject.resources:
+        with contextlib.suppress(KeyError):
+            found[logical_id] = subject.arn(logical_id)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -144,10 +192,18 @@ def test_a_parameter_that_is_no_key_and_no_boundary_changes_no_permission(scenar
 
 KEY = "kms key/0b1c2d3e-1111-2222-3333-444455556666 if kms:ViaService"
 S3, SQS, SECRETS = (f"{service}.eu-central-1.amazonaws.com" for service in ("s3", "sqs", "secretsmanager"))
+
+
+def through(workload: str) -> str:
+    """The services through which a further workload uses the data's key."""
+    uses_queue = any(on.startswith("sqs ") for on in seen()[f"{workload}TaskRole"])
+    return f"{S3} or {SQS}" if uses_queue else S3
+
+
 WITH_A_KEY = {
     "customer managed keys": {
         role: {f"{key} {SECRETS}": "kms:Decrypt" for key in (KEY, KEY.replace("key/", "key/mrk-"))}
-        for role in ("ApiExecutionRole", "WorkerExecutionRole", "JobExecutionRole")
+        for role in (f"{workload}ExecutionRole" for workload in WORKLOADS)
     },
     "data key": {
         role: {f"{KEY} {services}": "kms:Decrypt kms:GenerateDataKey"}
@@ -156,6 +212,7 @@ WITH_A_KEY = {
             "WorkerTaskRole": f"{S3} or {SQS}",
             "JobTaskRole": S3,
             "ScheduleRole": SQS,
+            **{f"{workload}TaskRole": through(workload) for workload in FURTHER},
         }.items()
     },
 }

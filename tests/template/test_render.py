@@ -104,7 +104,11 @@ def test_an_attribute_without_a_place_is_an_error_not_a_loss() -> None:
 
 def test_a_banner_over_each_section_tells_title_and_file(document: Document) -> None:
     banners = [BANNER.fullmatch(line) for line in document.text.splitlines() if line.startswith("  # ")]
-    assert [banner["source"] for banner in banners if banner] == SOURCES
+    sources = [banner["source"] for banner in banners if banner]
+    assert [source for source in sources if source in SOURCES] == SOURCES
+    assert all(
+        re.match("fraud_cfn/platform/services/[a-z]", source) for source in set(sources) - set(SOURCES)
+    )
     for banner in filter(None, banners):
         docstring = (config.ROOT / banner["source"]).read_text("utf-8").removeprefix('"""').splitlines()[0]
         assert banner["title"] == docstring.removesuffix('"""').removesuffix(".")
@@ -179,7 +183,8 @@ def test_the_dashboard_is_readable_json_in_a_block(document: Document) -> None:
         document.template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     )
     assert block.count("\n") > 100
-    assert max(map(len, block.splitlines())) <= 200
+    longest = max(len(line) for line in block.splitlines() if not line.lstrip().startswith('"query": '))
+    assert longest <= 200
 
 
 # ── Values ─────────────────────────────────────────────────────────────────────────────────────────

@@ -2,18 +2,24 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lens import Lens
+from tests.lens import SERVICES, Lens, kebab
 
 BOUNDS = {"Api": (2, 10), "Worker": (1, 5)}
-services = pytest.mark.parametrize("service", BOUNDS)
+services = pytest.mark.parametrize("service", SERVICES)
 
 
-@services
+@pytest.mark.parametrize("service", BOUNDS)
 def test_scaling_keeps_the_number_of_tasks_within_its_bounds(live: Lens, service: str) -> None:
     target = live[f"{service}ScalableTarget"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == BOUNDS[service]
+
+
+@services
+def test_scaling_of_a_live_service_is_not_suspended(live: Lens, service: str) -> None:
+    target = live[f"{service}ScalableTarget"]
+    assert 0 < target["MinCapacity"] <= target["MaxCapacity"]
     assert (target["ServiceNamespace"], target["ScalableDimension"]) == ("ecs", "ecs:service:DesiredCount")
-    assert target["ResourceId"] == f"service/<Cluster>/fraud-{service.lower()}-dev"
+    assert target["ResourceId"] == f"service/<Cluster>/fraud-{kebab(service)}-dev"
     assert set(target["SuspendedState"].values()) == {False}
 
 
@@ -105,6 +111,11 @@ def test_backlog_without_a_running_task_is_the_messages_themselves(
 
 def test_nothing_else_scales(live: Lens) -> None:
     assert set(live.of("AWS::ApplicationAutoScaling::ScalableTarget")) == {
-        f"{s}ScalableTarget" for s in BOUNDS
+        f"{service}ScalableTarget" for service in SERVICES
     }
-    assert len(live.of("AWS::ApplicationAutoScaling::ScalingPolicy")) == 5
+    policies = {f"{service}{part}Scaling" for service in SERVICES for part in ("Cpu", "Memory")}
+    by_queue = {f"{service}QueueScaling" for service in SERVICES if service not in BOUNDS} | {
+        "WorkerQueueScaling"
+    }
+    scaling = set(live.of("AWS::ApplicationAutoScaling::ScalingPolicy"))
+    assert scaling - (by_queue - {"WorkerQueueScaling"}) == policies | {"WorkerQueueScaling"}

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lens import Lens
+from fraud_cfn.template.document import read
+from tests.lens import SERVICES, WORKLOADS, Lens, kebab
 
+PARAMETERS = read().template["Parameters"]
 SIZES = {"Api": ("512", "1024"), "Worker": ("1024", "2048"), "Job": ("256", "512")}
-workloads = pytest.mark.parametrize("workload", SIZES)
+workloads = pytest.mark.parametrize("workload", WORKLOADS)
 
 
 def containers(lens: Lens, workload: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -24,13 +26,18 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
 
 
 @workloads
-def test_task_runs_on_fargate_with_its_size(base: Lens, workload: str) -> None:
+def test_task_runs_on_fargate(base: Lens, workload: str) -> None:
     task = base[f"{workload}TaskDefinition"]
     assert task["RequiresCompatibilities"] == ["FARGATE"]
     assert task["NetworkMode"] == "awsvpc"
-    assert (task["Cpu"], task["Memory"]) == SIZES[workload]
-    assert task["Family"] == f"fraud-{workload.lower()}-dev"
+    assert task["Family"] == f"fraud-{kebab(workload)}-dev"
     assert task["TaskRoleArn"] == f"<{workload}TaskRole.Arn>"
+
+
+@pytest.mark.parametrize("workload", SIZES)
+def test_task_has_its_size(base: Lens, workload: str) -> None:
+    task = base[f"{workload}TaskDefinition"]
+    assert (task["Cpu"], task["Memory"]) == SIZES[workload]
 
 
 @workloads
@@ -49,7 +56,7 @@ def test_image_is_the_tag_in_its_own_repository(base: Lens, workload: str) -> No
 @workloads
 def test_container_is_locked_down(base: Lens, workload: str) -> None:
     app, _ = containers(base, workload)
-    assert app["Name"] == workload.lower()
+    assert app["Name"] == kebab(workload)
     linux = app["LinuxParameters"]
     assert app["User"] == "10001:10001"
     assert app["ReadonlyRootFilesystem"] is True
@@ -61,11 +68,15 @@ def test_container_is_locked_down(base: Lens, workload: str) -> None:
     assert "Privileged" not in app
 
 
+def is_own(variable: str) -> bool:
+    """Whether only that workload is told it: where its peers and its queues are."""
+    return variable.endswith("_URL")
+
+
 @workloads
 def test_container_knows_its_data_and_its_tracing(base: Lens, workload: str) -> None:
     variables = environment(containers(base, workload)[0])
-    own = {"JOB_QUEUE_URL", "API_URL", "WORKER_URL"}
-    assert {key: value for key, value in variables.items() if key not in own} == {
+    assert {key: value for key, value in variables.items() if not is_own(key)} == {
         "DATABASE_HOST": "<DatabaseCluster.Endpoint.Address>",
         "DATABASE_READER_HOST": "<DatabaseCluster.ReadEndpoint.Address>",
         "DATABASE_PORT": "5432",
@@ -75,7 +86,7 @@ def test_container_knows_its_data_and_its_tracing(base: Lens, workload: str) -> 
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_PROPAGATORS": "xray,tracecontext",
-        "OTEL_SERVICE_NAME": f"fraud-{workload.lower()}-dev",
+        "OTEL_SERVICE_NAME": f"fraud-{kebab(workload)}-dev",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
     }
@@ -97,9 +108,33 @@ def test_container_knows_its_data_and_its_tracing(base: Lens, workload: str) -> 
 )
 def test_container_knows_its_queue_and_its_peers(base: Lens, workload: str, expected: dict[str, str]) -> None:
     variables = environment(containers(base, workload)[0])
-    assert {
-        key: variables[key] for key in ("JOB_QUEUE_URL", "API_URL", "WORKER_URL") if key in variables
-    } == expected
+    assert {key: value for key, value in variables.items() if is_own(key)} == expected
+
+
+@workloads
+def test_a_peers_url_is_the_name_under_which_it_registers_and_the_firewall_lets_through(
+    base: Lens, workload: str
+) -> None:
+    namespace = base["Namespace"]["Name"]
+    names = {f"{base[f'{service}Discovery']['Name']}.{namespace}": service for service in SERVICES}
+    for key, value in environment(containers(base, workload)[0]).items():
+        if not key.endswith("_URL") or value.startswith("<"):
+            continue
+        host, port = value.removeprefix("http://").split(":")
+        peer = names[host]
+        assert key == f"{kebab(peer).replace('-', '_').upper()}_URL"
+        assert port == str(containers(base, peer)[0]["PortMappings"][0]["ContainerPort"])
+        way = base[f"{workload}To{peer}"]
+        assert (way["DestinationSecurityGroupId"], str(way["ToPort"])) == (f"<{peer}SecurityGroup>", port)
+
+
+@workloads
+def test_a_queues_url_is_of_a_queue_that_the_workload_may_use(base: Lens, workload: str) -> None:
+    policies = base[f"{workload}TaskRole"]["Policies"]
+    granted = [s["Resource"] for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+    told = [v for k, v in environment(containers(base, workload)[0]).items() if k.endswith("QUEUE_URL")]
+    for queue in told:
+        assert [f"{queue.removesuffix('>')}.Arn>"] in granted
 
 
 @workloads
@@ -127,7 +162,7 @@ def test_container_gets_the_chosen_version_of_the_password_and_user(base: Lens, 
 @workloads
 def test_a_customer_managed_key_encrypts_the_logs(base: Lens, workload: str) -> None:
     key = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
-    logs = {"LogGroupName": f"/ecs/fraud-{workload.lower()}-dev", "RetentionInDays": 7}
+    logs = {"LogGroupName": f"/ecs/fraud-{kebab(workload)}-dev", "RetentionInDays": 7}
     assert base[f"{workload}Logs"] == logs
     assert base.under(DataKmsKeyArn=key)[f"{workload}Logs"] == logs | {"KmsKeyId": key}
 
@@ -161,7 +196,7 @@ def test_errors_in_the_logs_are_counted(base: Lens, workload: str) -> None:
     assert (metric["MetricValue"], metric["DefaultValue"]) == ("1", 0), "0 where a line has no error"
     assert (metric["MetricNamespace"], metric["MetricName"]) == (
         "Fraud",
-        f"fraud-{workload.lower()}-errors-dev",
+        f"fraud-{kebab(workload)}-errors-dev",
     )
 
 
@@ -172,7 +207,9 @@ def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens,
     assert sidecar["Image"] == "public.ecr.aws/aws-observability/aws-otel-collector:v0.50.0"
     assert sidecar["Essential"] is False
     assert sidecar["RestartPolicy"] == {"Enabled": True}
-    assert app["Cpu"] + sidecar["Cpu"] == int(SIZES[workload][0]), "the workload outweighs its sidecar"
+    assert app["Cpu"] + sidecar["Cpu"] == int(base[f"{workload}TaskDefinition"]["Cpu"]), (
+        "the workload outweighs its sidecar"
+    )
     assert (sidecar["Cpu"], sidecar["MemoryReservation"], sidecar["Memory"]) == (32, 64, 128)
     assert sidecar["HealthCheck"] == {
         "Command": ["CMD", "/healthcheck"],  # the image has no shell
@@ -184,7 +221,9 @@ def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens,
     assert sidecar["ReadonlyRootFilesystem"] is True
     assert sidecar["LinuxParameters"] == {"Capabilities": {"Drop": ["ALL"]}}
     assert sidecar["User"] == "4317:4317", "its image's own, said aloud"
-    assert app["Memory"] == int(SIZES[workload][1]) - 128, "a hard limit: all that the sidecar cannot take"
+    assert app["Memory"] == int(base[f"{workload}TaskDefinition"]["Memory"]) - 128, (
+        "a hard limit: all that the sidecar cannot take"
+    )
     assert environment(sidecar)["GOMEMLIMIT"] == "100MiB", "below the hard limit"
     assert app["DependsOn"] == [{"ContainerName": "tracing", "Condition": "START"}]
 
@@ -213,7 +252,9 @@ def test_collector_listens_where_the_workload_sends_and_sends_to_xray(base: Lens
     assert config["processors"]["memory_limiter"]["limit_mib"] < sidecar["Memory"]
 
 
-@pytest.mark.parametrize("service", ["Api", "Worker"])
+@pytest.mark.parametrize(
+    "service", [name.removesuffix("HealthCommand") for name in PARAMETERS if name.endswith("HealthCommand")]
+)
 def test_a_health_command_becomes_the_containers_health_check(base: Lens, service: str) -> None:
     app, _ = containers(base, service)
     assert "HealthCheck" not in app
@@ -264,12 +305,12 @@ def test_a_task_has_nothing_that_nobody_asked_for(base: Lens, workload: str) -> 
         "Environment",
         "LogConfiguration",
     }
-    serves = {"PortMappings"} if workload in ("Api", "Worker") else set[str]()
+    serves = {"PortMappings"} if workload in SERVICES else set[str]()
     assert set(app) == shared | serves | {"StopTimeout", "DependsOn", "Secrets"}
     assert set(sidecar) == shared | {"RestartPolicy", "MemoryReservation", "HealthCheck"}
 
 
-@pytest.mark.parametrize("service", ["Api", "Worker"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_nothing_that_nobody_asked_for(live: Lens, service: str) -> None:
     """No shell into its tasks, no pinned platform version, no volume."""
     balanced = {"LoadBalancers", "HealthCheckGracePeriodSeconds"} if service == "Api" else set[str]()
