@@ -17,6 +17,7 @@ from botocore.loaders import create_loader
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.template import document
+from tests.deploy import schema
 from tests.deploy.fake_aws import Aws, serve, steps
 from tests.deploy.fake_running import Running
 
@@ -134,7 +135,9 @@ class Teller:
             patch.setattr(sys, "stderr", out)
             patch.setattr(sys, "stdin", io.StringIO())
             code = main(arguments)
-        return Told(_settled(out.getvalue(), self._aws.url), code)
+        told = Told(_settled(out.getvalue(), self._aws.url), code)
+        assert schema.misfits(told.text) == []
+        return told
 
 
 def _settled(text: str, url: str) -> str:

@@ -162,7 +162,7 @@ def test_what_may_not_be_looked_at_is_no_obstacle_and_stands_in_the_json(
     text = told.text[told.text.index("\n{") :]
     unknown = json.loads(text[: text.rindex("\n}") + 2])["unknown"]
     assert len(unknown) == 5
-    assert all("no permission for" in line for line in unknown)
+    assert all("no permission for" in line for line in unknown.values())
 
 
 def test_an_answer_that_lacks_what_it_should_hold_is_unknown(

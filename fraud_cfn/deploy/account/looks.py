@@ -25,7 +25,7 @@ class Looks:
     """Collects what each look finds, so that all of it is told at once; a look that fails hides no other."""
 
     obstacles: list[Obstacle] = field(default_factory=list[Obstacle])
-    unknown: list[str] = field(default_factory=list[str])  # what, and why it could not be looked at
+    unknown: dict[str, str] = field(default_factory=dict[str, str])  # what could not be looked at → why
 
     def ask(self, what: str, question: Callable[[], _T]) -> _T | None:
         """The answer; `None` where AWS gave none (denied, throttled, no connection), which is unknown.
@@ -37,7 +37,7 @@ class Looks:
         except trouble.UNANSWERED as error:
             if lost := trouble.lost_credentials(error):
                 raise lost from error
-            self.unknown.append(f"{what}: {trouble.words(error)}")
+            self.unknown[what] = trouble.words(error)
             return None
 
     def stop(self, what: str, then: str) -> None:

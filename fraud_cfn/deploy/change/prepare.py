@@ -37,7 +37,7 @@ class Asked:
     """What is asked for in a change set, and what nobody could look at before."""
 
     parameters: list[dict[str, str | bool]]
-    unknown: tuple[str, ...]
+    unknown: dict[str, str]
 
 
 def parameters_for(
@@ -63,12 +63,12 @@ def parameters_for(
         preflight.look(place.session, values, source.document.template["Resources"], looks)
     if looks.obstacles and source.size > INLINE_LIMIT:  # else handing the template over tells it
         _look_at_bucket(place, bucket_name, looks, may_make=may_make_bucket)
-    for unknown in looks.unknown:
-        console.warn(f"not looked at: {unknown}")
+    for what, why in looks.unknown.items():
+        console.warn(f"not looked at: {what}: {why}")
     looks.refuse()
     if stack is not None:
         _warn_of_stale_defaults(place, source, stack, chosen, console)
-    return Asked(parameters.request(source.parameters, chosen, before), tuple(looks.unknown))
+    return Asked(parameters.request(source.parameters, chosen, before), looks.unknown)
 
 
 def _look_at_bucket(place: Place, bucket_name: str | None, looks: Looks, *, may_make: bool) -> None:

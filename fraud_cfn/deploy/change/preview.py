@@ -236,7 +236,6 @@ def markdown(shown: Preview) -> str:
 def data(shown: Preview) -> dict[str, Any]:
     """For machines."""
     return {
-        "stack": shown.stack,
         "kind": shown.kind,
         "parameters": {name: {"before": b, "after": a} for name, (b, a) in shown.parameters.items()},
         "changes": [{"verb": row.verb, "note": row.note, **asdict(row.change)} for row in shown.rows],

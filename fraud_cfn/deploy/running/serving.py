@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fraud_cfn.deploy.account.session import Session, code_of, denied
@@ -23,7 +23,7 @@ class Verdict:
 
     failed: tuple[str, ...] = ()  # workloads whose tasks do not stay up
     reasons: tuple[str, ...] = ()  # why those tasks stopped, each once
-    unknown: tuple[str, ...] = ()  # what this caller may not look at
+    unknown: dict[str, str] = field(default_factory=dict[str, str])  # what could not be looked at → why
 
     @property
     def serves(self) -> bool:
@@ -45,7 +45,7 @@ class Proof:
         self._steady = steady
         self._say = say
         self._said: dict[str, str] = {}  # what about → what was said last
-        self._unknown: dict[str, None] = {}
+        self._unknown: dict[str, str] = {}
         self._before = {
             arn
             for workload in workloads
@@ -68,7 +68,7 @@ class Proof:
             reasons = {task.why: None for name in hopeless for task in self._failed[name]}
             return Verdict(failed=tuple(hopeless), reasons=tuple(reasons))
         if healthy and stayed and clock.now() - self._since >= self._steady:
-            return Verdict(unknown=tuple(self._unknown))
+            return Verdict(unknown=self._unknown)
         if stayed and not healthy:
             self._since = clock.now()
         return None
@@ -148,7 +148,7 @@ class Proof:
         except Exception as error:
             if not denied(error):
                 raise
-            self._unknown[f"{what} ({code_of(error)})"] = None
+            self._unknown[what] = code_of(error)
             return None
 
     def _news(self, about: str, text: str) -> None:

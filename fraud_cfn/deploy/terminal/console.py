@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from fraud_cfn.deploy.errors import DeclinedError
@@ -67,7 +68,9 @@ class Console:
     def json(self, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
         """What was asked for, as JSON, to stdout: in ASCII, which every encoding holds."""
         whole = {**content, **({"local": True} if self.local else {})}
-        self._write(self._out, json.dumps(clean_data(whole), indent=indent, default=str), "", badge=False)
+        self._write(
+            self._out, json.dumps(clean_data(whole), indent=indent, default=_as_text), "", badge=False
+        )
 
     def last(self, text: str) -> None:
         """The last line, `result=…`: to stdout, or to stderr where stdout holds a document."""
@@ -172,6 +175,10 @@ class Console:
                 highlight=False,
             )
         return self._rich[stream]
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _shown(text: str) -> str:

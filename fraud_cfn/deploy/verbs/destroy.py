@@ -312,7 +312,7 @@ def _delete_shell(deletion: _Deletion, console: Console) -> Outcome:
 
     waiting.until(gone, console, what=stack.name, timeout=deletion.left, next_step=_again(deletion))
     console.result(f"{stack.name} is deleted; nothing of it had been created", "bold green")
-    return Outcome("destroyed", "", data={"lookedFor": 0, "left": [], "unknown": [], "retained": []})
+    return Outcome("destroyed", "", data={"lookedFor": 0, "left": [], "unknown": {}, "retained": []})
 
 
 def _failed(deletion: _Deletion, ended: Ended, console: Console) -> Outcome:
@@ -378,7 +378,7 @@ def _prove(
     data = {
         "lookedFor": verdict.answered,
         "left": [named.name for named in verdict.left],
-        "unknown": [named.name for named, _ in verdict.unknown],
+        "unknown": {named.name: why for named, why in verdict.unknown},
         "retained": [one.physical_id for one in retained],
     }
     if verdict.left:

@@ -139,11 +139,11 @@ def _not_live(
 ) -> Outcome:
     suffix = place.suffix
     if not verdict.failed:
-        unseen = ", ".join(verdict.unknown)
+        unseen = ", ".join(f"{what} ({why})" for what, why in verdict.unknown.items())
         console.say(f"\nUNKNOWN {stack.name}: tasks run, but whether it serves could not be seen", "bold red")
         console.say(f"       not allowed to look at: {unseen}")
         console.say("next:  ask for that permission, then run it again; nothing else would change")
-        return Outcome("unknown", stack.arn, Exit.AWS, {"unknown": list(verdict.unknown)})
+        return Outcome("unknown", stack.arn, Exit.AWS, {"unknown": verdict.unknown})
     console.say(
         f"\nNOT LIVE {stack.name}: the tasks of {', '.join(verdict.failed)} do not stay up", "bold red"
     )
