@@ -42,8 +42,8 @@ class Template:
 
     @cached_property
     def parameters(self) -> dict[str, dict[str, Node]]:
-        """Name → declaration (`Type`, `Default`, …)."""
-        return self.body.get("Parameters") or {}
+        """Name → declaration (`Type`, `Default`, …); transforms left out."""
+        return _plain(self.body.get("Parameters"))
 
     @cached_property
     def mappings(self) -> dict[str, Node]:

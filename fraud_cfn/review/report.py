@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,7 +148,9 @@ def _groups(review: Review) -> Iterator[list[str]]:
     yield [f"UNJUDGED · {line}" for line in answer["unjudged"]]
     for kind in ("internet", "encryption", "logging", "pattern", "cost"):
         yield [
-            _finding_line(entry) for entry in answer["findings"] if entry["kind"] == kind and _is_bad(entry)
+            _finding_line(entry, changes)
+            for entry in answer["findings"]
+            if entry["kind"] == kind and _is_bad(entry)
         ]
     yield [
         f"EXPORTED · {_output_line(entry)}"
@@ -206,6 +208,8 @@ def _role_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     """Who may do more, or something else, than before: the widest first."""
     ways = {entry["role"]: entry["permissions"] for entry in answer["roles"]}
     ways |= {entry["logical_id"]: entry["permissions"] for entry in answer["policies"]}
+    # What is renamed is told as such: its policies go with it.
+    ways = {name: way for name, way in ways.items() if name not in _renamed(answer)}
     order = ("wider", "incomparable", "narrower", "same")
     for name, way in sorted(ways.items(), key=lambda item: order.index(item[1])):
         gained = [
@@ -222,6 +226,10 @@ def _role_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"PERMITTED · {quoted(name)} {way}: {_grant(first)}{more}{_may(first)}"
 
 
+def _renamed(answer: Mapping[str, Any]) -> set[str]:
+    return {change["logical_id"] for change in answer["changes"] if change["renamed_to"]}
+
+
 def _grant(entry: Mapping[str, Any]) -> str:
     action = "every action of" if entry["action"] is None else f"{quoted(entry['action'])} on"
     who = f" for {quoted(entry['principal'])}" if entry["principal"] else ""
@@ -231,9 +239,14 @@ def _grant(entry: Mapping[str, Any]) -> str:
     return f"{sign} {deny}{action} {quoted(entry['resource'])}{who}{when}"
 
 
-def _finding_line(entry: Mapping[str, str]) -> str:
+def _finding_line(entry: Mapping[str, str], changes: Iterable[Mapping[str, Any]]) -> str:
     path = entry["path"].removeprefix("Properties.")
-    return f"{entry['kind'].upper()} {entry['direction']} · {quoted(entry['logical_id'])} {quoted(path)}"
+    told = f"{entry['kind'].upper()} {entry['direction']} · {quoted(entry['logical_id'])} {quoted(path)}"
+    for change in changes:
+        for detail in change["details"] if change["logical_id"] == entry["logical_id"] else ():
+            if detail["path"] == entry["path"]:
+                return f"{told} {quoted(detail['before'])} → {quoted(detail['after'])}"
+    return told
 
 
 # ── The rest ──
@@ -247,7 +260,7 @@ def blocks(review: Review, environments: Each | None = None) -> list[Block]:
         Block("Parameters", [_parameter_line(entry) for entry in answer["parameters"]], 2),
         Block("Permissions", [f"{_holder(e)} {_grant(e)}{_may(e)}" for e in answer["permissions"]], 1),
         Block("Reachability", [_reach_line(entry) for entry in answer["reachability"]], 1),
-        Block("Findings", [_finding_line(entry) for entry in answer["findings"]], 1),
+        Block("Findings", [_finding_line(entry, answer["changes"]) for entry in answer["findings"]], 1),
         Block("Outputs", [_output_line(entry) for entry in answer["outputs"]], 4),
     ]
     for name in reversed(CLASSES[1:]):

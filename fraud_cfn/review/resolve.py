@@ -477,7 +477,7 @@ def written(value: Value) -> str:
 
 
 def plain(value: Value) -> Value:
-    """A value as JSON has it: a Text becomes its string, a Call its object."""
+    """A value as JSON has it: a Text is its string, a Call its object, `AWS::NoValue` within one null."""
     if isinstance(value, Text):
         return str(value)
     if isinstance(value, Call):
@@ -486,7 +486,7 @@ def plain(value: Value) -> Value:
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
-    return value
+    return None if value is _NO_VALUE else value
 
 
 def references(value: Value) -> Iterator[Reference]:

@@ -272,6 +272,8 @@ def test_nothing_malformed_ends_in_a_traceback(tmp_path: Path, capsys: pytest.Ca
         "A: {Type: 'AWS::S3::Bucket', Properties: {LifecycleConfiguration: {Rules: [{Id: {a: 1}}]}}}",
         "A: {Type: 'AWS::SNS::Topic', Properties: {Tags: {a: 1}}, Metadata: [x], UpdatePolicy: 5}",
         "A: {Type: 'AWS::SNS::Topic', Properties: !Ref P}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: {X: !Cidr [!Ref 'AWS::NoValue', 1]}}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: {Y: !Sub {Ref: x}}}\nParameters: {'Fn::Transform': []}",
         "A: {Type: 'AWS::SNS::Topic', Properties: {X: !FindInMap [a, b, c], Y: !GetAtt A, Z: !Select [x]}}",
     ],
 )

@@ -160,3 +160,22 @@ Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd, a,
     each = {name: reviewed(before, after, Env=name) for name in ("dev", "prod")}
     first = as_text(reviewed(before, after), each).splitlines()[0]
     assert "dev: none, prod: data-loss" in first
+
+
+def test_a_finding_says_from_what_to_what() -> None:
+    logs = "Resources: {Logs: {Type: 'AWS::Logs::LogGroup', Properties: {RetentionInDays: 7}}}"
+    assert first_screen(reviewed(logs, logs.replace("7", "30"))) == [
+        "COST up · «Logs» «RetentionInDays» «7» → «30»"
+    ]
+
+
+def test_the_policy_of_a_renamed_queue_is_no_wider_one() -> None:
+    queue = (
+        "Resources:\n  Old: {Type: 'AWS::SQS::Queue'}\n"
+        "  OldPolicy: {Type: 'AWS::SQS::QueuePolicy', Properties: {Queues: [!Ref Old], PolicyDocument:"
+        " {Statement: [{Effect: Deny, Principal: '*', Action: 'sqs:*', Resource: !GetAtt Old.Arn}]}}}\n"
+    )
+    lines = first_screen(reviewed(queue, queue.replace("Old", "New")))
+    assert not any("PERMITTED" in line for line in lines)
+    lines = first_screen(reviewed(queue, queue.partition("  OldPolicy")[0]))
+    assert [line.split(" · ")[0] for line in lines] == ["PERMITTED"]
