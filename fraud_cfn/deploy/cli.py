@@ -47,12 +47,13 @@ The last line is 'result=… stack=…'."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns its exit code. Never raises for what a user can cause."""
     from fraud_cfn import streams
-    from fraud_cfn.deploy.terminal import interrupts
+    from fraud_cfn.deploy.terminal import interrupts, typed
     from fraud_cfn.deploy.terminal.console import Console
 
     streams.prepare()
     words = sys.argv[1:] if arguments is None else arguments
     interrupts.begin()
+    typed.remember(words)
     try:
         _must_be_text(words)
         options = vars(_parser().parse_args(words))
@@ -421,12 +422,15 @@ def _run_job(verbs: Any) -> None:
         "dev",
         "dev --detach",
         "dev --command 'python -m reports --month 2026-03'",
+        "dev --stop 0123456789abcdef0123456789abcdef",
     )
     one.add_argument("--service", metavar="NAME", help="which scheduled task, where there are several")
     one.add_argument(
         "--command", metavar="WORDS", help="run this in the job's place: its image, role, network"
     )
-    one.add_argument("--detach", action="store_true", help="do not wait for the end")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--detach", action="store_true", help="do not wait for the end")
+    how.add_argument("--stop", metavar="TASK", help="stop that run of it, and wait until it has ended")
     _timeout(one)
     _format(one, "text", "json")
 

@@ -49,6 +49,10 @@ class Task:
     family: bool = False
     hidden_until: float = 0  # ECS does not know it before
 
+    @property
+    def id(self) -> str:
+        return self.arn.split("/")[-1]
+
 
 @dataclass
 class Running:
@@ -172,7 +176,7 @@ class Running:
     def describe_tasks(self, asked: Answer) -> Answer:
         found, missing = [], []
         for arn in asked["tasks"]:
-            task = next((one for one in self.tasks if one.arn == arn), None)
+            task = next((one for one in self.tasks if arn in (one.arn, one.id)), None)
             if task is None or task.hidden_until > self.aws.now:
                 missing.append({"arn": arn, "reason": "MISSING"})
                 continue
@@ -186,7 +190,7 @@ class Running:
             group = f"{'family' if task.family else 'service'}:{task.owner}"
             found.append(
                 {
-                    "taskArn": arn,
+                    "taskArn": task.arn,
                     "group": group,
                     "lastStatus": self._now(task),
                     "containers": [container],
@@ -291,7 +295,7 @@ class Running:
     def stop_task(self, asked: Answer) -> Answer:
         self.asked.setdefault("StopTask", []).append(asked)
         for task in self.tasks:
-            if task.arn == asked["task"]:
+            if asked["task"] in (task.arn, task.id):
                 task.ends, task.code, task.reason = (
                     self.aws.now + self.drain,
                     "UserInitiated",

@@ -162,7 +162,7 @@ def test_resources_left_out_of_the_valued_listing_are_still_shown(updating: Aws,
 def test_nobody_to_ask_declines_and_leaves_nothing(updating: Aws, tell: Teller) -> None:
     told = tell("deploy dev")
     assert (told.code, told.last) == (4, "result=declined stack=TapStackdev")
-    assert "next:  review the plan above, then run it again with --yes" in told.text
+    assert "next:  review the plan above, then make deploy ENV=dev ARGS='--template" in told.text
     assert not updating.change_sets
 
 

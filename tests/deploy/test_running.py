@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore import xform_name
 
+from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.running import jobs
 from fraud_cfn.deploy.verbs.status import next_run
 from tests.deploy.conftest import Teller, Transcript
@@ -365,7 +366,8 @@ def test_while_green_serves_it_is_refused_with_a_step_of_ours(green: Running, te
     told = tell("deploy dev --yes")
     assert told.code == 7
     assert "api is served from green (blue 0, green 100)" in told.text
-    assert "run it again with --blue-first" in told.text
+    assert "make deploy ENV=dev ARGS='--yes --template " in told.text
+    assert " --blue-first' puts blue in front first" in told.text
     assert "aws ecs" not in told.text
     assert not {"ModifyRule", "UpdateService", "ExecuteChangeSet"} & set(green.aws.calls)
 
@@ -652,6 +654,38 @@ def test_a_job_that_fails_is_told_with_its_reason(live: Running, tell: Teller) -
     told = tell("run-job dev")
     assert told.code == 8
     assert "FAILED exit code 3; Essential container in task exited; job exit 3" in told.text
+
+
+def test_a_run_of_the_job_is_stopped_by_its_id(live: Running, tell: Teller) -> None:
+    live.drain = 20
+    live.tasks.append(Task("arn/job-7", "fraud-job-dev", family=True))
+    told = tell("run-job dev --stop job-7")
+    assert (told.code, told.last) == (0, "result=job-stopped stack=TapStackdev")
+    assert "STOPPED job-7" in told.text
+    assert [request["task"] for request in live.asked["StopTask"]] == ["job-7"]
+    told = tell("run-job dev --stop job-7")
+    assert told.code == 0, "it has ended already"
+    assert len(live.asked["StopTask"]) == 1
+
+
+@pytest.mark.parametrize("task", ["arn/api-0", "nothing"])
+def test_only_a_run_of_the_job_is_stopped(live: Running, tell: Teller, task: str) -> None:
+    live.tasks.append(Task("arn/job-7", "fraud-job-dev", family=True))
+    told = tell(f"run-job dev --stop {task}")
+    assert told.code == 2
+    assert "next:  those that run: job-7" in told.text
+    assert "StopTask" not in live.aws.calls
+
+
+def test_a_broken_environment_file_is_told_before_anything_is_asked(
+    live: Running, tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise UsageError("environments/dev.yaml cannot be read")
+
+    monkeypatch.setattr("fraud_cfn.deploy.change.parameters.given", broken)
+    assert tell("release dev --service api --tag v1.5 --yes").code == 2
+    assert live.aws.calls == ["GetCallerIdentity"]
 
 
 def test_a_job_that_ecs_does_not_start_is_told(live: Running, tell: Teller) -> None:

@@ -18,7 +18,7 @@ from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome, conclude
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.watch import resuming, watch
-from fraud_cfn.deploy.terminal import interrupts
+from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import Standing, undisturbed
 from fraud_cfn.template.document import Document
@@ -151,7 +151,7 @@ def agree(
     console.confirm(
         f"\nDeploy this to {place.stack_name}?",
         yes=consent.yes,
-        otherwise="review the plan above, then run it again with --yes",
+        otherwise=f"review the plan above, then {typed.again('--yes')}",
     )
     if held:
         traffic.clear(place.session, held, console, agreed=consent.blue_first, timeout=run.timeout)
@@ -200,7 +200,9 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         if not isinstance(error, ClientError) or trouble.passes(error):
             # Nobody knows whether it arrived; once more, if AWS tells now.
             if changeset.executing(place.cloudformation, change_set.arn):
-                interrupts.declare(Standing(f"{name} goes on", resuming(name), changed=True, goes_on=True))
+                interrupts.declare(
+                    Standing(f"{name} goes on", resuming(name, new=new), changed=True, goes_on=True)
+                )
                 return
             interrupts.declare(before)
             raise
@@ -211,7 +213,9 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
             # An earlier try of this very call may have arrived although its answer got lost.
             if changeset.executing(place.cloudformation, change_set.arn):
-                interrupts.declare(Standing(f"{name} goes on", resuming(name), changed=True, goes_on=True))
+                interrupts.declare(
+                    Standing(f"{name} goes on", resuming(name, new=new), changed=True, goes_on=True)
+                )
                 return
             raise ChangeSetError(
                 f"the change set cannot be executed any more: {said}", _again(place)
@@ -221,7 +225,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         raise ChangeSetError(
             f"CloudFormation does not execute the change set: {said}", _again(place)
         ) from error
-    interrupts.declare(Standing(f"{name} goes on", resuming(name), changed=True, goes_on=True))
+    interrupts.declare(Standing(f"{name} goes on", resuming(name, new=new), changed=True, goes_on=True))
 
 
 def _again(place: Place) -> str:
@@ -249,6 +253,7 @@ def follow(
         total=len(change_set.changes),
         timeout=run.timeout,
         beside=beside,
+        resume=resuming(place.stack_name, new=new),
     )
     outcome = conclude(
         console, ended, place.suffix, "created" if new else "updated", place.document.defined_in

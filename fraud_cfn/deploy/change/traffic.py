@@ -19,7 +19,7 @@ from fraud_cfn.deploy.running.balancing import Weights
 from fraud_cfn.deploy.running.workloads import Routing, Workload
 from fraud_cfn.deploy.stack import stacks, waiting
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.terminal import clock, interrupts
+from fraud_cfn.deploy.terminal import clock, interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import Standing
 
@@ -43,7 +43,7 @@ class Hold:
         return RefusedError(
             f"{self.workload.name} is served from green ({self.now}), and this change set would send its "
             f"traffic to idle blue ({other.production.logical_id}): it changes {', '.join(self.touched)}",
-            "run it again with --blue-first, which puts blue in front first by a deployment of what runs "
+            f"{typed.again('--blue-first')} puts blue in front first, by a deployment of what runs "
             f"({stacks.command('status', suffix)} shows who is in front)",
         )
 

@@ -14,7 +14,7 @@ from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import in_progress
 from fraud_cfn.deploy.stack.waiting import Tolerance, until
-from fraud_cfn.deploy.terminal import clock, interrupts
+from fraud_cfn.deploy.terminal import clock, interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import Standing
 
@@ -87,12 +87,15 @@ def row(status: str, logical_id: str) -> str:
     return f"{status:<{_WIDEST}}  {logical_id}"
 
 
-def resuming(name: str) -> str:
-    """How to follow what goes on, and how to stop it."""
+def resuming(name: str, *, new: bool = False) -> str:
+    """How to follow what goes on, and how to stop it; a creation can only be deleted."""
     suffix = name.removeprefix("TapStack")
-    return (
-        f"follow it: {stacks.command('deploy', suffix)}; stop an update: {stacks.command('cancel', suffix)}"
+    stop = (
+        f"delete it: {stacks.command('destroy', suffix)}"
+        if new
+        else f"stop an update: {stacks.command('cancel', suffix)}"
     )
+    return f"follow it: {typed.following(suffix)}; {stop}"
 
 
 @dataclass(frozen=True)

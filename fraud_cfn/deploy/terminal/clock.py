@@ -51,6 +51,11 @@ class Deadline:
         return max(self._at - now(), 0)
 
 
+def ago(then: datetime | None, now: datetime) -> str:
+    """`1m12s ago`; empty for no time."""
+    return f"{span(max((now - then).total_seconds(), 0))} ago" if then else ""
+
+
 def span(seconds: float) -> str:
     """`48s`, `1m12s`, `1h02m`."""
     whole = int(seconds)

@@ -11,6 +11,7 @@ from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.statuses import rolled_back
 from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.terminal import typed
 from fraud_cfn.deploy.terminal.console import Console
 
 
@@ -27,7 +28,14 @@ def run(session: Session, suffix: str, console: Console, *, yes: bool, timeout: 
         otherwise=stacks.command("cancel", suffix, "--yes"),
     )
     place.cloudformation.cancel_update_stack(StackName=stack.arn, ClientRequestToken=unique_name())
-    ended = watch(place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout * 60)
+    ended = watch(
+        place.cloudformation,
+        (stack.name, stack.arn),
+        None,
+        console,
+        timeout=timeout * 60,
+        resume=f"follow it: {typed.following(suffix)}",
+    )
     if rolled_back(ended.status):
         console.say(f"\nDONE {stack.name} {ended.status}: the update is cancelled", "bold green")
         return Outcome("cancelled", stack.arn)

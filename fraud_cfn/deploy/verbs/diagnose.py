@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.change import live, readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.errors import DeployError, Exit
-from fraud_cfn.deploy.running import balancing, services, tasks, workloads
+from fraud_cfn.deploy.running import balancing, log_lines, services, tasks, workloads
 from fraud_cfn.deploy.running.tasks import Task
 from fraud_cfn.deploy.running.workloads import Deployed, Workload
 from fraud_cfn.deploy.stack import causes, stacks
@@ -22,9 +22,6 @@ from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, in_progress, succeeded
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
-
-if TYPE_CHECKING:
-    from types_boto3_logs.type_defs import FilterLogEventsRequestPaginateTypeDef
 
 _HOUR = 3600
 _TASKS = 20  # stopped tasks that are looked through
@@ -179,9 +176,9 @@ class _Patient:
                 if ordinary or (task.owner, task.why) in told:
                     continue
                 told.add((task.owner, task.why))
-                ago = clock.span(max((clock.utc() - task.ended).total_seconds(), 0)) if task.ended else ""
+                ago = clock.ago(task.ended, self._session.now())
                 yield Finding(
-                    f"a task of {task.owner} stopped{f' {ago} ago' if ago else ''}: {task.why}",
+                    f"a task of {task.owner} stopped{f' {ago}' if ago else ''}: {task.why}",
                     self._hint(task.why, workload) if workload else "",
                 )
 
@@ -217,22 +214,14 @@ class _Patient:
 
     def _errors(self) -> Iterator[Finding]:
         """The newest errors of the last hour, a few of each workload."""
-        begin = int((clock.utc().timestamp() - _HOUR) * 1000)
+        begin = log_lines.milliseconds(self._session.now()) - _HOUR * 1000
         for workload in self._found.workloads:
             if workload.log_group is None or not workload.log_group.physical_id:
                 continue
-            asked: FilterLogEventsRequestPaginateTypeDef = {
-                "logGroupName": workload.log_group.physical_id,
-                "startTime": begin,
-                "filterPattern": _ERRORS,
-                "startFromHead": False,  # the newest first
-            }
-            if workload.stream_prefix:
-                asked["logStreamNamePrefix"] = workload.stream_prefix
-            pages = self._session.client("logs").get_paginator("filter_log_events").paginate(**asked)
-            events = list(islice((event for page in pages for event in page["events"]), _LINES))
-            for event in sorted(events, key=lambda event: event.get("timestamp", 0)):
-                text = event.get("message", "").strip()[:200]
+            source = log_lines.Source(workload.name, workload.log_group.physical_id, workload.stream_prefix)
+            newest = log_lines.read(self._session.client("logs"), source, begin, _ERRORS, newest_first=True)
+            for line in sorted(islice(newest, _LINES), key=lambda line: line.time):
+                text = line.text.strip()[:200]
                 yield Finding(f"{workload.name} logged: {text}", self._hint(text, workload))
 
 

@@ -36,6 +36,7 @@ def run(
     timeout: float,
 ) -> Outcome:
     place = Place(session, suffix, template.if_readable())
+    pinned = parameters.given(suffix, [], []).parameters
     stack = live.whole(place, console, timeout * 60)
     found = live.deployed(place, stack)
     workload = found.named(service)
@@ -56,7 +57,10 @@ def run(
             f"{service}:{tag} is another image by now: {now} instead of {digest}, which ran before",
             "push what ran before under a tag of its own, and release that",
         )
-    _warn_of_pin(suffix, name, tag, console)
+    if pinned.get(name) not in (None, tag):
+        console.warn(
+            f"environments/{suffix}.yaml says {name}: {pinned[name]}; change it, or the next deploy goes back"
+        )
     wanted = prepare.same_template(stack, {name: tag})
     following = _Following(place, stack, workload) if workload.service else None
     consent, how = Consent(yes, blue_first=blue_first), Execution(timeout=timeout * 60)
@@ -78,14 +82,6 @@ def _before(session: Session, stack: Stack, workload: Workload) -> images.Ran:
 
 def _when(since: datetime | None) -> str:
     return f"since {since:%Y-%m-%d %H:%M} UTC" if since else "before"
-
-
-def _warn_of_pin(suffix: str, name: str, tag: str, console: Console) -> None:
-    pinned = parameters.given(suffix, [], []).parameters.get(name)
-    if pinned not in (None, tag):
-        console.warn(
-            f"environments/{suffix}.yaml says {name}: {pinned}; change it, or the next deploy goes back"
-        )
 
 
 class _Following:

@@ -11,6 +11,7 @@ from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.statuses import in_progress, rolled_back
 from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.terminal import typed
 from fraud_cfn.deploy.terminal.console import Console
 
 _ROLL_BACK = ("CREATE_FAILED", "UPDATE_FAILED")
@@ -45,7 +46,14 @@ def run(
         place.cloudformation.continue_update_rollback(StackName=stack.arn, ClientRequestToken=token)
     else:
         place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
-    ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout * 60)
+    ended = watch(
+        place.cloudformation,
+        (stack.name, stack.arn),
+        token,
+        console,
+        timeout=timeout * 60,
+        resume=f"follow it: {typed.following(suffix)}",
+    )
     if rolled_back(ended.status):
         console.say(f"\nDONE {stack.name} {ended.status}", "bold green")
         return Outcome("rolled-back", stack.arn)

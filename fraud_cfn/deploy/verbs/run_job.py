@@ -12,6 +12,7 @@ from fraud_cfn.deploy.running.tasks import Task
 from fraud_cfn.deploy.running.workloads import Deployed, Workload
 from fraud_cfn.deploy.stack import stacks, waiting
 from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import Standing, undisturbed
@@ -27,12 +28,15 @@ def run(
     service: str | None,
     command: str | None,
     detach: bool,
+    stop: str | None,
     timeout: float,
 ) -> Outcome:
     place = Place(session, suffix, template.if_readable())
     stack = live.whole(place, console, timeout * 60)
     found = live.deployed(place, stack)
     job = _job(found, service)
+    if stop:
+        return _stop(session, stack, job, stop, console, timeout * 60)
     changed = jobs.overrides(job.container, command) if command is not None else {}
     if job.tag_parameter:
         images.must_exist(
@@ -42,8 +46,8 @@ def run(
     logs = stacks.command("logs", suffix, f"--service {job.name}")
     with undisturbed():
         arn = jobs.start(session, planned, unique_name(), changed)
-        stop = f"aws ecs stop-task --cluster {job.cluster.physical_id} --task {arn.split('/')[-1]}"
-        step = f"its log: {logs}; stop it: {stop}"
+        which = f"--service {job.name} --stop {arn.split('/')[-1]}"
+        step = f"its log: {logs}; stop it: {stacks.command('run-job', suffix, which)}"
         interrupts.declare(Standing(f"{job.name} goes on as {arn}", step, changed=True, goes_on=True))
     console.say(f"Started {job.name} as {arn.split('/')[-1]}; its log: {logs}")
     if detach:
@@ -51,6 +55,32 @@ def run(
     ended = _until_stopped(session, job, arn, console, timeout * 60, step)
     interrupts.declare(Standing(f"{job.name} ended", logs, changed=True))
     return _verdict(stack.arn, job, ended, console, logs, stack.parameters, suffix)
+
+
+def _stop(
+    session: Session, stack: Stack, job: Workload, task: str, console: Console, timeout: float
+) -> Outcome:
+    """Stop one run of that job. `UsageError` for a task that is none."""
+    name, cluster = task.split("/")[-1], job.cluster.physical_id
+    known = tasks.describe(session, cluster, [name])
+    if not known or known[0].owner != job.family:
+        arns = tasks.running(session, cluster, family=job.family)
+        running = ", ".join(arn.split("/")[-1] for arn in arns) or "none"
+        raise UsageError(f"{name} is no run of {job.name} that ECS knows", f"those that run: {running}")
+    status = stacks.command("status", stack.suffix)
+    if known[0].status != "STOPPED":
+        session.client("ecs").stop_task(
+            cluster=cluster, task=name, reason="stopped by hand, with run-job --stop"
+        )
+        interrupts.declare(
+            Standing(f"{job.name} was told to stop", f"see it: {status}", changed=True, goes_on=True)
+        )
+    ended = _until_stopped(session, job, name, console, timeout, status)
+    interrupts.declare(Standing(f"{job.name} ended", status, changed=True))
+    code = ended.exit_codes.get(job.container)
+    console.say(f"STOPPED {name}{'' if code is None else f', exit code {code}'}; {ended.why}", "bold green")
+    data = {"task": ended.arn, "exitCodes": ended.exit_codes, "reason": ended.reason}
+    return Outcome("job-stopped", stack.arn, data=data)
 
 
 def _job(found: Deployed, name: str | None) -> Workload:

@@ -37,7 +37,7 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     found = _known("workloads", lambda: workloads.read(session, stack), unknown)
     seen = _look(session, found, unknown) if found else {}
     if found:
-        _show(found, seen, console)
+        _show(found, seen, console, session.now())
     for what, why in unknown.items():
         console.result(f"{what}: unknown ({why})", "yellow")
     data = {
@@ -101,7 +101,7 @@ def _plain(value: Any) -> Any:
 # ── As text ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _show(found: Deployed, seen: dict[str, Any], console: Console) -> None:
+def _show(found: Deployed, seen: dict[str, Any], console: Console, now: datetime) -> None:
     width = max((len(workload.name) for workload in found.workloads), default=0) + 1
     width = max(width, 9)
     by_name = {service.name: service for service in seen.get("services", ())}
@@ -114,18 +114,21 @@ def _show(found: Deployed, seen: dict[str, Any], console: Console) -> None:
             lead = "" if workload.service else workload.name
             console.result(f"{lead:<{width}}{_ran(ran)}")
         for task in seen.get("jobs", {}).get(workload.name, ()):
-            console.result(f"{'':<{width}}runs {task.id} {task.status} {ago(task.started)}".rstrip(), "cyan")
+            console.result(
+                f"{'':<{width}}runs {task.id} {task.status} {clock.ago(task.started, now)}".rstrip(), "cyan"
+            )
         _show_targets(workload, seen, width, console)
     for activity in seen.get("activities", ()):
         console.result(
-            f"scaling  {activity.name}: {activity.description} {ago(activity.at)} ({activity.status})"
+            f"scaling  {activity.name}: {activity.description} "
+            f"{clock.ago(activity.at, now)} ({activity.status})"
         )
     if queues := seen.get("queues"):
         console.result(f"queues   {', '.join(f'{name} {count}' for name, count in queues.items())}")
     for name, schedule in seen.get("schedules", {}).items():
         console.result(f"schedule {schedule if len(seen['schedules']) == 1 else f'{name}: {schedule}'}")
     for task in seen.get("stopped", ()):
-        console.result(f"stopped  {task.owner} {ago(task.ended)}: {task.why}")
+        console.result(f"stopped  {task.owner} {clock.ago(task.ended, now)}: {task.why}")
 
 
 def _show_service(
@@ -180,10 +183,6 @@ def _show_targets(workload: Workload, seen: dict[str, Any], width: int, console:
         console.result(f"{colour or group.logical_id:<{width}}{healthy}/{len(mine)} healthy{weight}{sick}")
 
 
-def ago(then: datetime | None) -> str:
-    return f"{clock.span(max((clock.utc() - then).total_seconds(), 0))} ago" if then else ""
-
-
 # ── Sections ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -224,7 +223,7 @@ def _schedule(session: Session, job: Workload) -> str:
     text = f"{planned.expression} {planned.state}"
     if planned.state != "ENABLED":
         return text
-    coming = next_run(planned.expression, planned.changed, clock.utc())
+    coming = next_run(planned.expression, planned.changed, session.now())
     return f"{text}, next about {coming:%Y-%m-%d %H:%M} UTC" if coming else text
 
 
