@@ -437,7 +437,7 @@ class Running:
 
         def gone(code: str) -> Callable[[Answer], Answer]:
             def answer(_: Answer) -> Answer:
-                raise FaultError(code, "does not exist")
+                raise FaultError(code, "does not exist", 404 if code == "404" else 400)
 
             return answer
 
@@ -454,5 +454,18 @@ class Running:
             "GetQueueUrl": gone("AWS.SimpleQueueService.NonExistentQueue"),
             "GetScheduleGroup": gone("ResourceNotFoundException"),
             "ListTaskDefinitions": lambda _: {"taskDefinitionArns": []},
+            "DescribeAlarms": lambda _: {"MetricAlarms": []},
+            "GetDashboard": gone("ResourceNotFound"),
+            "DescribeSecurityGroups": lambda _: {"SecurityGroups": []},
+            "DescribeLoadBalancers": gone("LoadBalancerNotFound"),
+            "GetRole": gone("NoSuchEntity"),
+            "DescribeQueryDefinitions": lambda _: {"queryDefinitions": []},
+            "DescribeDBClusters": gone("DBClusterNotFoundFault"),
+            "DescribeDBClusterParameterGroups": gone("DBParameterGroupNotFound"),
+            "DescribeDBInstances": gone("DBInstanceNotFound"),
+            "DescribeDBSubnetGroups": gone("DBSubnetGroupNotFoundFault"),
+            "HeadBucket": gone("404"),
+            "ListNamespaces": lambda _: {"Namespaces": []},
+            "ListStacks": lambda _: {"StackSummaries": []},
         }
         return self

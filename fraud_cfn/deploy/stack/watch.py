@@ -77,7 +77,8 @@ def watch(
         )
     result = Ended(ended.stack, tuple(events.all), clock.now() - show.began)
     status = f"{name} is {result.status}"
-    step = stacks.command("status", name.removeprefix("TapStack"))
+    verb = "destroy" if result.status.startswith("DELETE") else "status"
+    step = stacks.command(verb, name.removeprefix("TapStack"))
     interrupts.declare(Standing(status, step, changed=True) if changed else before)
     return result
 
