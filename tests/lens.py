@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -228,14 +229,21 @@ def dashboard(lens: Lens) -> dict[str, Any]:
 # in `services/` brings is held to what every workload must have, and may have at the most.
 _LISTED = {f"fraud_cfn/platform/services/{module}.py" for module in ("api", "worker", "job")}
 
+
+def further(defined_in: Mapping[str, str]) -> set[str]:
+    """Logical ids that further modules build, of all with the file that builds each."""
+    services = "fraud_cfn/platform/services/"
+    return {
+        logical_id
+        for logical_id, source in defined_in.items()
+        if source.startswith(services) and source not in _LISTED
+    }
+
+
 _COMMITTED = read()
 WORKLOADS = [key.removesuffix("TaskDefinition") for key in base(_COMMITTED).of("AWS::ECS::TaskDefinition")]
 SERVICES = [key.removesuffix("Service") for key in base(_COMMITTED).of("AWS::ECS::Service")]
-FURTHER_IDS = {
-    logical_id
-    for logical_id, source in _COMMITTED.defined_in.items()
-    if source.startswith("fraud_cfn/platform/services/") and source not in _LISTED
-}
+FURTHER_IDS = further(_COMMITTED.defined_in)
 FURTHER = [workload for workload in WORKLOADS if f"{workload}TaskDefinition" in FURTHER_IDS]
 
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 from fraud_cfn import local, streams
-from fraud_cfn.config import ROOT
+from fraud_cfn.config import ROOT, SUFFIX_PARAMETER
+from fraud_cfn.template import document
 
 SUFFIX = "demo"
 RELEASE = "v1.1"
@@ -50,8 +51,9 @@ def _whole_life(endpoint: local.Endpoint) -> None:
     _say(
         "That was the bootstrap: repositories exist, no task runs. Push an image into each (here: stand-ins)"
     )
-    for name, tag in (("api", "latest"), ("worker", "latest"), ("job", "latest"), ("api", RELEASE)):
-        _push(endpoint, name, tag)
+    for repository in _repositories():
+        _push(endpoint, repository, "latest")
+    _push(endpoint, f"fraud-api-{SUFFIX}", RELEASE)
     _say("Go live: targets are healthy, and the same tasks stay for a minute (here two seconds)")
     run("start", "--yes", "--steady", "2")
     _say("Release a new image of the API, blue/green: nothing else changes")
@@ -76,9 +78,16 @@ def _runner(endpoint: local.Endpoint) -> Callable[..., None]:
     return run
 
 
-def _push(endpoint: local.Endpoint, name: str, tag: str) -> None:
+def _repositories() -> list[str]:
+    """Of every workload in the committed template."""
+    resources = document.read().template["Resources"].values()
+    names = [r["Properties"]["RepositoryName"] for r in resources if r["Type"] == "AWS::ECR::Repository"]
+    return [name["Fn::Sub"].replace(f"${{{SUFFIX_PARAMETER}}}", SUFFIX) for name in names]
+
+
+def _push(endpoint: local.Endpoint, repository: str, tag: str) -> None:
     endpoint.client("ecr").put_image(
-        repositoryName=f"fraud-{name}-{SUFFIX}", imageTag=tag, imageManifest=f'{{"tag":"{tag}"}}'
+        repositoryName=repository, imageTag=tag, imageManifest=f'{{"tag":"{tag}"}}'
     )
 
 
