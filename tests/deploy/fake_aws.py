@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -137,6 +138,7 @@ class Aws:
     buckets: dict[str, dict[str, bytes]] = field(
         default_factory=lambda: {f"fraud-templates-{ACCOUNT}-eu-central-1": {}, "ours": {}}
     )
+    regions: dict[str, str] = field(default_factory=dict)  # of a bucket that is elsewhere
     settings: dict[str, tuple[str, str]] = field(default_factory=dict)  # of a bucket: expected owner, body
     ahead: timedelta = timedelta(0)  # how far AWS's clock is ahead of ours
 
@@ -485,15 +487,19 @@ class Handler(BaseHTTPRequestHandler):
             error = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
             self._send(fault.status, b"" if verb == "Head" else error.encode())
         else:
-            self._send(200, answer.encode() if isinstance(answer, str) else b"")
+            region = self.aws.regions.get(bucket, "eu-central-1")
+            text = answer.encode() if isinstance(answer, str) else b""
+            self._send(200, text, {"x-amz-bucket-region": region} if verb == "Head" else {})
 
     def handle_expect_100(self) -> bool:
         answered = super().handle_expect_100()
         self.wfile.flush()  # botocore waits a second for it
         return answered
 
-    def _send(self, status: int, content: bytes) -> None:
+    def _send(self, status: int, content: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":

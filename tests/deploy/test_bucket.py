@@ -127,6 +127,17 @@ def test_no_bucket_is_made_or_used_where_none_is_wanted(without: Aws, tell: Tell
     assert "PutObject" not in without.calls
 
 
+@pytest.mark.parametrize("verb", ["deploy dev --yes", "plan dev"])
+def test_a_bucket_of_another_region_is_refused_before_anything_goes_there(
+    without: Aws, tell: Teller, large: str, verb: str
+) -> None:
+    without.buckets["ours"] = {}
+    without.regions["ours"] = "us-east-1"
+    told = tell(f"{verb} --s3-bucket ours --template", large)
+    assert (told.code, "the bucket ours is in us-east-1, not in eu-central-1" in told.text) == (2, True)
+    assert without.buckets["ours"] == {}
+
+
 def test_another_bucket_is_used_but_never_made(without: Aws, tell: Teller, large: str) -> None:
     without.buckets["ours"] = {}
     assert tell("deploy dev --yes --s3-bucket ours --template", large).code == 0

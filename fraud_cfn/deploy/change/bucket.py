@@ -55,6 +55,8 @@ def upload(session: Session, bucket: str | None, folder: str, content: bytes, co
         "ChecksumSHA256": base64.b64encode(digest.digest()).decode("ascii"),
         "ExpectedBucketOwner": session.account,
     }
+    if bucket:
+        _must_be_here(s3, bucket, session.account)
     try:
         version = _put(s3, arguments)
     except ClientError as error:
@@ -66,6 +68,21 @@ def upload(session: Session, bucket: str | None, folder: str, content: bytes, co
         except ClientError as again:
             raise _unusable(name, again) from again
     return _url(s3, name, key, version)
+
+
+def _must_be_here(s3: S3Client, name: str, account: str) -> None:
+    """S3 tells the region of a bucket in a header, also to whom it denies the rest; a bucket that it does not
+    know is told by what follows."""
+    try:
+        answer: Any = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    except ClientError as error:
+        answer = error.response
+    region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", REGION)
+    if region != REGION:
+        raise UsageError(
+            f"the bucket {name} is in {region}, not in {REGION}",
+            f"name a bucket of {REGION}, or none: then this account's own is used",
+        )
 
 
 def _put(s3: S3Client, arguments: dict[str, Any]) -> str:

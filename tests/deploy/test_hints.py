@@ -1,0 +1,118 @@
+"""Every hint is spelled so that it works as it is typed: `make VERB ENV=…`, with options in ARGS."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from fraud_cfn.config import ROOT
+from fraud_cfn.deploy import make
+from fraud_cfn.deploy.cli import _parser
+from fraud_cfn.deploy.stack import stacks
+from tests.deploy.test_processes import VERBS
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = {*re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE), *VERBS}
+OF_AN_ENVIRONMENT = {*VERBS, "push-local", "integration", "{}"}
+TREES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for folder in ("deploy", "local", "template")
+    for path in sorted((ROOT / "fraud_cfn" / folder).rglob("*.py"))
+}
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """Every text but docstrings; `{}` stands for what an f-string puts in."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    skipped = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, kinds) and _said(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(id(part) for part in node.values)
+            yield written(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.value
+
+
+def _said(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return bool(node.body) and isinstance(node.body[0], ast.Expr)
+
+
+def written(node: ast.expr, value: str = "{}") -> str:
+    """A text in the source, with `value` for what it puts in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(written(part, value) for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else value
+
+
+def wrong(text: str) -> list[str]:
+    """The hints in a text that cannot be typed as they stand."""
+    hints = re.finditer(r"\bmake (?P<target>[a-z]+(?:-[a-z]+)*|\{\})(?P<rest>[^'\n]*)", text)
+    bad = [
+        match[0]
+        for match in hints
+        if (match["target"] in OF_AN_ENVIRONMENT) != match["rest"].startswith(" ENV=")
+    ]
+    bad += [target for target in re.findall(r"'make ([a-z-]+)", text) if target not in TARGETS]
+    return bad + re.findall(r"\bfraud-cfn [a-z]+.*|python3? -m fraud.*", text)
+
+
+@pytest.mark.parametrize("path", TREES)
+def test_hints_in_our_texts_work_as_they_are_typed(path: str) -> None:
+    own_name = {"fraud-cfn works in a checkout only: the reviewed template is there, and not beside {}"}
+    said = {text for text in texts(TREES[path]) if not text.startswith("python -m ")} - own_name
+    assert [hint for text in said for hint in wrong(text) if not hint.startswith("make {}{}")] == []
+
+
+def test_a_hint_that_does_not_work_is_seen() -> None:
+    for text in (
+        "run make deploy",
+        "make destory ENV=dev",
+        "fraud-cfn deploy dev",
+        "python -m fraud_cfn.deploy x",
+    ):
+        assert wrong(text), text
+
+
+def hints() -> Iterator[tuple[str, str]]:
+    """(verb, options) of every call of `stacks.command` that names its verb."""
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if (
+                not isinstance(node, ast.Call)
+                or getattr(node.func, "attr", getattr(node.func, "id", "")) != "command"
+            ):
+                continue
+            verb, *more = node.args
+            options = [*more[1:], *(keyword.value for keyword in node.keywords)]
+            if isinstance(verb, ast.Constant):
+                filled = (
+                    written(options[0], "x" if isinstance(options[0], ast.JoinedStr) else "")
+                    if options
+                    else ""
+                )
+                yield str(verb.value), filled
+
+
+@pytest.mark.parametrize(("verb", "options"), sorted(set(hints())))
+def test_the_command_takes_what_a_hint_says(verb: str, options: str) -> None:
+    head, *words = shlex.split(stacks.command(verb, "dev", options))
+    variables = dict(word.split("=", 1) for word in words[1:])
+    assert (head, words[0]) == ("make", verb)
+    line = make.arguments(verb, {"FRAUD_TYPED": " ".join(variables), **variables})
+    _parser().parse_args(line)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_examples_of_help_are_command_lines(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _parser().parse_args([verb, "--help"])
+    examples = re.findall(r"^  make (.*)", capsys.readouterr().out, re.MULTILINE)
+    assert examples
+    for example in examples:
+        target, *words = shlex.split(example)
+        variables = dict(word.split("=", 1) for word in words)
+        _parser().parse_args(make.arguments(target, {"FRAUD_TYPED": " ".join(variables), **variables}))
