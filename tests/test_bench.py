@@ -10,11 +10,17 @@ from bench.__main__ import SECTIONS
 from bench.table import Table, share
 from fraud_cfn.config import ROOT
 from fraud_cfn.template.document import Document
+from tests.limits import PATIENCE
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=PATIENCE,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from fraud_cfn.config import ROOT
 from fraud_cfn.template.document import Document
 from tests.lens import FURTHER, Lens, is_further
+from tests.limits import PATIENCE
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = {
@@ -31,6 +32,7 @@ def test_make_knows_every_command_shown(command: str) -> None:
         encoding="utf-8",
         env=os.environ | {"LC_ALL": "C.UTF-8"},
         check=False,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr
 

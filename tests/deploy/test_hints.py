@@ -27,18 +27,13 @@ TREES = {
 
 def texts(tree: ast.Module) -> Iterator[str]:
     """Every text but docstrings; `{}` stands for what an f-string puts in."""
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    skipped = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, kinds) and _said(node)}
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             skipped.update(id(part) for part in node.values)
             yield written(node)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             yield node.value
-
-
-def _said(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return bool(node.body) and isinstance(node.body[0], ast.Expr)
 
 
 def written(node: ast.expr, value: str = "{}") -> str:

@@ -26,6 +26,7 @@ from fraud_cfn.local import Endpoint, seed
 from tests.deploy.conftest import Told
 from tests.deploy.test_processes import VERBS
 from tests.lens import WORKLOADS, kebab
+from tests.limits import killed_in_time
 
 BUCKET = "fraud-data-{}-111122223333-eu-central-1-an"
 
@@ -164,22 +165,19 @@ def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
         env=os.environ | {"PYTHONIOENCODING": "utf-8"},
         start_new_session=True,
     )
-    try:
+    with process, killed_in_time(process):
         assert process.stderr
         assert process.stdout
         assert "TapStackops" in process.stderr.readline()
         for text in ("first", "zweite Zeile, größer"):
             event = {"timestamp": int(time.time() * 1000), "message": text}
             logs.put_log_events(logGroupName=group, logStreamName="app/api/1", logEvents=[event])
-            while "local stand-in" in (line := process.stdout.readline()):
-                pass  # what the tasks wrote when they started
+            # Without what the tasks wrote when they started.
+            line = next(line for line in process.stdout if "local stand-in" not in line)
             assert line.startswith("[local] 20")
             assert line.rstrip().endswith(f"Z api {text}")
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=20)
-    finally:
-        process.kill()
-        process.communicate()
     assert process.returncode == 0
     assert rest.startswith("result=logs "), "and no line twice"
     assert "Traceback" not in errors
@@ -190,13 +188,13 @@ def test_a_span_that_is_none_is_told(live: Place) -> None:
     assert (told.code, "--since 'soon' is not a time span" in told.text) == (2, True)
 
 
-def test_the_job_runs_now(live: Place) -> None:
-    told = live("run-job ops --detach")
+def test_the_job_runs_now_and_is_waited_for(live: Place) -> None:
+    task = live.data("run-job ops --detach")["task"]
+    described = live.client("ecs").describe_tasks(cluster="fraud-cluster-ops", tasks=[task])["tasks"]
+    assert [one["group"] for one in described] == ["family:fraud-job-ops"]
+    told = live("run-job ops")
     assert told.code == 0
-    assert live.client("ecs").list_tasks(cluster="fraud-cluster-ops", family="fraud-job-ops")["taskArns"]
-    told = live("run-job ops --timeout 0.001")
-    assert told.code == 124
-    assert "the job is still at it after 0s; it goes on" in told.text
+    assert told.last == "result=job-done stack=TapStackops"
 
 
 def test_diagnosis_finds_dead_letters_and_errors(live: Place) -> None:

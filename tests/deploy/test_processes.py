@@ -25,8 +25,7 @@ from fraud_cfn.config import ROOT
 from tests.deploy.conftest import DEPLOYED, SECRETS, SMALL, environment
 from tests.deploy.fake_aws import Aws, Clock, change, serve, steps
 from tests.deploy.test_status_table import SERVICE
-
-PATIENCE = 20  # seconds after which a process that hangs fails the test
+from tests.limits import PATIENCE
 
 
 @dataclass
@@ -252,6 +251,7 @@ def test_help_imports_nothing_heavy_and_lists_every_verb() -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
+        timeout=PATIENCE,
     )
     assert done.stdout.endswith("imported []\n")
     assert [verb for verb in VERBS if f"\n    {verb} " not in done.stdout] == []
@@ -279,6 +279,7 @@ def test_a_stale_template_is_not_deployed(real: Aws, tmp_path: Path) -> None:
         capture_output=True,
         encoding="utf-8",
         check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 2
     assert "error: templates/fraud-platform.yaml is not what the code generates" in done.stderr

@@ -9,6 +9,8 @@ from typing import Any
 from fraud_cfn.local import Endpoint, seed
 from tests.integration.platform import Platform
 
+_PATIENCE = 120  # seconds; only a machine that hangs needs as many
+
 
 @dataclass(frozen=True)
 class Deployer:
@@ -77,6 +79,8 @@ class Deployer:
         def status() -> str:
             return self.cloudformation.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"]
 
+        deadline = time.monotonic() + _PATIENCE
         while (now := status()).endswith("IN_PROGRESS"):
+            assert time.monotonic() < deadline, f"{arn} is {now} for {_PATIENCE} seconds"
             time.sleep(0.01)
         return now

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import signal
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from fraud_cfn import local
 from fraud_cfn.config import ROOT
+from tests.limits import killed_in_time
 
 DOCUMENTATION = ROOT / "docs" / "local-endpoint.md"
 HOLD = """
@@ -45,7 +47,10 @@ def test_it_listens_on_the_loopback_address_only(endpoint: local.Endpoint) -> No
 
 
 def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, encoding="utf-8") as owner:
+    with (
+        subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, encoding="utf-8") as owner,
+        killed_in_time(owner),
+    ):
         assert owner.stdout
         url = owner.stdout.readline().strip()
         assert listens(url)
@@ -58,16 +63,18 @@ def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed() -> No
 
 def test_by_hand_it_prints_what_to_export_seeds_secrets_and_stops() -> None:
     command = [sys.executable, "-m", "fraud_cfn.local", "--seed", "dev"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    ) as process:
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as process,
+        killed_in_time(process),
+    ):
         assert process.stdout
         assert process.stderr
-        printed = []
-        while not printed or "Ctrl-C" not in printed[-1]:
-            line = process.stdout.readline()
-            assert line, "it ended"
-            printed.append(line.rstrip())
+        printed = [
+            line.strip() for line in itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout)
+        ]
+        assert process.poll() is None, "it ended"
         exported = dict(line.removeprefix("export ").split("=") for line in printed if "export" in line)
         secrets = local.Endpoint(exported["AWS_ENDPOINT_URL"]).client("secretsmanager").list_secrets()
         process.send_signal(signal.SIGINT)

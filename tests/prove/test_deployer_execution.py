@@ -20,6 +20,7 @@ from fraud_cfn.config import COMMITTED
 from fraud_cfn.prove import deployer
 from fraud_cfn.review.model import read
 from tests.lens import WORKLOADS, kebab
+from tests.limits import PATIENCE
 
 POLICIES = deployer.policies(read(COMMITTED))
 
@@ -39,6 +40,7 @@ class User:
             capture_output=True,
             encoding="utf-8",
             check=False,
+            timeout=PATIENCE,
         )
 
     def deny(self, action: str) -> None:

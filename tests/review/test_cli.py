@@ -20,6 +20,7 @@ from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import RevisionError, template_at
 from fraud_cfn.review.settings import at_revision, settings
 from fraud_cfn.template import environments
+from tests.limits import PATIENCE
 
 BEFORE = """
 Parameters: {Env: {Type: String}}
@@ -107,7 +108,9 @@ Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd
 def git(folder: Path, *arguments: str) -> None:
     known = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
     who = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "init.defaultBranch=main"]
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, env=known)
+    subprocess.run(
+        ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, env=known, timeout=PATIENCE
+    )
 
 
 @pytest.fixture
@@ -286,7 +289,9 @@ def test_forms_that_aws_would_refuse_are_reviewed_all_the_same(resources: str, t
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     command = '"$0" -m fraud_cfn.review --base HEAD --format json | true'
-    done = subprocess.run(["bash", "-c", command, sys.executable], cwd=ROOT, capture_output=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable], cwd=ROOT, capture_output=True, check=False, timeout=PATIENCE
+    )
     assert done.stderr == b""
 
 
@@ -301,6 +306,7 @@ def test_the_command_imports_neither_the_sdk_nor_the_linter() -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
+        timeout=PATIENCE,
     )
     assert done.stderr == "[]\n"
     assert done.stdout.startswith("Predicted: nothing changes.")

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from fraud_cfn.config import ROOT
+from tests.limits import PATIENCE
 
 FILE = ROOT / ".github" / "workflows" / "review.yml"
 WORKFLOW: dict[Any, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -72,9 +73,13 @@ def test_there_is_one_comment_updated_in_place(found: str, method: str, tmp_path
         "COMMENTS": "repos/o/r/issues/5/comments",
         "ONE": "repos/o/r/issues/comments",
     }
-    if subprocess.run(["bash", "-c", "command -v jq"], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["bash", "-c", "command -v jq"], capture_output=True, check=False, timeout=PATIENCE
+    ).returncode:
         pytest.skip("jq is not installed here; GitHub's runners have it")
-    subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], cwd=tmp_path, env=values, check=True)
+    subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]], cwd=tmp_path, env=values, check=True, timeout=PATIENCE
+    )
     calls = (tmp_path / "calls").read_text(encoding="utf-8")
     assert method in calls
     body = json.loads(calls[calls.index("{") :])["body"] if method in calls else ""

@@ -13,6 +13,7 @@ from fraud_cfn.template import constraints, environments
 from fraud_cfn.template.constraints import Declared
 from fraud_cfn.template.document import Document
 from fraud_cfn.template.environments import Environment, EnvironmentFileError
+from tests.limits import PATIENCE
 
 DECLARED: Declared = {
     "EnvironmentSuffix": {"Type": "String"},
@@ -365,6 +366,7 @@ def test_reading_imports_no_sdk_no_validator_and_no_builder() -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
+        timeout=PATIENCE,
     )
     assert done.stdout == "\n"
 

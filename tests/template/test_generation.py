@@ -17,6 +17,7 @@ from fraud_cfn import config
 from fraud_cfn.platform import network, stack
 from fraud_cfn.template import generation
 from fraud_cfn.template.document import Document
+from tests.limits import PATIENCE
 
 SCRIPT = config.ROOT / "generate.py"
 NOT_TO_IMPORT = ("boto3", "botocore", "cfnlint", "cloudformation_validate", "rich")
@@ -45,6 +46,7 @@ def run(*arguments: str, cwd: Path = config.ROOT, **environment: str) -> subproc
         env=os.environ | environment,
         capture_output=True,
         check=False,
+        timeout=PATIENCE,
     )
 
 
@@ -297,7 +299,11 @@ def test_a_reader_that_stops_reading_is_no_error() -> None:
     os.close(read)
     try:
         done = subprocess.run(
-            [sys.executable, SCRIPT, "--stdout"], stdout=write, stderr=subprocess.PIPE, check=False
+            [sys.executable, SCRIPT, "--stdout"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=PATIENCE,
         )
     finally:
         os.close(write)
@@ -308,7 +314,11 @@ def test_a_reader_that_stops_reading_is_no_error() -> None:
 def test_a_full_disk_behind_stdout_is_one_line() -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [sys.executable, SCRIPT, "--stdout"], stdout=full, stderr=subprocess.PIPE, check=False
+            [sys.executable, SCRIPT, "--stdout"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=PATIENCE,
         )
     assert (done.returncode, done.stderr) == (
         2,
