@@ -47,9 +47,7 @@ def build(vpc: VPC) -> Firewall:
 
 def task_group(vpc: VPC, title: str, service: str, description: str) -> SecurityGroup:
     """Of the tasks of a workload: they reach AWS, and what is connected to them by `connect`."""
-    to_aws = SecurityGroupRule(
-        Description="AWS services, through the NAT gateway", **_tcp(443), CidrIp="0.0.0.0/0"
-    )
+    to_aws = SecurityGroupRule(Description="AWS, through the NAT gateway", **_tcp(443), CidrIp="0.0.0.0/0")
     return _group(vpc, title, service, description, egress=to_aws)
 
 

@@ -36,7 +36,7 @@ def build(
         _output("NamespaceName", "Cloud Map namespace", namespace()),
         _output(
             "DashboardUrl",
-            "The dashboard, in the console",
+            "The dashboard",
             sub(
                 "https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#dashboards/dashboard/{name}",
                 name=Ref(views.dashboard),
@@ -49,7 +49,7 @@ def build(
         _output("DatabaseEndpoint", "Aurora, for writing", database.cluster.get_att("Endpoint.Address")),
         _output(
             "DatabaseReaderEndpoint",
-            "Aurora, for reading (the writer where there is no reader)",
+            "Aurora, for reading; without a reader the writer",
             database.cluster.get_att("ReadEndpoint.Address"),
         ),
     )

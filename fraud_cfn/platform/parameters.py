@@ -9,7 +9,7 @@ from fraud_cfn.config import POSTGRES_MAJOR, REGION, SUFFIX_FORM, SUFFIX_MOST, S
 from fraud_cfn.platform.intrinsics import Condition
 
 _SECRET_ARN = rf"^arn:aws:secretsmanager:{REGION}:\d{{12}}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{{6}}$"
-_SECRET_ARN_RULE = f"a full Secrets Manager ARN in {REGION}, with its six random characters at the end"
+_SECRET_ARN_RULE = f"the full ARN of a secret in {REGION}, with its six random characters"
 _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 
 
@@ -75,24 +75,24 @@ ENVIRONMENT_SUFFIX = Parameter(
 )
 SERVICES_ENABLED = choice(
     names.SERVICES_ENABLED,
-    "false: no task runs, no image is needed (the value at creation); starting: a deployment that goes live; "
-    "true: live, with the number of tasks that scaling chose",
+    "false: no task runs, no image is needed (at creation); starting: goes live by a deployment; "
+    "true: live, with as many tasks as scaling chose",
     "false",
     "starting",
     "true",
 )
 DATABASE_CREDENTIALS_ARN = text(
     names.DATABASE_CREDENTIALS_ARN,
-    "Existing secret: JSON with username and password of the database's first user",
+    "Existing secret: JSON with the database's username and password",
     _SECRET_ARN,
     _SECRET_ARN_RULE,
 )
 DATABASE_CREDENTIALS_VERSION = text(
     names.DATABASE_CREDENTIALS_VERSION,
-    "Version id of the database secret; another one brings a rotated password to Aurora and to the tasks; "
-    "empty: the current one, read when the reference itself changes",
+    "Version id of the database secret: another one brings a rotated password to Aurora and the tasks; "
+    "empty: the current one",
     r"^([A-Za-z0-9-]{32,64})?$",
-    "empty or the version id of a secret, 32 to 64 letters, digits and hyphens",
+    "empty or a version id: 32 to 64 letters, digits and hyphens",
     default="",
 )
 API_KEYS_ARN = text(
@@ -104,7 +104,7 @@ API_KEYS_ARN = text(
 _KEY_ARN = rf"arn:aws:kms:{REGION}:\d{{12}}:key/[A-Za-z0-9-]+"
 SECRETS_KMS_KEY_ARNS = text(
     names.SECRETS_KMS_KEY_ARNS,
-    "Customer managed keys of those secrets, if any, separated by commas",
+    "Customer managed keys of those secrets, separated by commas",
     rf"^({_KEY_ARN}(,{_KEY_ARN})*)?$",
     f"empty or ARNs of KMS keys in {REGION} (not of aliases), separated by commas",
     default="",
@@ -112,14 +112,14 @@ SECRETS_KMS_KEY_ARNS = text(
 _REPOSITORY_ARN = rf"arn:aws:ecr:{REGION}:\d{{12}}:repository/[a-z0-9][a-z0-9._/-]*"
 ADDITIONAL_REPOSITORY_ARNS = text(
     "AdditionalRepositoryArns",
-    "More repositories to pull from (GuardDuty's agent, a copy of the collector), separated by commas",
+    "More repositories to pull from, such as GuardDuty's agent, separated by commas",
     rf"^({_REPOSITORY_ARN}(,{_REPOSITORY_ARN})*)?$",
     f"empty or ARNs of ECR repositories in {REGION}, separated by commas",
     default="",
 )
 DATA_KMS_KEY_ARN = text(
     names.DATA_KMS_KEY_ARN,
-    "Customer managed key for all data at rest; cannot be changed later; empty: keys of AWS",
+    "Customer managed key for all data at rest; cannot be changed later; empty: AWS's",
     rf"^({_KEY_ARN})?$",
     f"empty or the ARN of a KMS key in {REGION} (not of an alias)",
     default="",
@@ -147,16 +147,16 @@ CERTIFICATE_ARN = text(
 )
 ACCESS_LOG_BUCKET = text(
     "AccessLogBucket",
-    "Existing bucket for the load balancer's access logs; empty: none are kept",
+    "Existing bucket for the load balancer's access logs; empty: none",
     r"^((?!.*\.\.|(\d+\.){3}\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
     "empty or the name of a bucket",
     default="",
 )
 WEB_ACL_ARN = text(
     "WebAclArn",
-    "Existing AWS WAF web ACL that filters what reaches the load balancer; empty: none",
+    "Existing AWS WAF web ACL in front of the load balancer; empty: none",
     rf"^(arn:aws:wafv2:{REGION}:\d{{12}}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)?$",
-    f"empty or the ARN of a regional web ACL of AWS WAF in {REGION}",
+    f"empty or the ARN of a regional web ACL in {REGION}",
     default="",
 )
 DATABASE_ENGINE_VERSION = text(
@@ -168,7 +168,7 @@ DATABASE_ENGINE_VERSION = text(
 )
 DATABASE_MIN_CAPACITY = number(
     names.DATABASE_MIN_CAPACITY,
-    "Aurora capacity units kept at the least; 0 pauses the database when idle",
+    "Least Aurora capacity units; 0 pauses an idle database",
     default=0.5,
     least=0,
     most=256,
@@ -176,11 +176,11 @@ DATABASE_MIN_CAPACITY = number(
 )
 DATABASE_MAX_CAPACITY = number(
     names.DATABASE_MAX_CAPACITY,
-    "Aurora capacity units at the most, per instance",
+    "Most Aurora capacity units, per instance",
     default=4,
     least=1,
     most=256,
-    rule="Aurora capacity units from 1 to 256, in steps of 0.5, and not below DatabaseMinCapacity",
+    rule="Aurora capacity units from 1 to 256, in steps of 0.5, not below DatabaseMinCapacity",
 )
 DATABASE_READER = choice(
     "DatabaseReader",
@@ -191,14 +191,14 @@ DATABASE_READER = choice(
 CPU_ARCHITECTURE = choice(names.CPU_ARCHITECTURE, "Architecture of the images", "X86_64", "ARM64")
 PERMISSIONS_BOUNDARY_ARN = text(
     "PermissionsBoundaryArn",
-    "Managed policy put on every role as its permissions boundary; empty: none",
+    "Permissions boundary of every role; empty: none",
     r"^(arn:aws:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$",
     "empty or the ARN of an IAM policy",
     default="",
 )
 TRACING_IMAGE = text(
     "TracingImage",
-    "Public image of the AWS Distro for OpenTelemetry collector, at an explicit version",
+    "Image of the AWS Distro for OpenTelemetry collector, at an explicit version",
     r"^[a-z0-9][a-z0-9./_:-]*(:v\d+\.\d+\.\d+|@sha256:[a-f0-9]{64})$",
     "an image with an explicit version (:v1.2.3) or digest",
     default="public.ecr.aws/aws-observability/aws-otel-collector:v0.50.0",
@@ -249,7 +249,15 @@ RULES = {
                 "AssertDescription": f"This template is made for {REGION}: deploy it there.",
             }
         ]
-    }
+    },
+    "TwoSecrets": {
+        "Assertions": [
+            {
+                "Assert": Not(Equals(Ref(API_KEYS_ARN), Ref(DATABASE_CREDENTIALS_ARN))),
+                "AssertDescription": "ApiKeysArn is the database's secret: give that of the API keys.",
+            }
+        ]
+    },
 }
 
 # Source: the collector's `awsxray` and `otlp` receivers; its health check answers on 13133, where the

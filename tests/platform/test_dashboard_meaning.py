@@ -33,6 +33,7 @@ PUBLISHED: dict[tuple[str, str], tuple[list[str], set[str]]] = {
     ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"): (["LoadBalancer"], SUM),
     ("AWS/ApplicationELB", "HTTPCode_ELB_4XX_Count"): (["LoadBalancer"], SUM),
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"): (["LoadBalancer"], SUM),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_503_Count"): (["LoadBalancer"], SUM),
     ("AWS/ApplicationELB", "TargetResponseTime"): (["LoadBalancer"], LATENCY),
     ("AWS/ApplicationELB", "HealthyHostCount"): (["LoadBalancer", "TargetGroup"], EXTREMES),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): (["QueueName"], EXTREMES),
@@ -261,6 +262,10 @@ def test_the_page_has_no_graph_beside_these(live: Lens, widgets: dict[str, Widge
         ("5xx", {"RequestCount": 200, "HTTPCode_Target_5XX_Count": 10}, 5),
         ("5xx", {"RequestCount": 200, "HTTPCode_Target_4XX_Count": 10}, 0),
         ("5xx", {"HTTPCode_ELB_5XX_Count": 10}, 100),
+        ("5xx", {"HTTPCode_ELB_5XX_Count": 10, "HTTPCode_ELB_503_Count": 10}, 100),
+        ("5xx", {"RequestCount": 100, "HTTPCode_ELB_5XX_Count": 300, "HTTPCode_ELB_503_Count": 300}, 75),
+        ("5xx", {"RequestCount": 200, "HTTPCode_ELB_5XX_Count": 20}, 10),  # answers for a host that hung up
+        ("4xx", {"RequestCount": 5, "HTTPCode_Target_4XX_Count": 5, "HTTPCode_ELB_503_Count": 15}, 25),
         ("5xx", {"RequestCount": 200}, 0),
         ("5xx", {}, 0),
         ("4xx", {}, 0),

@@ -23,8 +23,9 @@ SECTIONS = [
 def test_no_macro_and_no_section_beside_these_changes_the_template(document: Document) -> None:
     assert list(document.template) == SECTIONS
     assert document.template["AWSTemplateFormatVersion"] == "2010-09-09"
-    assert set(document.template["Rules"]) == {"OnlyInItsRegion"}
-    assert set(document.template["Rules"]["OnlyInItsRegion"]) == {"Assertions"}
+    assert set(document.template["Rules"]) == {"OnlyInItsRegion", "TwoSecrets"}
+    for rule in document.template["Rules"].values():
+        assert set(rule) == {"Assertions"}
     assert {name: set(top) for name, top in document.template["Mappings"].items()} == {
         "Tracing": {"Collector"}
     }

@@ -126,8 +126,8 @@ HEALTH_COMMANDS = [name for name in read().template["Parameters"] if name.endswi
         *(
             (
                 command,
-                ["", "curl -f localhost:8080/health", "test -e /tmp/ready", "a" * 256],
-                [" ", " a", "a ", "a\nb", "a" * 257],
+                ["", "curl -f localhost:8080/health", "[ -e /tmp/ready ]", "a" * 256],
+                [" ", " a", "a ", "a\nb", "a" * 257, '["CMD-SHELL", "true"]', "CMD-SHELL true", "CMD true"],
             )
             for command in HEALTH_COMMANDS
         ),
@@ -226,6 +226,14 @@ def test_every_scenario_uses_values_that_the_parameters_take(document: Document)
     for scenario, values in SCENARIOS.items():
         for parameter, value in values.items():
             assert accepts(document, parameter, value), (scenario, parameter)
+
+
+def test_the_api_keys_are_never_the_secret_of_the_database(document: Document, base: Lens) -> None:
+    (assertion,) = document.template["Rules"]["TwoSecrets"]["Assertions"]
+    assert base.resolve(assertion["Assert"]) is True
+    same = base.under(ApiKeysArn=base.parameters["DatabaseCredentialsArn"])
+    assert same.resolve(assertion["Assert"]) is False
+    assert "ApiKeysArn" in assertion["AssertDescription"]
 
 
 def test_any_other_region_is_refused(document: Document, base: Lens) -> None:

@@ -48,9 +48,9 @@ def repository(title: str, service: str) -> Repository:
 def tag(title: str, service: str) -> Parameter:
     return parameters.text(
         f"{title}ImageTag",
-        f"Tag of the image to run, in the repository fraud-{service}-<suffix>; changing it is a release",
+        f"Tag of the image in fraud-{service}-<suffix>; changing it is a release",
         r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$",
-        "an image tag: up to 128 letters, digits, and . _ - (not first)",
+        "an image tag: up to 128 letters, digits, . _ - (not first)",
         default="latest",
     )
 

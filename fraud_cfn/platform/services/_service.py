@@ -143,7 +143,7 @@ def outputs(title: str, discovery: DiscoveryService, service: Service) -> tuple[
     return (
         Output(
             f"{title}DnsName",
-            Description=f"The service inside the VPC, on port {PORT}",
+            Description=f"Inside the VPC, on port {PORT}",
             Value=dns_name(discovery.Name),
         ),
         Output(f"{title}ServiceName", Description="ECS service", Value=service.get_att("Name")),

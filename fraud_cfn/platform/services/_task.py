@@ -186,9 +186,9 @@ def health_command(title: str) -> tuple[Parameter, Condition]:
     """A health check that the image brings, if it does: without one a task that hangs counts as healthy."""
     command = parameters.text(
         f"{title}HealthCommand",
-        "Shell command that succeeds while the container is healthy; empty: none",
-        r"^(\S(.{0,254}\S)?)?$",
-        "empty or one line of up to 256 characters, without spaces around it",
+        "Shell command that succeeds in a healthy container; empty: none",
+        r"^((?!CMD|\[\")\S(.{0,254}\S)?)?$",
+        "empty or one line for a shell, up to 256 characters, not CMD nor JSON",
         default="",
     )
     return command, Condition(f"Has{title}HealthCommand", parameters.given(command))

@@ -28,6 +28,7 @@ def server_error_alarm(balancing: Balancing, wanted: Condition) -> Alarm:
             _load_balancer_metric(balancing, "errors", "HTTPCode_Target_5XX_Count"),
             _load_balancer_metric(balancing, "refused", "HTTPCode_ELB_5XX_Count"),
             _load_balancer_metric(balancing, "requests", "RequestCount"),
+            _load_balancer_metric(balancing, "shed", _SHED),
             MetricDataQuery(
                 Id="rate",
                 Label="5xx rate (%)",
@@ -58,10 +59,16 @@ def latency_alarm(balancing: Balancing, wanted: Condition) -> Alarm:
     )
 
 
+# Answers where no target could be chosen, which `RequestCount` leaves out. Source: "CloudWatch metrics for
+# your Application Load Balancer".
+_SHED = "HTTPCode_ELB_503_Count"
+
+
 def _error_rate(errors: str) -> str:
-    """Metric math: those errors in percent of `requests`; of no requests at all, 100 if there are any."""
-    requests = "FILL(requests,0)"
-    return f"IF({requests}>0,100*({errors})/{requests},IF(({errors})>0,100,0))"
+    """Metric math: those errors in percent of all that was asked, `requests` and `shed`; of nothing, 100 if
+    there are any."""
+    asked = "FILL(requests,0)+FILL(shed,0)"
+    return f"IF({asked}>0,100*({errors})/({asked}),IF(({errors})>0,100,0))"
 
 
 _IN_TWO_OF_THREE = {
@@ -116,6 +123,7 @@ def row(balancing: Balancing) -> Row:
                 [{"expression": _error_rate("FILL(c4,0)"), "label": "4xx", "id": "r4"}],
                 [{"expression": _error_rate("FILL(c5,0)+FILL(b5,0)"), "label": "5xx", "id": "r5"}],
                 [*requests, {"id": "requests", "visible": False}],
+                [_ELB, _SHED, *of_balancer, {"id": "shed", "visible": False}],
                 [*client_errors, {"id": "c4", "visible": False}],
                 [*server_errors, {"id": "c5", "visible": False}],
                 [*balancer_errors, {"id": "b5", "visible": False}],

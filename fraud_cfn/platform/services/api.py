@@ -54,27 +54,27 @@ CANARY_PERCENT = parameters.number(
     default=10,
     least=3,  # Source: Amazon ECS API Reference, LinearConfiguration; a canary would take less
     most=100,
-    rule="a number of percent from 3 to 100",
+    rule="percent from 3 to 100",
 )
 STEP_MINUTES = parameters.number(
     "ApiStepMinutes",
-    "CANARY and LINEAR: how long to wait before more requests see a new version",
+    "CANARY and LINEAR: minutes until more requests see a new version",
     default=5,
     least=0,
     most=1440,
-    rule="a number of minutes from 0 to 1440",
+    rule="minutes from 0 to 1440",
 )
 BAKE_TIME_MINUTES = parameters.number(
     "ApiBakeTimeMinutes",
-    "How long both colours stay up after the traffic has shifted",
+    "Minutes that both colours stay up after the shift",
     default=5,
     least=0,
     most=1440,
-    rule="a number of minutes from 0 to 1440",
+    rule="minutes from 0 to 1440",
 )
 ENABLE_DEPLOYMENT_ALARMS = parameters.choice(
     "EnableDeploymentAlarms",
-    "true: a 5xx-rate and a latency alarm roll a deployment of the API back",
+    "true: a 5xx-rate and a latency alarm roll the API back",
     "false",
     "true",
 )

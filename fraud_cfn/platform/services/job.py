@@ -160,17 +160,17 @@ def build(
             Output("JobTaskFamily", Description="Task definition family of the job", Value=name(CONTAINER)),
             Output(
                 "JobTaskDefinitionArn",
-                Description="To run the job by hand: its task definition",
+                Description="Task definition of the job",
                 Value=Ref(task),
             ),
             Output(
                 "JobSubnetIds",
-                Description="To run the job by hand: its subnets",
+                Description="Subnets of the job",
                 Value=Join(",", [Ref(subnet) for subnet in network.private_subnets]),
             ),
             Output(
                 "JobSecurityGroupId",
-                Description="To run the job by hand: its security group",
+                Description="Security group of the job",
                 Value=security_group.get_att("GroupId"),
             ),
             Output("ScheduleName", Description="Schedule of the job", Value=Ref(schedule)),

@@ -135,8 +135,8 @@ def test_error_alarm_watches_a_rate_not_a_count(live: Lens) -> None:
     *inputs, rate = alarm["Metrics"]
     assert rate["ReturnData"] is True
     errors = "(FILL(errors,0)+FILL(refused,0))"
-    share = f"100*{errors}/FILL(requests,0)"
-    assert rate["Expression"] == f"IF(FILL(requests,0)>0,{share},IF({errors}>0,100,0))"
+    asked = "FILL(requests,0)+FILL(shed,0)"
+    assert rate["Expression"] == f"IF({asked}>0,100*{errors}/({asked}),IF({errors}>0,100,0))"
     assert alarm["Threshold"] == 5, "percent"
     stats = {m["Id"]: m["MetricStat"] for m in inputs if not m["ReturnData"]}
     assert {key: stat["Metric"] for key, stat in stats.items()} == {
@@ -144,7 +144,8 @@ def test_error_alarm_watches_a_rate_not_a_count(live: Lens) -> None:
         for key, metric in {
             "errors": "HTTPCode_Target_5XX_Count",
             "refused": "HTTPCode_ELB_5XX_Count",  # the load balancer's own, when no host answers
-            "requests": "RequestCount",
+            "requests": "RequestCount",  # only those for which a host could be chosen
+            "shed": "HTTPCode_ELB_503_Count",  # the others
         }.items()
     }
     assert {(stat["Period"], stat["Stat"]) for stat in stats.values()} == {(60, "Sum")}
