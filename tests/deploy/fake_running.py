@@ -279,9 +279,9 @@ class Running:
             self.health = {front: ["healthy"] * count} if count else {}
 
     def execute_change_set(self, asked: Answer) -> Answer:
-        before = self.aws.parameters["ServicesEnabled"]
+        before = self.aws.parameters.get("ServicesEnabled")
         answer = self.aws._execute_change_set(asked)
-        now = self.aws.parameters["ServicesEnabled"]
+        now = self.aws.parameters.get("ServicesEnabled")
         if before != now and now == "false":
             for name in self.desired:
                 self.scale(name, 0)
