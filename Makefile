@@ -67,7 +67,7 @@ run-job: ## Run the job now (ENV=dev)
 outputs: ## Show the outputs (ENV=dev)
 diagnose: ## Say what is wrong and what to do (ENV=dev)
 rollback: ## Roll a stack back that stopped halfway (ENV=dev)
-cancel: ## Cancel a running update (ENV=dev)
+cancel: ## Cancel a running update or creation (ENV=dev)
 destroy: ## Delete an environment, and prove that nothing is left (ENV=dev)
 
 $(VERBS): .venv/installed

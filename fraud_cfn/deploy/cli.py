@@ -331,8 +331,15 @@ def _rollback(verbs: Any) -> None:
 
 
 def _cancel(verbs: Any) -> None:
-    one = _verb(verbs, "cancel", "cancel a running update", "dev")
-    one.add_argument("--yes", action="store_true", help="do not ask")
+    one = _verb(
+        verbs,
+        "cancel",
+        "cancel a running update, or delete what is being created",
+        "dev",
+        "dev --yes --confirm TapStackdev",
+    )
+    one.add_argument("--yes", action="store_true", help="do not ask; to delete it needs --confirm")
+    one.add_argument("--confirm", metavar="NAME", help="the stack's name, typed out")
     _timeout(one)
     _format(one, "text", "json")
 

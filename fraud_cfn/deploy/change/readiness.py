@@ -5,12 +5,15 @@ from __future__ import annotations
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import DeployError, RecoveryError
+from fraud_cfn.deploy.running import leftovers
 from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, succeeded
 from fraud_cfn.deploy.stack.watch import watch
+from fraud_cfn.deploy.terminal import interrupts
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing
 
 
 def ready(
@@ -91,15 +94,36 @@ def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, ti
         yes=yes,
         otherwise=f"delete it yourself: {stacks.command('destroy', place.suffix)}",
     )
-    token = unique_name()
+    delete(place, stack, console, timeout=timeout)
+    console.say(f"{stack.name} is deleted")
+
+
+def delete(place: Place, stack: Stack, console: Console, *, timeout: float) -> None:
+    """Delete a stack that never ran, also while it is being created, and the log groups that AWS wrote anew
+    meanwhile: the next creation would meet them. `RecoveryError` where it does not go."""
+    resources = list(stacks.resources(place.cloudformation, stack.arn))
+    total = sum(resource.status != "DELETE_COMPLETE" for resource in resources)
+    token, again = unique_name(), stacks.command("destroy", place.suffix)
+    status = stacks.command("status", place.suffix)
+    words = f"the deletion of {stack.name} may have begun"
+    interrupts.declare(Standing(words, status, changed=True, goes_on=True))
     place.cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(
-        place.cloudformation, (stack.name, stack.arn), token, console, total=len(left), timeout=timeout
+        place.cloudformation,
+        (stack.name, stack.arn),
+        token,
+        console,
+        total=total,
+        timeout=timeout,
+        resume=f"follow it: {again}",
     )
     if not succeeded(ended.status):
         outcome.explain(console, causes.causes(ended.events), place.document.defined_in)
-        raise RecoveryError(f"{stack.name} could not be deleted", stacks.command("destroy", place.suffix))
-    console.say(f"{stack.name} is deleted")
+        raise RecoveryError(f"{stack.name} could not be deleted", again)
+    if stack.created is not None:
+        wanted = leftovers.of_stack(resources)
+        for name in leftovers.sweep_log_groups(place.session, wanted, stack.created):
+            console.say(f"  swept the log group {name}, which AWS had written anew")
 
 
 def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:

@@ -1,42 +1,50 @@
-"""Cancels a running update; the stack goes back to the version before."""
+"""Cancels what runs on a stack: an update goes back to the version before, a creation is deleted."""
 
 from __future__ import annotations
 
-from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.change import template
+from botocore.exceptions import ClientError
+
+from fraud_cfn.config import REGION
+from fraud_cfn.deploy.account.session import Session, code_of, message_of
+from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
-from fraud_cfn.deploy.errors import UsageError
+from fraud_cfn.deploy.errors import DeclinedError, RefusedError, UsageError
 from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
+from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import rolled_back
 from fraud_cfn.deploy.stack.watch import watch
-from fraud_cfn.deploy.terminal import typed
+from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing
+
+_TOO_FAR = "cannot be called from current stack status"  # CloudFormation's words
 
 
-def run(session: Session, suffix: str, console: Console, *, yes: bool, timeout: float) -> Outcome:
+def run(
+    session: Session, suffix: str, console: Console, *, yes: bool, confirm: str | None, timeout: float
+) -> Outcome:
     place = Place(session, suffix, template.if_readable())
     stack = stacks.must_find(place.cloudformation, suffix)
+    if stack.status == "CREATE_IN_PROGRESS":
+        return _delete(place, stack, console, yes=yes, confirm=confirm, timeout=timeout * 60)
     if stack.status != "UPDATE_IN_PROGRESS":
         raise UsageError(
-            f"{stack.name} is {stack.status}: there is no update to cancel", _instead(stack.status, suffix)
+            f"{stack.name} is {stack.status}: there is no update to cancel",
+            f"see what runs: {stacks.command('status', suffix)}",
         )
     console.confirm(
         f"Cancel the update of {stack.name} and roll it back?",
         yes=yes,
         otherwise=stacks.command("cancel", suffix, "--yes"),
     )
-    place.cloudformation.cancel_update_stack(StackName=stack.arn, ClientRequestToken=unique_name())
+    too_far = not _cancel(place, stack)
+    follow = f"follow it: {typed.following(suffix)}"
     ended = watch(
-        place.cloudformation,
-        (stack.name, stack.arn),
-        None,
-        console,
-        timeout=timeout * 60,
-        resume=f"follow it: {typed.following(suffix)}",
+        place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout * 60, resume=follow
     )
-    if rolled_back(ended.status):
+    if rolled_back(ended.status) and not too_far:
         console.say(f"\nDONE {stack.name} {ended.status}: the update is cancelled", "bold green")
         return Outcome("cancelled", stack.arn)
     done = outcome.conclude(console, ended, suffix, "updated", place.document.defined_in)
@@ -45,7 +53,46 @@ def run(session: Session, suffix: str, console: Console, *, yes: bool, timeout: 
     return done
 
 
-def _instead(status: str, suffix: str) -> str:
-    if status == "CREATE_IN_PROGRESS":
-        return f"a creation cannot be cancelled, only deleted: {stacks.command('destroy', suffix)}"
-    return f"see what runs: {stacks.command('status', suffix)}"
+def _cancel(place: Place, stack: Stack) -> bool:
+    """Ask AWS to; whether it was still in time."""
+    status, before = stacks.command("status", place.suffix), interrupts.declared()
+    words = f"the update of {stack.name} may be cancelled: AWS was asked and has not answered"
+    interrupts.declare(Standing(words, status, changed=True, goes_on=True))
+    try:
+        place.cloudformation.cancel_update_stack(StackName=stack.arn, ClientRequestToken=unique_name())
+    except ClientError as error:
+        interrupts.declare(before)
+        if code_of(error) == "ValidationError" and _TOO_FAR in message_of(error):
+            return False
+        raise
+    return True
+
+
+def _delete(
+    place: Place, stack: Stack, console: Console, *, yes: bool, confirm: str | None, timeout: float
+) -> Outcome:
+    """AWS cancels updates only; a stack that is being created can be deleted at any moment."""
+    again = stacks.command("cancel", place.suffix, f"--yes --confirm {stack.name}")
+    if stack.protected:
+        raise RefusedError(
+            f"{stack.name} is protected against deletion",
+            f"if that is meant: aws cloudformation update-termination-protection --region {REGION} "
+            f"--no-enable-termination-protection --stack-name {stack.name}",
+        )
+    if confirm and confirm != stack.name:
+        raise UsageError(f"--confirm {confirm} is not the stack's name", f"it is {stack.name}")
+    console.say(f"\n{stack.name} is being created: to cancel that is to delete what is there so far", "red")
+    if yes and not confirm:
+        raise DeclinedError("--yes alone does not delete", again)
+    if not yes and console.ask(f"Type {stack.name} to go on:", again) != stack.name:
+        raise DeclinedError("declined; nothing was deleted")
+    now = stacks.find(place.cloudformation, stack.arn)
+    if now is None or now.status != stack.status:
+        status = now.status if now else "gone"
+        raise UsageError(
+            f"{stack.name} is {status} by now: there is no creation to cancel",
+            f"see what runs: {stacks.command('status', place.suffix)}",
+        )
+    readiness.delete(place, stack, console, timeout=timeout)
+    console.say(f"\nDONE {stack.name} is deleted: the creation is cancelled", "bold green")
+    return Outcome("cancelled", stack.arn)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
@@ -9,12 +12,15 @@ from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import Exit, UsageError
 from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
-from fraud_cfn.deploy.stack.statuses import in_progress, rolled_back
-from fraud_cfn.deploy.stack.watch import watch
-from fraud_cfn.deploy.terminal import typed
+from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import Action, action, in_progress, rolled_back
+from fraud_cfn.deploy.stack.watch import Ended, watch
+from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing
 
 _ROLL_BACK = ("CREATE_FAILED", "UPDATE_FAILED")
+_CONTINUE = "UPDATE_ROLLBACK_FAILED"
 
 
 def run(
@@ -25,49 +31,100 @@ def run(
     if in_progress(stack.status):
         readiness.attach(place, stack, console, timeout * 60)
         stack = stacks.must_find(place.cloudformation, suffix)
-    if stack.status not in (*_ROLL_BACK, "UPDATE_ROLLBACK_FAILED"):
-        raise UsageError(f"{stack.name} is {stack.status}: there is nothing to roll back", _instead(suffix))
-    found = causes.causes(readiness.history(place, stack))
-    console.say(f"{stack.name} is {stack.status}")
-    outcome.explain(console, found, place.document.defined_in)
-    continues = stack.status == "UPDATE_ROLLBACK_FAILED"
-    if skip and not continues:
-        raise UsageError("--skip is for a rollback that failed before", "leave it out")
-    for one in skip:
-        console.say(f"  {one} is left as it is: it may not match the template afterwards", "yellow")
-    question = "Try the rollback again?" if continues else "Roll it back?"
-    console.confirm(question, yes=yes, otherwise=stacks.command("rollback", suffix, "--yes"))
-    token = unique_name()
-    if skip:
-        place.cloudformation.continue_update_rollback(
-            StackName=stack.arn, ClientRequestToken=token, ResourcesToSkip=skip
+    if stack.status not in (*_ROLL_BACK, _CONTINUE):
+        raise UsageError(
+            f"{stack.name} is {stack.status}: there is nothing to roll back", _instead(stack.status, suffix)
         )
-    elif continues:
-        place.cloudformation.continue_update_rollback(StackName=stack.arn, ClientRequestToken=token)
-    else:
-        place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
-    ended = watch(
-        place.cloudformation,
-        (stack.name, stack.arn),
-        token,
-        console,
-        timeout=timeout * 60,
-        resume=f"follow it: {typed.following(suffix)}",
+    console.say(f"{stack.name} is {stack.status}")
+    outcome.explain(console, causes.causes(readiness.history(place, stack)), place.document.defined_in)
+    _must_be_skippable(place, stack, skip)
+    for name in skip:
+        console.say(f"  {name} is left as it is: it may not match the template afterwards", "yellow")
+    console.confirm(
+        _QUESTIONS[stack.status], yes=yes, otherwise=stacks.command("rollback", suffix, _options(skip))
     )
-    if rolled_back(ended.status):
-        console.say(f"\nDONE {stack.name} {ended.status}", "bold green")
+    token = _begin(place, stack, skip)
+    follow = f"follow it: {typed.following(suffix)}"
+    ended = watch(
+        place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout * 60, resume=follow
+    )
+    if rolled_back(ended.status) or ended.status == "DELETE_COMPLETE":
+        gone = ": there was no version before, so it is deleted" if ended.stack is None else ""
+        console.say(f"\nDONE {stack.name} {ended.status}{gone}", "bold green")
         return Outcome("rolled-back", stack.arn)
+    return _failed(place, stack, ended, console)
+
+
+_QUESTIONS = {
+    "CREATE_FAILED": "Roll it back? There is no version before: what was made is deleted.",
+    "UPDATE_FAILED": "Roll it back?",
+    _CONTINUE: "Try the rollback again?",
+}
+
+
+def _options(skip: list[str]) -> str:
+    return " ".join(["--yes", *(f"--skip {name}" for name in skip)])
+
+
+def _must_be_skippable(place: Place, stack: Stack, skip: list[str]) -> None:
+    """AWS skips only what a rollback failed on; `UsageError` that names what that is."""
+    if skip and stack.status != _CONTINUE:
+        raise UsageError("--skip is for a rollback that failed before", "leave it out")
+    if not skip:
+        return
+    failed = [
+        resource.logical_id
+        for resource in stacks.resources(place.cloudformation, stack.arn)
+        if resource.status == "UPDATE_FAILED"
+    ]
+    if unknown := [name for name in skip if name not in failed]:
+        raise UsageError(
+            f"--skip {', '.join(unknown)}: AWS skips only what the rollback failed on, which is "
+            f"{', '.join(failed) or 'nothing'}",
+            stacks.command("rollback", stack.suffix, " ".join(f"--skip {name}" for name in failed)),
+        )
+
+
+def _begin(place: Place, stack: Stack, skip: list[str]) -> str:
+    """The token of the operation."""
+    token = unique_name()
+    words = f"the rollback of {stack.name} may have begun: AWS was asked and has not answered"
+    status = stacks.command("status", place.suffix)
+    interrupts.declare(Standing(words, status, changed=True, goes_on=True))
+    try:
+        if stack.status != _CONTINUE:
+            place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
+        elif skip:
+            place.cloudformation.continue_update_rollback(
+                StackName=stack.arn, ClientRequestToken=token, ResourcesToSkip=skip
+            )
+        else:
+            place.cloudformation.continue_update_rollback(StackName=stack.arn, ClientRequestToken=token)
+    except ClientError as error:
+        if not trouble.passes(error):  # refused: nothing began
+            interrupts.declare(interrupts.UNTOUCHED)
+        raise
+    return token
+
+
+def _failed(place: Place, stack: Stack, ended: Ended, console: Console) -> Outcome:
     console.say(f"\nFAILED {stack.name} {ended.status}", "bold red")
     stuck = causes.causes(ended.events)
     outcome.explain(console, stuck, place.document.defined_in)
-    ids = [one.logical_id for one in (stuck.first, *stuck.others) if one]
-    over = " ".join(f"--skip {one}" for one in ids) or "--skip ID"
-    console.say(
-        f"next:  correct the cause and run it again, or go on without: "
-        f"{stacks.command('rollback', suffix, over)}"
-    )
-    return Outcome("needs-recovery", stack.arn, Exit.RECOVERY)
+    data = {"status": ended.status, "cause": stuck.first and vars(stuck.first)}
+    if ended.status == _CONTINUE:
+        over = " ".join(f"--skip {failure.logical_id}" for failure in stuck.failures) or "--skip ID"
+        again = stacks.command("rollback", place.suffix, over)
+        console.say(f"next:  correct the cause and run it again, or go on without: {again}")
+    else:
+        console.say(f"next:  {_instead(ended.status, place.suffix)}")
+    return Outcome("needs-recovery", stack.arn, Exit.RECOVERY, data)
 
 
-def _instead(suffix: str) -> str:
+def _instead(status: str, suffix: str) -> str:
+    """What helps where there is nothing to roll back."""
+    if status == "DELETE_FAILED":
+        return stacks.command("destroy", suffix)
+    if action(status) in (Action.RECREATE, Action.ASK):
+        return f"{stacks.command('deploy', suffix)} deletes it first, and creates it anew"
     return f"to go back to an older template: {stacks.command('deploy', suffix, '--template FILE')}"
