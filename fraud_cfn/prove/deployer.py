@@ -109,6 +109,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "LookAround": (
         "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:DescribeScalingActivities",
+        "cloudformation:ListHookResults",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetDashboard",
         "ec2:DescribeAddresses",

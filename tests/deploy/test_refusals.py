@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from fraud_cfn.deploy.stack.causes import advice, causes
 from fraud_cfn.deploy.stack.events import Event
 from tests.deploy.conftest import Teller
-from tests.deploy.fake_aws import BEGIN, Aws, FaultError, change, detail, steps
+from tests.deploy.fake_aws import BEGIN, Aws, FaultError, Step, change, detail, steps
 from tests.deploy.test_status_table import SERVICE, UPDATED
 
 REPLACED = change(
@@ -36,12 +36,27 @@ def test_without_rollback_nothing_can_be_replaced(updating: Aws, tell: Teller) -
     assert "--no-rollback cannot replace resources, and this would: ApiTask" in told.text
     assert "ExecuteChangeSet" not in updating.calls
     assert not updating.change_sets
+    tell("plan dev --keep")
+    (arn,) = updating.change_sets
+    assert tell(f"deploy dev --yes --no-rollback --change-set {arn}").code == 7
+    updating.changes = [
+        {**REPLACED, "ResourceChange": {**REPLACED["ResourceChange"], "Replacement": "Conditional"}}
+    ]
+    assert tell("deploy dev --yes --no-rollback").code == 7, "AWS may have to"
     updating.changes = [SERVICE]
     assert tell("deploy dev --yes --no-rollback").code == 0
 
 
 @pytest.mark.parametrize(
-    "option", ["--param ApiImageTag=v2", "--tag team=a", "--role-arn arn:aws:iam::1:role/x"]
+    "option",
+    [
+        "--param ApiImageTag=v2",
+        "--tag team=a",
+        "--role-arn arn:aws:iam::1:role/x",
+        "--template other.yaml",
+        "--s3-bucket ours",
+        "--no-bucket",
+    ],
 )
 def test_a_reviewed_change_set_takes_no_other_wishes(updating: Aws, tell: Teller, option: str) -> None:
     told = tell(f"deploy dev --yes --change-set arn:aws:cloudformation:x:1:changeSet/a/1 {option}")
@@ -66,12 +81,37 @@ def test_an_execution_that_aws_refuses_changed_nothing(updating: Aws, tell: Tell
     assert not updating.change_sets
 
 
+BEHIND = "the change set fraud-cfn-NAME stays behind: no permission for DeleteChangeSet"
+
+
 def test_a_change_set_that_may_not_be_deleted_is_told(updating: Aws, tell: Teller) -> None:
     updating.faults["DeleteChangeSet"] = [FaultError("AccessDenied", "not authorized")] * 9
-    told = tell("plan dev")
-    assert (
-        "warning: the change set fraud-cfn-NAME stays behind: no permission for DeleteChangeSet" in told.text
-    )
+    told = tell("plan dev --format json")
+    assert told.code == 0
+    assert f"warning: {BEHIND}" in told.text
+    assert f'"now": "{BEHIND}' in told.text
+
+
+def test_an_empty_stack_that_may_not_be_deleted_is_told(aws: Aws, tell: Teller) -> None:
+    aws.changes = [change("Add", "Dashboard", "AWS::CloudWatch::Dashboard")]
+    aws.faults["DeleteStack"] = [FaultError("AccessDenied", "not authorized", 403)]
+    told = tell("plan dev --format json")
+    assert told.code == 0
+    assert '"now": "the empty stack TapStackdev stays behind: no permission for DeleteStack' in told.text
+
+
+@pytest.mark.parametrize(("stays", "code"), [(False, 2), (True, 9)])
+def test_a_denied_execution_is_refused_for_want_of_a_permission_and_nothing_is_changed(
+    updating: Aws, tell: Teller, code: int, *, stays: bool
+) -> None:
+    denied = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: "
+    for operation in ("ExecuteChangeSet", *(["DeleteChangeSet"] if stays else [])):
+        words = f"{denied}cloudformation:{operation}"
+        updating.faults[operation] = [FaultError("AccessDenied", words, 403)] * 3
+    told = tell("deploy dev --yes")
+    assert (told.code, told.last) == (code, "result=credentials stack=TapStackdev")
+    assert "error: no permission for ExecuteChangeSet" in told.text
+    assert (f"now:   {BEHIND}" in told.text) is stays
 
 
 def test_what_an_update_could_not_clean_up_is_named(updating: Aws, tell: Teller) -> None:
@@ -132,13 +172,98 @@ def test_events_that_nobody_could_read_are_no_cancellation() -> None:
     assert causes(events("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")).known
 
 
-def test_a_hooks_own_reason_is_told() -> None:
-    failed, hook = events(
-        "CREATE_FAILED Bucket The following hook(s) failed: [Acme::S3::Hook]", "CREATE_IN_PROGRESS Bucket"
+CONTROL_TOWER = (
+    "Hook failed with message: ValidationError [CT.ECR.PR.2]: Require Amazon ECR private repositories to "
+    "have image scanning enabled [FIX]: Set 'ScanOnPush' in 'ImageScanningConfiguration' to 'true'."
+)
+
+
+def hooked(aws: Aws, *results: dict[str, str], of: str = "ApiRepository") -> None:
+    """The next creation is stopped by hooks, as DescribeStackEvents tells it."""
+    aws.scripts["ExecuteChangeSet"] = steps(
+        "0 CREATE_IN_PROGRESS",
+        *(f"1 CREATE_IN_PROGRESS {of} AWS::ECR::Repository" for _ in results),
+        f"2 CREATE_FAILED {of} AWS::ECR::Repository The following hook(s) failed: [AWS::ControlTower::Hook]",
+        "3 ROLLBACK_IN_PROGRESS",
+        "4 ROLLBACK_COMPLETE",
     )
-    found = causes([failed, replace(hook, hook="Acme::S3::Hook: buckets must be encrypted")])
-    assert found.first
-    assert found.first.reason.endswith("\nAcme::S3::Hook: buckets must be encrypted")
+    described = aws._describe_stack_events
+
+    def with_hooks(asked: dict[str, Any]) -> dict[str, Any]:
+        answer = described(asked)
+        events = [e for e in answer["StackEvents"] if e["ResourceStatus"] == "CREATE_IN_PROGRESS"]
+        own = [event for event in events if event["LogicalResourceId"] == of]
+        for event, result in zip(own, results, strict=False):
+            event |= result
+        return answer
+
+    aws.answers["DescribeStackEvents"] = with_hooks
+
+
+def result(reason: str, *, hook: str = "AWS::ControlTower::Hook", mode: str = "FAIL") -> dict[str, str]:
+    failed = {"HookStatus": "HOOK_COMPLETE_FAILED", "HookInvocationPoint": "PRE_PROVISION"}
+    return {**failed, "HookType": hook, "HookStatusReason": reason, "HookFailureMode": mode}
+
+
+def test_a_hooks_own_reason_is_told(aws: Aws, tell: Teller) -> None:
+    hooked(aws, result(CONTROL_TOWER))
+    told = tell("deploy dev --yes")
+    assert told.code == 1
+    assert "The following hook(s) failed: [AWS::ControlTower::Hook]" in told.text
+    assert f"       AWS::ControlTower::Hook: {CONTROL_TOWER}" in told.text
+
+
+def test_each_hook_that_rejected_is_told_and_one_that_only_warned_is_not(aws: Aws, tell: Teller) -> None:
+    hooked(
+        aws,
+        result("no tags", hook="Private::Guard::Tags"),
+        result("not scanned"),
+        result("old", mode="WARN"),
+    )
+    told = tell("deploy dev --yes")
+    assert "Private::Guard::Tags: no tags" in told.text
+    assert "AWS::ControlTower::Hook: not scanned" in told.text
+    assert "AWS::ControlTower::Hook: old" not in told.text
+
+
+def test_a_hook_that_rejects_the_whole_stack_is_the_cause(aws: Aws, tell: Teller) -> None:
+    aws.scripts["ExecuteChangeSet"] = [
+        *steps("0 CREATE_IN_PROGRESS"),
+        Step(1, "ROLLBACK_IN_PROGRESS", reason="The following hook(s) failed: [Private::Guard::Stack]"),
+        *steps("2 ROLLBACK_COMPLETE"),
+    ]
+    told = tell("deploy dev --yes")
+    assert told.code == 1
+    assert "cause: TapStackdev  AWS::CloudFormation::Stack" in told.text
+    assert "The following hook(s) failed: [Private::Guard::Stack]" in told.text
+    assert "somebody cancelled it" not in told.text
+
+
+REJECTED = "Change set creation failed. The following hook(s) failed: [Example::CFNHook::Full]"
+
+
+@pytest.mark.parametrize("where", ["events", "results"])
+def test_a_hook_that_rejects_the_change_set_is_told_with_its_reason(
+    updating: Aws, tell: Teller, where: str
+) -> None:
+    updating.reason = REJECTED
+    failed = {"HookStatusReason": "Ingress May Not Allow All IPs", "Status": "HOOK_COMPLETE_FAILED"}
+    named = {"TypeName": "Example::CFNHook::Full", "FailureMode": "FAIL"}
+    if where == "events":
+        event = result("Ingress May Not Allow All IPs", hook="Example::CFNHook::Full")
+        updating.validation = [{"EventType": "HOOK_INVOCATION_ERROR", **event}]
+    updating.answers["ListHookResults"] = lambda _: {"HookResults": [failed | named]}
+    told = tell("deploy dev --yes")
+    assert (told.code, told.last) == (5, "result=change-set-failed stack=TapStackdev")
+    assert REJECTED in told.text
+    assert "Example::CFNHook::Full: Ingress May Not Allow All IPs" in told.text
+
+
+def test_hook_results_that_may_not_be_read_never_hide_the_cause(updating: Aws, tell: Teller) -> None:
+    updating.reason = REJECTED
+    updating.faults["ListHookResults"] = [FaultError("AccessDenied", "no", 403)]
+    told = tell("deploy dev --yes")
+    assert (told.code, REJECTED in told.text) == (5, True)
 
 
 @pytest.mark.parametrize(

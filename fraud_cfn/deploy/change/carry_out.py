@@ -90,14 +90,16 @@ def carry_out(
         reviewed = review(place, stack, one.arn, console, uploaded="TemplateURL" in request)
         if reviewed is None:
             console.say("No changes", "bold green")
-            return Outcome("unchanged", stack.arn if stack else "")
-        show(reviewed, console)
-        agree(place, stack, reviewed, consent, run, console)
-        with undisturbed():
-            if first:
-                first()
-            execute(place, reviewed.change_set, run, new=stack is None)
-            one.settled = True
+        else:
+            show(reviewed, console)
+            agree(place, stack, reviewed, consent, run, console)
+            with undisturbed():
+                if first:
+                    first()
+                execute(place, reviewed.change_set, run, new=stack is None)
+                one.settled = True
+    if reviewed is None:
+        return Outcome("unchanged", stack.arn if stack else "", data=one.left)
     return follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
 
 
@@ -109,7 +111,7 @@ def review(
     change_set = changeset.wait(place.cloudformation, arn, console)
     if change_set.empty:
         return None
-    failures, warnings = changeset.findings(place.cloudformation, arn)
+    failures, warnings = changeset.findings(place.cloudformation, change_set)
     if change_set.status == "FAILED" or failures:
         reason = change_set.reason or "early validation failed"
         details = "".join(f"\n  {line}" for line in failures)

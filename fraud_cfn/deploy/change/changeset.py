@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account import trouble
@@ -29,6 +29,7 @@ _REJECTED = (
 )
 _NONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
 _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+_HOOKS = "hook(s) failed"  # CloudFormation's words
 _CREATION_SECONDS = 600
 _LET_GO_SECONDS = 30  # until AWS deletes a change set that it was still creating
 _SHELL_SECONDS = 10
@@ -36,6 +37,7 @@ _SHELL_SECONDS = 10
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import OperationEventTypeDef
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def pending(
         if not one.settled:
             with undisturbed():
                 if behind := one.discard(console):
+                    one.left = {"now": behind}
                     console.warn(behind)
                     clean = f"aws cloudformation describe-stacks --region {REGION} --stack-name {stack_name}"
                     interrupts.declare(Standing(behind, f"see it: {clean}", changed=True))
@@ -122,6 +125,7 @@ class _Pending:
         self._new_stack = new_stack
         self.arn = ""
         self.settled = False  # executed, or kept on purpose
+        self.left: dict[str, str] = {}  # for JSON: what of it stays behind, once it was given up
 
     def create(self, request: dict[str, Any]) -> None:
         asked = {"StackName": self._stack_name, "ChangeSetName": self._name, "ClientToken": self._name}
@@ -243,30 +247,57 @@ def executing(cloudformation: Any, arn: str) -> bool:
     return _describe(cloudformation, arn).execution_status in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
 
 
-def findings(cloudformation: Any, arn: str) -> tuple[list[str], list[str]]:
-    """What early validation found about a change set: failures and warnings, one line each.
+def findings(cloudformation: CloudFormationClient, change_set: ChangeSet) -> tuple[list[str], list[str]]:
+    """What early validation and hooks found about a change set: failures and warnings, one line each.
 
     Empty where the caller may not ask: a missing permission never hides the cause.
     """
-    failures: list[str] = []
-    warnings: list[str] = []
+    failures: dict[str, None] = {}  # in AWS's order, each once
+    warnings: dict[str, None] = {}
     try:
-        for page in cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn):
+        for page in cloudformation.get_paginator("describe_events").paginate(ChangeSetName=change_set.arn):
             for event in page["OperationEvents"]:
-                if event.get("EventType") == "VALIDATION_ERROR":
-                    text = _finding(event)
+                kind = event.get("EventType")
+                if kind == "VALIDATION_ERROR":
                     into = warnings if event.get("ValidationFailureMode") == "WARN" else failures
-                    if text not in into:
-                        into.append(text)
-    except (ClientError, BotoCoreError):
+                    into[_finding(event)] = None
+                elif kind == "HOOK_INVOCATION_ERROR":
+                    into = warnings if event.get("HookFailureMode") == "WARN" else failures
+                    into[_hook(event.get("HookType"), event.get("HookStatusReason"))] = None
+    except trouble.UNANSWERED:
         pass
-    return failures, warnings
+    if not failures and _HOOKS in change_set.reason:
+        failures = dict.fromkeys(_failed_hooks(cloudformation, change_set.arn))
+    return list(failures), list(warnings)
 
 
-def _finding(event: dict[str, Any]) -> str:
+def _finding(event: OperationEventTypeDef) -> str:
     where = event.get("LogicalResourceId", "")
-    path = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
-    return f"{where}: {event.get('ValidationStatusReason', event.get('ValidationName', ''))}{path}"
+    path = event.get("ValidationPath", "")
+    why = event.get("ValidationStatusReason", event.get("ValidationName", ""))
+    return f"{where}: {why}{f' at {path}' if path else ''}"
+
+
+def _hook(name: str | None, reason: str | None) -> str:
+    return f"{name or 'a hook'}: {reason or 'it gives no reason'}"
+
+
+def _failed_hooks(cloudformation: CloudFormationClient, arn: str) -> list[str]:
+    """Why hooks rejected a change set: of those that look at change sets only their results tell it."""
+    found: list[str] = []
+    try:
+        page = cloudformation.list_hook_results(TargetType="CHANGE_SET", TargetId=arn)
+        while True:
+            found += [
+                _hook(result.get("TypeName"), result.get("HookStatusReason"))
+                for result in page.get("HookResults", ())
+                if "FAILED" in result.get("Status", "") and result.get("FailureMode") != "WARN"
+            ]
+            if not (token := page.get("NextToken")):
+                return found
+            page = cloudformation.list_hook_results(TargetType="CHANGE_SET", TargetId=arn, NextToken=token)
+    except trouble.UNANSWERED:
+        return found
 
 
 def _describe(cloudformation: Any, arn: str, **options: Any) -> ChangeSet:

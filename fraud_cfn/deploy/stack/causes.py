@@ -52,20 +52,25 @@ def causes(events: Iterable[Event]) -> Causes:
     in_order = sorted(events, key=lambda event: event.time)
     known = bool(in_order)  # an operation has one event at least: the stack's own
     failed = [event for event in _of_rollback(in_order) or in_order if _has_failed(event)]
-    hooks = {event.logical_id: event.hook for event in in_order if event.hook}
     own: dict[str, Failure] = {}
     cancelled: dict[str, None] = {}
-    for event in failed:
+    for event in failed or [event for event in in_order if event.of_stack and _HOOKS.search(event.reason)]:
         if _CONSEQUENCE.fullmatch(event.reason.strip()):
             cancelled[event.logical_id] = None
         elif event.logical_id not in own:
             reason = said(event.reason)
-            if _HOOKS.search(reason) and event.logical_id in hooks:
-                reason = f"{reason}\n{hooks[event.logical_id]}"
+            if _HOOKS.search(reason):
+                reason = "\n".join([reason, *_hooks(in_order, event.logical_id)])
             own[event.logical_id] = Failure(event.logical_id, event.type, event.status, reason)
     first, *others = own.values() or (None,)
     given_up = tuple(name for name in cancelled if name not in own)
     return Causes(first, tuple(other for other in others if other), given_up, known)
+
+
+def _hooks(in_order: list[Event], logical_id: str) -> list[str]:
+    """What each hook said that rejected it."""
+    said = (event.hook for event in in_order if event.logical_id == logical_id and event.hook)
+    return list(dict.fromkeys(said))
 
 
 def _has_failed(event: Event) -> bool:

@@ -123,6 +123,6 @@ def _event(raw: StackEventTypeDef) -> Event:
 
 
 def _hook(raw: StackEventTypeDef) -> str:
-    if "FAILED" not in raw.get("HookStatus", ""):
+    if "FAILED" not in raw.get("HookStatus", "") or raw.get("HookFailureMode") == "WARN":
         return ""
     return f"{raw.get('HookType', '')}: {raw.get('HookStatusReason', '')}"

@@ -44,23 +44,24 @@ def run(
     timeout: float,
     detach: bool,
 ) -> Outcome:
+    given_too = {
+        "--param": param,
+        "--tag": tag,
+        "--role-arn": role_arn,
+        "--template": template_file,
+        "--s3-bucket": s3_bucket,
+        "--no-bucket": s3_bucket == "",
+    }
+    if change_set and (extra := [option for option, value in given_too.items() if value]):
+        raise UsageError(
+            f"--change-set executes what was reviewed, so {', '.join(extra)} would change nothing",
+            "leave that out, or plan anew with it",
+        )
     source = template.load(template_file)
     place = Place(session, suffix, source.document)
     consent = Consent(yes, tuple(allow_replace), tuple(allow_delete), blue_first=blue_first)
     how = Execution(rollback, detach, timeout * 60)
     if change_set:
-        given_too = {
-            "--param": param,
-            "--tag": tag,
-            "--role-arn": role_arn,
-            "--template": template_file,
-            "--s3-bucket": s3_bucket,
-        }
-        if extra := [option for option, value in given_too.items() if value]:
-            raise UsageError(
-                f"--change-set executes what was reviewed, so {', '.join(extra)} would change nothing",
-                "leave that out, or plan anew with it",
-            )
         done = _reviewed(place, change_set, consent, how, console)
     else:
         given = parameters.given(suffix, param, tag)

@@ -58,11 +58,11 @@ def run(
         if found is None:
             console.result("No changes", "bold green")
             nothing = f"{place.stack_name}: no changes"
-            data = {"unknown": asked.unknown}
-            return Outcome("unchanged", stack.arn if stack else "", data=data, markdown=nothing)
-        consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
-        done = _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
-        return replace(done, data={**done.data, "unknown": asked.unknown})
+            done = Outcome("unchanged", stack.arn if stack else "", markdown=nothing)
+        else:
+            consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
+            done = _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
+    return replace(done, data={**done.data, **one.left, "unknown": asked.unknown})
 
 
 def _at_rest(place: Place, console: Console, timeout: float) -> Stack | None:
