@@ -176,7 +176,7 @@ def test_while_a_rollback_is_continued(real: Aws) -> None:
     assert the(text, "plan") == ["plan", "dev"]
 
 
-def test_while_a_stack_is_created_cancelling_is_not_advised(real: Aws) -> None:
+def test_while_a_stack_is_created_what_cancelling_does_is_told(real: Aws) -> None:
     real.status = None
     real.changes = [change("Add", "Database", "AWS::RDS::DBCluster")]
     real.scripts["ExecuteChangeSet"] = steps("0 CREATE_IN_PROGRESS", "600 CREATE_COMPLETE")
@@ -184,8 +184,8 @@ def test_while_a_stack_is_created_cancelling_is_not_advised(real: Aws) -> None:
     until(lambda: real.calls.count("DescribeStackEvents") > 1)
     text, code = interrupt(process)
     assert code == 130
-    assert "delete it: make destroy ENV=dev" in text
-    assert "make cancel" not in text
+    assert "stop and delete it: make cancel ENV=dev" in text
+    assert "stop an update" not in text
 
 
 # ── start ─────────────────────────────────────────────────────────────────────────────────────────

@@ -89,14 +89,10 @@ def row(status: str, logical_id: str) -> str:
 
 
 def resuming(name: str, *, new: bool = False) -> str:
-    """How to follow what goes on, and how to stop it; a creation can only be deleted."""
+    """How to follow what goes on, and how to stop it; a creation is stopped by deleting it."""
     suffix = name.removeprefix("TapStack")
-    stop = (
-        f"delete it: {stacks.command('destroy', suffix)}"
-        if new
-        else f"stop an update: {stacks.command('cancel', suffix)}"
-    )
-    return f"follow it: {typed.following(suffix)}; {stop}"
+    stop = "stop and delete it" if new else "stop an update"
+    return f"follow it: {typed.following(suffix)}; {stop}: {stacks.command('cancel', suffix)}"
 
 
 @dataclass(frozen=True)
