@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,12 @@ from tests.lens import Lens
 from tests.lens import base as base_of
 
 pytest_plugins = ["fraud_cfn.local.pytest_plugin"]
+
+
+def pytest_configure() -> None:
+    """Ctrl-C ends what tests start, also where a shell began all this in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -135,6 +135,7 @@ def test_status_tells_what_runs(live: Place) -> None:
         assert part in told.text
     for part in ("queues   jobs 0, dead letters 0", "schedule cron(0 0/6 * * ? *) ENABLED"):
         assert part in told.text
+    assert told.text.count("; before: ") == 1, "of the worker nothing else ran"
     services = live.data("status ops")["services"]
     assert [(one["name"], one["running"]) for one in services] == [("api", 2), ("worker", 1)]
 

@@ -19,6 +19,7 @@ from fraud_cfn import local
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.prove import deployer
 from fraud_cfn.review.model import read
+from fraud_cfn.streams import UTF8
 from tests.lens import WORKLOADS, kebab
 from tests.limits import PATIENCE
 
@@ -36,7 +37,7 @@ class User:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "fraud_cfn.deploy", *arguments],
-            env={**os.environ, **self.endpoint.environment, **self.keys},
+            env={**os.environ, **self.endpoint.environment, **self.keys, **UTF8},
             capture_output=True,
             encoding="utf-8",
             check=False,

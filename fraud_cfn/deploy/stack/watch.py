@@ -25,6 +25,8 @@ _HEARTBEAT = 30.0  # seconds of silence before a plain line says that it still g
 _QUIET = 20.0  # seconds without an event after which the stack itself is asked
 _LOST = 60.0  # seconds after which a stack that rests is taken to have ended without telling
 _WIDEST = len("UPDATE_ROLLBACK_COMPLETE")  # of the statuses that a resource ends in
+_USUAL = len("UPDATE_COMPLETE")
+_NARROW = 80  # columns below which the usual statuses have to do
 _BESIDE = 20.0  # seconds between two looks at what else is going on
 
 
@@ -83,9 +85,9 @@ def watch(
     return result
 
 
-def row(status: str, logical_id: str) -> str:
+def row(status: str, logical_id: str, width: int = _WIDEST) -> str:
     """A resource's status and name, in columns."""
-    return f"{status:<{_WIDEST}}  {logical_id}"
+    return f"{status:<{width}}  {logical_id}"
 
 
 def resuming(name: str, *, new: bool = False) -> str:
@@ -170,9 +172,9 @@ class _Show:
         style = "red" if failed else "yellow" if "ROLLBACK" in event.status else ""
         note = said(event.reason) if failed or "ROLLBACK" in event.status else took
         # The stack's own statuses are longer, and have no column: its name comes first.
-        what = (
-            f"{event.logical_id}  {event.status}" if event.of_stack else row(event.status, event.logical_id)
-        )
+        width = _USUAL if self.console.width() < _NARROW else _WIDEST
+        what = row(event.status, event.logical_id, width)
+        what = f"{event.logical_id}  {event.status}" if event.of_stack else what
         self.console.say(f"{event.time:%H:%M:%S}Z  {what}  {note}".rstrip(), style)
         self._spoke = clock.now()
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from fraud_cfn.deploy.errors import DeclinedError
-from fraud_cfn.deploy.terminal.plain import clean, clean_data, one_line
+from fraud_cfn.deploy.terminal.plain import clean, clean_data, one_line, wrapped
 from fraud_cfn.streams import Stream
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Line = tuple[str, str]  # style, text
 
 _LAST = re.compile(r"^(?=result=)", re.MULTILINE)
+_COMMAND = re.compile(r"\b(make|aws|docker|git|\.venv/\S+) [a-z]")
+_HEAD = re.compile(r"(\w+: +)? *")  # what further parts of a line stand below
 _BEGIN = re.compile(r"^(?=.)", re.MULTILINE)  # of each line that is not empty
 _BADGE = "[local] "  # begins each line where the local endpoint answered
 _UNBOUNDED = 10_000  # columns where there is no terminal
@@ -59,6 +61,11 @@ class Console:
         """What was asked for, as text, to stdout."""
         if self._results:
             self._write(self._out, text, style)
+
+    def verbatim(self, text: str) -> None:
+        """As `result`, of somebody else's words: no line break is put into them."""
+        if self._results:
+            self._write(self._out, text, "", wrap=False)
 
     def document(self, text: str) -> None:
         """What was asked for, as Markdown, to stdout."""
@@ -145,15 +152,24 @@ class Console:
         return _BADGE if self.local else ""
 
     def _write(
-        self, stream: Stream, text: str, style: str, *, last: bool = False, badge: bool = True
+        self,
+        stream: Stream,
+        text: str,
+        style: str,
+        *,
+        last: bool = False,
+        badge: bool = True,
+        wrap: bool = True,
     ) -> None:
         shown = clean(text) if last else _shown(text)
+        if stream.isatty() and wrap and badge and not last:
+            shown = _folded(shown, self.width(result=stream is self._out))
         if badge and not last:
             shown = _BEGIN.sub(self._badge, shown)
         if stream.isatty():
             from rich.text import Text
 
-            # The terminal wraps, not Rich: what is copied from it stays in one piece.
+            # The terminal breaks long words and commands: what is copied from it stays in one piece.
             self._terminal(stream).print(Text(shown, style), soft_wrap=True)
         else:
             stream.write(f"{shown}\n")
@@ -175,6 +191,18 @@ class Console:
                 highlight=False,
             )
         return self._rich[stream]
+
+
+def _folded(text: str, width: int) -> str:
+    """Its lines broken at spaces, further parts indented; a line that holds a command stays whole."""
+    return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
+
+
+def _parts(line: str, width: int) -> list[str]:
+    if len(line) <= width or _COMMAND.search(line):
+        return [line]
+    head = _HEAD.match(line)
+    return wrapped(line, width, (head.end() if head else 0) or 4)
 
 
 def _as_text(value: object) -> str:

@@ -96,7 +96,7 @@ class _Show:
             return
         begin = f"{line.at:%Y-%m-%d %H:%M:%S}Z {line.service:<{self._widest}} "
         # Further lines of one event stand below it, never at a line's beginning.
-        self._console.result(f"{begin}{line.text}".replace("\n", f"\n{' ' * len(begin)}"))
+        self._console.verbatim(f"{begin}{line.text}".replace("\n", f"\n{' ' * len(begin)}"))
 
 
 def _follow(
