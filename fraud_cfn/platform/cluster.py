@@ -17,7 +17,7 @@ from troposphere.servicediscovery import PrivateDnsNamespace
 
 from fraud_cfn.config import LOG_RETENTION_DAYS
 from fraud_cfn.platform import naming
-from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.intrinsics import DELETED, because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 
@@ -40,10 +40,12 @@ def build(vpc: VPC) -> Platform:
     )
     cluster = Cluster(
         "Cluster",
-        # Before the cluster: what Container Insights creates by itself is kept longer.
-        DependsOn=[insights_logs],
+        DependsOn=because([insights_logs], "a log group that Container Insights makes itself is kept longer"),
         ClusterName=name("cluster"),
-        ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enhanced")],
+        ClusterSettings=because(
+            [ClusterSetting(Name="containerInsights", Value="enhanced")],
+            "paid by use: gives the count of tasks that scaling and dashboard read",
+        ),
     )
     return Platform(
         insights_logs=insights_logs,
@@ -52,7 +54,10 @@ def build(vpc: VPC) -> Platform:
             "ClusterCapacityProviders",
             Cluster=Ref(cluster),
             CapacityProviders=["FARGATE", "FARGATE_SPOT"],
-            DefaultCapacityProviderStrategy=[CapacityProviderStrategy(CapacityProvider="FARGATE", Weight=1)],
+            DefaultCapacityProviderStrategy=because(
+                [CapacityProviderStrategy(CapacityProvider="FARGATE", Weight=1)],
+                "of what names no strategy; the services and the schedule name theirs",
+            ),
         ),
         namespace=PrivateDnsNamespace(
             "Namespace",

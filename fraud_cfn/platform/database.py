@@ -16,7 +16,7 @@ from troposphere.rds import (
 )
 
 from fraud_cfn.config import DATABASE_NAME, LOG_RETENTION_DAYS, POSTGRES_MAJOR, POSTGRES_PORT
-from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.intrinsics import DELETED, because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.network import Subnets
 from fraud_cfn.platform.parameters import (
@@ -52,14 +52,17 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
     )
     parameter_group = DBClusterParameterGroup(
         "DatabaseParameterGroup",
-        # The family is create-only; it stands in the name, so that another family can replace it.
-        DBClusterParameterGroupName=name(f"postgresql{POSTGRES_MAJOR}"),
+        DBClusterParameterGroupName=because(
+            name(f"postgresql{POSTGRES_MAJOR}"),
+            "the family is create-only; in the name, so that another major version can replace this",
+        ),
         Description=f"PostgreSQL {POSTGRES_MAJOR}, TLS only",
         Family=f"{ENGINE}{POSTGRES_MAJOR}",
         Parameters={
             "rds.force_ssl": "1",
-            # Who came, who left, who changed the schema; what was read or written is not logged.
-            "log_connections": "1",
+            "log_connections": because(
+                "1", "who came, who left, who changed the schema; what was read or written is not logged"
+            ),
             "log_disconnections": "1",
             "log_statement": "ddl",
         },
@@ -73,43 +76,46 @@ def build(subnets: Subnets, security_group: SecurityGroup) -> Database:
     )
     cluster = DBCluster(
         "DatabaseCluster",
-        # Before the cluster: what Aurora creates by itself is kept forever.
-        DependsOn=[logs],
-        **DELETED,  # the default would be a last snapshot
+        DependsOn=because([logs], "a log group that Aurora makes itself is kept forever"),
+        DeletionPolicy=because("Delete", "the default would leave a snapshot behind"),
+        UpdateReplacePolicy="Delete",
         DBClusterIdentifier=name("database"),
         Engine=ENGINE,
-        EngineMode="provisioned",
+        EngineMode=because("provisioned", "serverless v2: said of the instances (db.serverless)"),
         EngineVersion=Ref(DATABASE_ENGINE_VERSION),
         ServerlessV2ScalingConfiguration=ServerlessV2ScalingConfiguration(
             MinCapacity=Ref(DATABASE_MIN_CAPACITY), MaxCapacity=Ref(DATABASE_MAX_CAPACITY)
         ),
         DatabaseName=DATABASE_NAME,
         Port=POSTGRES_PORT,
-        MasterUsername=_credential("username"),
+        MasterUsername=because(
+            _credential("username"), "read from the secret at deployment, when this text has changed"
+        ),
         MasterUserPassword=_credential("password"),
-        EnableIAMDatabaseAuthentication=True,
+        EnableIAMDatabaseAuthentication=because(True, "how the tasks log in: a token, and no password"),
         DBSubnetGroupName=Ref(subnet_group),
         VpcSecurityGroupIds=[security_group.get_att("GroupId")],
         DBClusterParameterGroupName=Ref(parameter_group),
         StorageEncrypted=True,
-        KmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),  # create-only
+        KmsKeyId=because(
+            DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)), "create-only: another key is another database"
+        ),
         EnableCloudwatchLogsExports=["postgresql"],
-        # Performance Insights; the instances must say the same.
         DatabaseInsightsMode="standard",
-        PerformanceInsightsEnabled=True,
+        PerformanceInsightsEnabled=because(True, "the instances must say the same"),
         PerformanceInsightsKmsKeyId=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
-        # A later minor than the parameter's stays: only a changed parameter is sent.
-        AutoMinorVersionUpgrade=True,
-        BackupRetentionPeriod=1,  # days; the least that Aurora takes
+        AutoMinorVersionUpgrade=because(
+            True, "a later minor than EngineVersion's stays: only a changed parameter is sent"
+        ),
+        BackupRetentionPeriod=because(1, "day, the least that Aurora takes: none is asked for"),
         DeleteAutomatedBackups=True,
         CopyTagsToSnapshot=True,
-        DeletionProtection=False,
+        DeletionProtection=because(False, "everything can be destroyed, as asked"),
     )
-    # Zones are said, since AWS would choose each at random.
     writer = _instance(cluster, "Writer", subnets[0])
     reader = _instance(cluster, "Reader", subnets[1])
     reader.Condition = READER.title
-    reader.DependsOn = [writer.title]  # the first instance of a cluster becomes its writer
+    reader.DependsOn = because([writer], "the first instance of a cluster becomes its writer")
     return Database(
         subnet_group=subnet_group,
         parameter_group=parameter_group,
@@ -128,7 +134,9 @@ def _instance(cluster: DBCluster, part: str, subnet: Subnet) -> DBInstance:
         DBInstanceIdentifier=identifier,
         DBClusterIdentifier=Ref(cluster),
         DBInstanceClass="db.serverless",
-        AvailabilityZone=subnet.get_att("AvailabilityZone"),
+        AvailabilityZone=because(
+            subnet.get_att("AvailabilityZone"), "AWS would choose each instance's zone at random"
+        ),
         Engine=ENGINE,
         PubliclyAccessible=False,
         EnablePerformanceInsights=True,

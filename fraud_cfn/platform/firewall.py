@@ -19,6 +19,7 @@ from troposphere.ec2 import (
     SecurityGroupRule,
 )
 
+from fraud_cfn.platform.intrinsics import because
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import HTTPS, INGRESS_CIDR
 
@@ -52,14 +53,16 @@ def task_group(vpc: VPC, title: str, service: str, description: str) -> Security
 
 
 def connect(client: SecurityGroup, server: SecurityGroup, port: int) -> tuple[Rule, ...]:
-    """Both ends of a connection, stand-alone: in-line the groups would form a cycle."""
+    """Both ends of a connection."""
     return (
         SecurityGroupEgress(
             f"{_stem(client)}To{_stem(server)}",
             GroupId=Ref(client),
             Description=f"To {_stem(server)}",
             **_tcp(port),
-            DestinationSecurityGroupId=Ref(server),
+            DestinationSecurityGroupId=because(
+                Ref(server), "a rule of its own: in line, the two groups would refer to each other"
+            ),
         ),
         SecurityGroupIngress(
             f"{_stem(server)}From{_stem(client)}",
@@ -80,13 +83,16 @@ def _group(
     egress: SecurityGroupRule,
     ingress: list[SecurityGroupRule | If] | None = None,
 ) -> SecurityGroup:
-    """The description is create-only, and the name fixed: changing it would fail an update."""
     group = SecurityGroup(
         f"{title}SecurityGroup",
         GroupName=name(thing),
-        GroupDescription=description,
+        GroupDescription=because(
+            description, "create-only beside a fixed name: another text would fail an update"
+        ),
         VpcId=Ref(vpc),
-        SecurityGroupEgress=[egress],
+        SecurityGroupEgress=because(
+            [egress], "in line: a group without any gets a rule from AWS that allows everything"
+        ),
     )
     if ingress:
         group.SecurityGroupIngress = ingress

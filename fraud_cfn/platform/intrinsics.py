@@ -1,11 +1,11 @@
-"""CloudFormation's intrinsic functions, written with objects instead of names."""
+"""CloudFormation's intrinsic functions, written with objects instead of names; and reasons beside values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import AWSHelperFn, GetAtt, If, Ref, Sub
+from troposphere import AWSHelperFn, AWSObject, GetAtt, If, Ref, Sub
 
 from fraud_cfn.config import SUFFIX_PARAMETER
 
@@ -33,6 +33,27 @@ class Condition:
     def choose_not(self, no: Any) -> If:
         """`no` where the condition does not hold, else the property is left out."""
         return If(self.title, NO_VALUE, no)
+
+
+REASON, VALUE = "Reason", "Value"
+
+
+class Because(AWSHelperFn):
+    """A value with the reason for it, a comment in the YAML; the template itself has the value only."""
+
+    def __init__(self, value: Any, reason: str) -> None:
+        self.value, self.reason = value, reason
+
+    def to_dict(self) -> Any:
+        value = self.value
+        if isinstance(value, list):  # as troposphere writes DependsOn
+            value = [item.title if isinstance(item, AWSObject) else item for item in value]
+        return {f"Fn::{type(self).__name__}": {REASON: self.reason, VALUE: value}}
+
+
+def because(value: Any, reason: str) -> Any:
+    """The value of a property, with what a reviewer must know of it: one line, which becomes a comment."""
+    return Because(value, reason)
 
 
 def variable(value: Ref | GetAtt) -> str:

@@ -31,6 +31,7 @@ from troposphere.elasticloadbalancingv2 import (
 from troposphere.wafv2 import WebACLAssociation
 
 from fraud_cfn.config import HEALTH_PATH, PORT, ROUTED_PATHS
+from fraud_cfn.platform.intrinsics import because
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.network import Subnets
 from fraud_cfn.platform.parameters import (
@@ -61,7 +62,7 @@ def build(
 ) -> Balancing:
     load_balancer = LoadBalancer(
         "LoadBalancer",
-        DependsOn=[attachment],
+        DependsOn=because([attachment], "an internet-facing one is refused before the gateway is attached"),
         Name=name("alb"),
         Scheme="internet-facing",
         Type="application",
@@ -101,7 +102,9 @@ def build(
         LoadBalancerArn=Ref(load_balancer),
         Port=443,
         Protocol="HTTPS",
-        SslPolicy=TLS_POLICY,
+        SslPolicy=because(
+            TLS_POLICY, "TLS 1.3, and 1.2 with forward secrecy only; post-quantum keys are offered"
+        ),
         Certificates=[Certificate(CertificateArn=Ref(CERTIFICATE_ARN))],
         DefaultActions=[not_found],
     )
@@ -109,18 +112,21 @@ def build(
         "RoutingRule",
         ListenerArn=HTTPS.choose(Ref(https), Ref(http)),
         Priority=1,
-        # Both in one rule, so that the health check a client sees shifts with the API.
-        Conditions=[
-            Condition(Field="path-pattern", PathPatternConfig=PathPatternConfig(Values=list(ROUTED_PATHS)))
-        ],
+        Conditions=because(
+            [Condition(Field="path-pattern", PathPatternConfig=PathPatternConfig(Values=list(ROUTED_PATHS)))],
+            "both in one rule, so that the health check a client sees shifts with the API",
+        ),
         Actions=[
             ListenerRuleAction(
                 Type="forward",
                 ForwardConfig=ForwardConfig(
-                    TargetGroups=[
-                        TargetGroupTuple(TargetGroupArn=Ref(blue), Weight=100),
-                        TargetGroupTuple(TargetGroupArn=Ref(green), Weight=0),
-                    ]
+                    TargetGroups=because(
+                        [
+                            TargetGroupTuple(TargetGroupArn=Ref(blue), Weight=100),
+                            TargetGroupTuple(TargetGroupArn=Ref(green), Weight=0),
+                        ],
+                        "as created; ECS moves the weights at every deployment of the API",
+                    )
                 ),
             )
         ],
@@ -143,11 +149,10 @@ def build(
 
 
 def _target_group(vpc: VPC, colour: str) -> TargetGroup:
-    """Unnamed, so that a change of a create-only property can replace it."""
     return TargetGroup(
         f"{colour}TargetGroup",
         VpcId=Ref(vpc),
-        TargetType="ip",
+        TargetType=because("ip", "without a name: what is create-only here could not be replaced under it"),
         Protocol="HTTP",
         Port=PORT,
         HealthCheckPath=HEALTH_PATH,
@@ -157,7 +162,10 @@ def _target_group(vpc: VPC, colour: str) -> TargetGroup:
         UnhealthyThresholdCount=3,
         Matcher=Matcher(HttpCode="200"),
         TargetGroupAttributes=[
-            TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value="30"),
+            TargetGroupAttribute(
+                Key="deregistration_delay.timeout_seconds",
+                Value=because("30", "open requests may end; a task has longer to stop"),
+            ),
             TargetGroupAttribute(Key="load_balancing.algorithm.type", Value="least_outstanding_requests"),
         ],
         Tags=Tags(Name=name(f"api-{colour.lower()}")),

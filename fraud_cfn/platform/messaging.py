@@ -8,16 +8,17 @@ from typing import Any
 from troposphere import Ref
 from troposphere.sqs import Queue, QueuePolicy, RedrivePolicy
 
-from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.intrinsics import DELETED, because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 from fraud_cfn.platform.permissions import only_over_tls
 
 DAY = 24 * 60 * 60  # seconds
 
-# SQS takes one of the two; the reuse period of a data key is left at its 5 minutes.
 _ENCRYPTED: dict[str, Any] = {
-    "SqsManagedSseEnabled": DATA_KMS_KEY.choose_not(True),
+    "SqsManagedSseEnabled": because(
+        DATA_KMS_KEY.choose_not(True), "SQS takes one of the two: its own key, or the one that was given"
+    ),
     "KmsMasterKeyId": DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
 }
 
@@ -41,12 +42,12 @@ def work_queue(title: str, thing: str, dead_title: str, dead_thing: str) -> Work
         title,
         **DELETED,
         QueueName=name(thing),
-        VisibilityTimeout=300,
-        MessageRetentionPeriod=4 * DAY,
+        VisibilityTimeout=because(300, "seconds; whoever works longer on a message must extend it"),
+        MessageRetentionPeriod=because(4 * DAY, "4 days"),
         **_ENCRYPTED,
         RedrivePolicy=RedrivePolicy(
             deadLetterTargetArn=dead_letters.get_att("Arn"),
-            maxReceiveCount=5,
+            maxReceiveCount=because(5, "then it is set aside, so that it cannot block the others"),
         ),
     )
     return WorkQueue(
@@ -58,10 +59,9 @@ def work_queue(title: str, thing: str, dead_title: str, dead_thing: str) -> Work
 
 
 def dead_letter_queue(title: str, thing: str, source: str = "") -> Queue:
-    """A queue that keeps what could not be handled for 14 days, the most that SQS offers.
+    """A queue that keeps what could not be handled.
 
-    Of all queues only `fraud-<source>-<suffix>` may move messages here, without `source` none. By name,
-    since the two would refer to each other.
+    Of all queues only `fraud-<source>-<suffix>` may move messages here, without `source` none.
     """
     arn = sub(f"arn:{{partition}}:sqs:{{region}}:{{account}}:fraud-{source}-{{suffix}}")
     allowed = {"redrivePermission": "byQueue", "sourceQueueArns": [arn]}
@@ -69,8 +69,10 @@ def dead_letter_queue(title: str, thing: str, source: str = "") -> Queue:
         title,
         **DELETED,
         QueueName=name(thing),
-        MessageRetentionPeriod=14 * DAY,
-        RedriveAllowPolicy=allowed if source else {"redrivePermission": "denyAll"},
+        MessageRetentionPeriod=because(14 * DAY, "14 days, the most that SQS keeps"),
+        RedriveAllowPolicy=because(allowed, "by name: the two queues would refer to each other")
+        if source
+        else because({"redrivePermission": "denyAll"}, "no queue moves its messages here"),
         **_ENCRYPTED,
     )
 

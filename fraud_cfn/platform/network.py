@@ -7,6 +7,8 @@ Public subnets hold the load balancer and the NAT gateway, private subnets the t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
+from itertools import islice
 
 from troposphere import Cidr, GetAtt, Ref, Select, Tags
 from troposphere.ec2 import (
@@ -22,7 +24,7 @@ from troposphere.ec2 import (
 )
 
 from fraud_cfn.config import ZONES
-from fraud_cfn.platform.intrinsics import sub
+from fraud_cfn.platform.intrinsics import because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import VPC_CIDR
 
@@ -61,7 +63,7 @@ def build() -> Network:
     vpc = VPC(
         "Vpc",
         CidrBlock=Ref(VPC_CIDR),
-        EnableDnsSupport=True,
+        EnableDnsSupport=because(True, "both, or the names in the private namespace do not resolve"),
         EnableDnsHostnames=True,
         Tags=_named("vpc"),
     )
@@ -72,17 +74,24 @@ def build() -> Network:
     private = _subnets(vpc, "Private", _FIRST_PRIVATE, _PRIVATE_BITS)
     database = _subnets(vpc, "Database", _FIRST_DATABASE, _SMALL_BITS)
 
-    address = EIP("NatAddress", DependsOn=[attachment], Domain="vpc", Tags=_named("nat"))
+    address = EIP(
+        "NatAddress",
+        DependsOn=because([attachment], "a gateway cannot be detached while such an address is in use"),
+        Domain="vpc",
+        Tags=_named("nat"),
+    )
     nat = NatGateway(
         "NatGateway",
         AllocationId=GetAtt(address, "AllocationId"),
-        SubnetId=Ref(public[0]),
+        SubnetId=because(
+            Ref(public[0]), "one for all zones, as asked: if its zone fails, no task reaches AWS"
+        ),
         Tags=_named("nat"),
     )
 
     public_routes = _route_table(vpc, "Public")
     private_routes = _route_table(vpc, "Private")
-    database_routes = _route_table(vpc, "Database")
+    database_routes = _route_table(vpc, "Database", "no default route: the database reaches nobody")
 
     return Network(
         vpc=vpc,
@@ -92,7 +101,7 @@ def build() -> Network:
         public_routes=public_routes,
         public_default_route=Route(
             "PublicDefaultRoute",
-            DependsOn=[attachment],
+            DependsOn=because([attachment], "refused before the gateway is attached"),
             RouteTableId=Ref(public_routes),
             DestinationCidrBlock="0.0.0.0/0",
             GatewayId=Ref(gateway),
@@ -116,24 +125,29 @@ def build() -> Network:
 
 
 def _subnets(vpc: VPC, kind: str, first: int, bits: int) -> Subnets:
-    """One subnet a zone; the `first`th and following blocks of 2^bits addresses.
-
-    Zones by name: `Fn::GetAZs` leaves out those without a default subnet where others have one.
-    """
+    """One subnet a zone; the `first`th and following blocks of 2^bits addresses."""
+    blocks = islice(ip_network(VPC_CIDR.Default).subnets(new_prefix=32 - bits), first, first + len(ZONES))
     return tuple(
         Subnet(
             f"{kind}Subnet{letter}",
             VpcId=Ref(vpc),
-            AvailabilityZone=sub(f"{{region}}{letter.lower()}"),
-            CidrBlock=Select(first + zone, Cidr(Ref(VPC_CIDR), first + len(ZONES), bits)),
+            AvailabilityZone=because(
+                sub(f"{{region}}{letter.lower()}"),
+                "by name: AWS's own list leaves out zones without a default subnet where others have one",
+            ),
+            CidrBlock=because(
+                Select(first + zone, Cidr(Ref(VPC_CIDR), first + len(ZONES), bits)),
+                f"{block} with the default VpcCidr",
+            ),
             Tags=_named(f"{kind.lower()}-{letter.lower()}"),
         )
-        for zone, letter in enumerate(ZONES)
+        for (zone, letter), block in zip(enumerate(ZONES), blocks, strict=True)
     )
 
 
-def _route_table(vpc: VPC, kind: str) -> RouteTable:
-    return RouteTable(f"{kind}RouteTable", VpcId=Ref(vpc), Tags=_named(kind.lower()))
+def _route_table(vpc: VPC, kind: str, reason: str = "") -> RouteTable:
+    vpc_id = because(Ref(vpc), reason) if reason else Ref(vpc)
+    return RouteTable(f"{kind}RouteTable", VpcId=vpc_id, Tags=_named(kind.lower()))
 
 
 def _associations(subnets: Subnets, table: RouteTable) -> tuple[SubnetRouteTableAssociation, ...]:

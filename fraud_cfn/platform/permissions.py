@@ -21,7 +21,7 @@ from troposphere.s3 import Bucket
 from troposphere.scheduler import ScheduleGroup
 from troposphere.sqs import Queue
 
-from fraud_cfn.platform.intrinsics import ACCOUNT, sub
+from fraud_cfn.platform.intrinsics import ACCOUNT, Because, because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import (
     ADDITIONAL_REPOSITORIES,
@@ -38,7 +38,11 @@ from fraud_cfn.platform.parameters import (
 
 Arn = GetAtt | Ref | Sub | If | str
 Grant = list[aws.Statement]
-EVERYTHING = ["*"]  # only where AWS has no resource-level permission
+
+
+def _everything(what: str) -> Because:
+    """Every resource: only where AWS has no narrower permission."""
+    return Because(["*"], f"AWS has no narrower permission for {what}")
 
 
 def _document(*grants: Grant) -> aws.PolicyDocument:
@@ -50,11 +54,11 @@ def _document(*grants: Grant) -> aws.PolicyDocument:
 def _allow(
     sid: str,
     actions: Sequence[aws.Action],
-    on: Sequence[Arn] | Split,
+    on: Sequence[Arn] | Split | Because,
     when: aws.ConditionElement | None = None,
 ) -> aws.Statement:
     condition: dict[str, Any] = {} if when is None else {"Condition": aws.Condition(when)}
-    where: Any = on if isinstance(on, Split) else list(on)
+    where: Any = on if isinstance(on, Split | Because) else list(on)
     return aws.Statement(Sid=sid, Effect=aws.Allow, Action=list(actions), Resource=where, **condition)
 
 
@@ -67,14 +71,21 @@ def _inline(title: str, *grants: Grant) -> Policy:
 
 
 def _role(
-    title: str, thing: str, service: str, source: aws.ConditionElement | None, policies: list[Policy | If]
+    title: str,
+    thing: str,
+    service: str,
+    source: aws.ConditionElement | None,
+    reason: str,
+    policies: list[Policy | If],
 ) -> Role:
     """A role that `service` may assume, in this account and for `source` only (no confused deputy)."""
+    who: Any = aws.Principal("Service", service)
     trust = aws.Statement(
-        Effect=aws.Allow, Principal=aws.Principal("Service", service), Action=[sts.AssumeRole]
+        Effect=aws.Allow, Principal=who if source else because(who, reason), Action=[sts.AssumeRole]
     )
     if source:
-        trust.Condition = aws.Condition([aws.StringEquals({"aws:SourceAccount": ACCOUNT}), source])
+        here = aws.Condition([aws.StringEquals({"aws:SourceAccount": ACCOUNT}), source])
+        trust.Condition = because(here, reason)
     return Role(
         title,
         RoleName=name(thing),
@@ -85,17 +96,20 @@ def _role(
 
 
 def _any_task() -> aws.ConditionElement:
-    """ECS names no narrower source than the account's ECS in a region.
+    """The source that ECS names.
 
     Source: Amazon ECS Developer Guide, "Amazon ECS task IAM role", on the confused deputy.
     """
     return aws.ArnLike({"aws:SourceArn": sub("arn:{partition}:ecs:{region}:{account}:*")})
 
 
+_NO_NARROWER = "ECS names no narrower source than the account's ECS in a region"
+
+
 def task_role(title: str, thing: str, *grants: Grant) -> Role:
     """A role for the containers of a task: what they may do."""
     policies = [_inline("task", *grants), _use_data_key(*grants)]
-    return _role(title, thing, "ecs-tasks.amazonaws.com", _any_task(), policies)
+    return _role(title, thing, "ecs-tasks.amazonaws.com", _any_task(), _NO_NARROWER, policies)
 
 
 def execution_role(title: str, thing: str, repository: Repository, logs: LogGroup) -> Role:
@@ -105,6 +119,7 @@ def execution_role(title: str, thing: str, repository: Repository, logs: LogGrou
         thing,
         "ecs-tasks.amazonaws.com",
         _any_task(),
+        _NO_NARROWER,
         [
             _inline(
                 "execution",
@@ -124,7 +139,8 @@ def infrastructure_role(title: str, thing: str, *grants: Grant) -> Role:
     Source: Amazon ECS Developer Guide, "Amazon ECS infrastructure IAM role for load balancers", whose
     trust has no condition: ECS is not known to send a source, and a missing one would deny.
     """
-    return _role(title, thing, "ecs.amazonaws.com", None, [_inline("infrastructure", *grants)])
+    reason = "no condition: AWS documents none, and a source that ECS does not send would deny"
+    return _role(title, thing, "ecs.amazonaws.com", None, reason, [_inline("infrastructure", *grants)])
 
 
 def scheduler_role(title: str, thing: str, group: ScheduleGroup, *grants: Grant) -> Role:
@@ -134,7 +150,8 @@ def scheduler_role(title: str, thing: str, group: ScheduleGroup, *grants: Grant)
     """
     source = aws.ArnEquals({"aws:SourceArn": group.get_att("Arn")})
     policies = [_inline("schedule", *grants), _use_data_key(*grants)]
-    return _role(title, thing, "scheduler.amazonaws.com", source, policies)
+    reason = "the source that EventBridge Scheduler names is the group of schedules"
+    return _role(title, thing, "scheduler.amazonaws.com", source, reason, policies)
 
 
 # ── What starting a task needs ─────────────────────────────────────────────────────────────────────
@@ -146,7 +163,7 @@ _PULL = [ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlF
 def _pull_image(repository: Repository) -> Grant:
     """From that repository only; the login to the registry has no resource-level permission."""
     return [
-        _allow("LogInToRegistry", [ecr.GetAuthorizationToken], EVERYTHING),
+        _allow("LogInToRegistry", [ecr.GetAuthorizationToken], _everything("the login to a registry")),
         _allow("PullImage", _PULL, [repository.get_att("Arn")]),
     ]
 
@@ -157,9 +174,10 @@ def _pull_more() -> Grant:
 
 
 def _write_logs(log_group: LogGroup) -> Grant:
-    """To that log group's streams; `LogGroup.Arn` already ends in `:*`."""
+    """To that log group's streams."""
     write = [logs.CreateLogStream, logs.PutLogEvents]
-    return [_allow("WriteLogs", write, [log_group.get_att("Arn")])]
+    streams = because([log_group.get_att("Arn")], "its streams: the ARN already ends in :*")
+    return [_allow("WriteLogs", write, streams)]
 
 
 def _read_secrets(*arns: Parameter) -> Grant:
@@ -203,8 +221,9 @@ def consume(queue: Queue) -> Grant:
 
 
 def look_up(queue: Queue) -> Grant:
-    """Find that queue by its name and ask how full it is: Spring Cloud AWS, Celery do not start without."""
-    return [_allow("LookUpQueue", [sqs.GetQueueAttributes, sqs.GetQueueUrl], [queue.get_att("Arn")])]
+    """Find that queue by its name and ask how full it is."""
+    found = because([queue.get_att("Arn")], "Spring Cloud AWS and Celery do not start without")
+    return [_allow("LookUpQueue", [sqs.GetQueueAttributes, sqs.GetQueueUrl], found)]
 
 
 def protect_tasks(cluster: Cluster) -> Grant:
@@ -217,11 +236,11 @@ def protect_tasks(cluster: Cluster) -> Grant:
 
 
 def use_data(bucket: Bucket) -> Grant:
-    """List, read and write objects of that bucket, in one or in parts; nobody deletes, the lifecycle does."""
-    objects = sub("{bucket}/*", bucket=bucket.get_att("Arn"))
+    """List, read and write objects of that bucket, in one or in parts."""
+    objects = because([sub("{bucket}/*", bucket=bucket.get_att("Arn"))], "nobody deletes: the lifecycle does")
     return [
         _allow("ListData", [s3.ListBucket], [bucket.get_att("Arn")]),
-        _allow("ReadAndWriteData", [s3.AbortMultipartUpload, s3.GetObject, s3.PutObject], [objects]),
+        _allow("ReadAndWriteData", [s3.AbortMultipartUpload, s3.GetObject, s3.PutObject], objects),
     ]
 
 
@@ -241,7 +260,7 @@ def send_traces() -> Grant:
         xray.GetSamplingTargets,
         xray.GetSamplingStatisticSummaries,
     ]
-    return [_allow("SendTraces", trace, EVERYTHING)]
+    return [_allow("SendTraces", trace, _everything("traces"))]
 
 
 # ── What ECS and the scheduler may do ──────────────────────────────────────────────────────────────
@@ -250,7 +269,6 @@ def send_traces() -> Grant:
 def shift_traffic(load_balancer: LoadBalancer, *target_groups: TargetGroup) -> Grant:
     """Register tasks with those target groups, and move the weights in rules of that load balancer.
 
-    Not of one rule: when HTTPS is switched on the rule is replaced, and ECS leaves the old one last.
     Source: managed policy AmazonECSInfrastructureRolePolicyForLoadBalancers, narrowed to these; the
     Describe actions have no resource-level permission.
     """
@@ -265,12 +283,16 @@ def shift_traffic(load_balancer: LoadBalancer, *target_groups: TargetGroup) -> G
         elb.DescribeTargetHealth,
     ]
     return [
-        _allow("DescribeLoadBalancing", describe, EVERYTHING),
+        _allow("DescribeLoadBalancing", describe, _everything("looking")),
         _allow(
             "RegisterTasks", [elb.RegisterTargets, elb.DeregisterTargets], [Ref(g) for g in target_groups]
         ),
         _allow("ModifyListener", [elb.ModifyListener], [listeners]),
-        _allow("ModifyRule", [elb.ModifyRule], [rules]),
+        _allow(
+            "ModifyRule",
+            [elb.ModifyRule],
+            because([rules], "not one rule: switching HTTPS on replaces it, and ECS leaves the old one last"),
+        ),
     ]
 
 

@@ -46,6 +46,7 @@ class Section:
     source: str  # file of the builder, from the project's root
     logical_ids: tuple[str, ...]
     parameters: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # lines of what the module says beyond its title
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _console_form(sections: tuple[Section, ...]) -> dict[str, Any]:
 
 def _add(template: Template, module: ModuleType, part: Any) -> Section:
     source = f"{module.__name__.replace('.', '/')}.py"
-    title = (inspect.getdoc(module) or source).splitlines()[0].removesuffix(".")
+    title, *notes = (inspect.getdoc(module) or source).splitlines()
     ids, declared = [], []
     for piece in pieces(part, source):
         match piece:
@@ -130,7 +131,7 @@ def _add(template: Template, module: ModuleType, part: Any) -> Section:
                     raise StackError(f"{source}: the logical id {piece.title} is taken already; give another")
                 template.add_resource(piece)
                 ids.append(str(piece.title))
-    return Section(title, source, tuple(ids), tuple(declared))
+    return Section(title.removesuffix("."), source, tuple(ids), tuple(declared), tuple(notes[1:]))
 
 
 def pieces(part: Any, source: str) -> Iterator[Piece]:

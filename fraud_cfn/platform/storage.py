@@ -22,7 +22,7 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
-from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.intrinsics import DELETED, because, sub
 from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 from fraud_cfn.platform.permissions import only_over_tls, through_endpoint
 
@@ -38,8 +38,9 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
     data = Bucket(
         "DataBucket",
         **DELETED,
-        # In the account's own namespace nobody else can take the name between two environments.
-        BucketNamespace="account-regional",
+        BucketNamespace=because(
+            "account-regional", "nobody else can take the name, also not between two environments"
+        ),
         BucketName=sub("fraud-data-{suffix}-{account}-{region}-an"),
         PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
             BlockPublicAcls=True,
@@ -53,8 +54,9 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
         BucketEncryption=BucketEncryption(
             ServerSideEncryptionConfiguration=[
                 ServerSideEncryptionRule(
-                    # One data key for many objects: fewer calls of KMS, which cost.
-                    BucketKeyEnabled=DATA_KMS_KEY.choose(True),
+                    BucketKeyEnabled=because(
+                        DATA_KMS_KEY.choose(True), "one data key for many objects: calls of KMS cost"
+                    ),
                     ServerSideEncryptionByDefault=ServerSideEncryptionByDefault(
                         SSEAlgorithm=DATA_KMS_KEY.choose("aws:kms", "AES256"),
                         KMSMasterKeyID=DATA_KMS_KEY.choose(Ref(DATA_KMS_KEY_ARN)),
@@ -62,7 +64,10 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
                 )
             ]
         ),
-        VersioningConfiguration=VersioningConfiguration(Status="Enabled"),
+        VersioningConfiguration=because(
+            VersioningConfiguration(Status="Enabled"),
+            "no role may delete an object; what was overwritten stays as long as the rule below says",
+        ),
         LifecycleConfiguration=LifecycleConfiguration(
             Rules=[
                 LifecycleRule(
@@ -89,7 +94,12 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
             VpcEndpointType="Gateway",
             ServiceName=sub("com.amazonaws.{region}.s3"),
             VpcId=Ref(vpc),
-            RouteTableIds=[Ref(private_routes)],
-            PolicyDocument=through_endpoint(data),
+            RouteTableIds=because(
+                [Ref(private_routes)], "a gateway: free, and no traffic by the NAT gateway"
+            ),
+            PolicyDocument=because(
+                through_endpoint(data),
+                "the data, and the registry's own bucket, without which no image can be pulled",
+            ),
         ),
     )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from troposphere import Ref, Sub
+from troposphere import If, Ref, Select, Sub
 from troposphere.cloudformation import CustomResource
 
 from fraud_cfn import config
 from fraud_cfn.platform import network, storage
+from fraud_cfn.platform.intrinsics import because
 from fraud_cfn.platform.stack import Stack, assemble, build
 from fraud_cfn.template.document import Document, parse
-from fraud_cfn.template.render import RenderError, render
+from fraud_cfn.template.render import RenderError, plain, render
+from tests.lens import Lens
 
 SOURCES = [  # in reading order
     "fraud_cfn/platform/network.py",
@@ -49,7 +52,7 @@ def lines_within(document: Document, first: str, last: str = "\n\n") -> list[str
 
 
 def test_the_yaml_means_what_the_builders_built(stack: Stack, document: Document) -> None:
-    assert document.template == json.loads(json.dumps(stack.template.to_dict()))
+    assert document.template == json.loads(json.dumps(plain(stack.template.to_dict())))
 
 
 def test_each_rendering_is_the_same_text(stack: Stack, document: Document) -> None:
@@ -185,6 +188,90 @@ def test_the_dashboard_is_readable_json_in_a_block(document: Document) -> None:
     assert block.count("\n") > 100
     longest = max(len(line) for line in block.splitlines() if not line.lstrip().startswith('"query": '))
     assert longest <= 200
+
+
+# ── Reasons ──
+
+
+def reasoned(**properties: Any) -> str:
+    """The properties of a resource, as they are rendered."""
+    stack = assemble((network, CustomResource("Thing", ServiceToken="arn", **properties)))
+    assert parse(render(stack, "yaml")).template == json.loads(render(stack, "json")), (
+        "reasons change nothing"
+    )
+    return render(stack, "yaml").partition("ServiceToken: arn\n")[2].partition("\nOutputs:")[0]
+
+
+def test_a_reason_stands_behind_its_value_or_above_what_takes_more_than_a_line() -> None:
+    first, second = "x" * 80, "y" * 30
+    assert reasoned(
+        Count=because(1, "one is enough"),
+        Many=because([1, "x"], "both, or none"),
+        Chosen=because(If("Live", {"A": 1}, 2), "left out: somebody else knows"),
+        Long=because("text", f"{first} {second}"),
+    ) == (
+        "      Count: 1  # one is enough\n"
+        "      # both, or none\n"
+        "      Many:\n"
+        "      - 1\n"
+        "      - x\n"
+        "      # left out: somebody else knows\n"
+        "      Chosen: !If\n"
+        "      - Live\n"
+        "      - A: 1\n"
+        "      - 2\n"
+        f"      # {first}\n"
+        f"      # {second}\n"
+        "      Long: text\n"
+    )
+
+
+def test_a_reason_is_said_once_in_a_section_and_at_the_first_key_of_an_item() -> None:
+    assert reasoned(Items=[{"Name": because("a", "so")}, {"Name": because("b", "so"), "Value": 1}]) == (
+        "      Items:\n      - Name: a  # so\n      - Name: b\n        Value: 1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"Count": because(1, "two\nlines")},
+        {"Items": [because(1, "at an item")]},
+        {"Map": {"on": because(1, "YAML takes the key for true")}},
+        {"Path": Select(0, [because("a", "within a function"), "b"])},
+        {"Both": because(because(1, "one"), "another")},
+    ],
+)
+def test_a_reason_that_cannot_be_written_is_refused(properties: dict[str, Any]) -> None:
+    with pytest.raises(RenderError, match="reason"):
+        reasoned(**properties)
+
+
+def test_every_reason_and_every_note_of_a_module_stands_in_the_yaml(stack: Stack, document: Document) -> None:
+    said = " ".join(part.strip() for part in re.findall(r"# (.*)", document.text))
+    given = set(_reasons_in(stack.template.to_dict()))
+    assert len(given) > 60
+    assert [reason for reason in given if reason not in said] == []
+    assert [line for section in stack.sections for line in section.notes if line not in document.text] == []
+
+
+def _reasons_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "Reason" in value and "Value" in value:
+            yield value["Reason"]
+        for item in value.values():
+            yield from _reasons_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _reasons_in(item)
+
+
+def test_figures_in_comments_are_those_of_the_template(document: Document, base: Lens) -> None:
+    blocks = re.findall(r"CidrBlock: .*# (\S+) with the default VpcCidr", document.text)
+    assert blocks == [subnet["CidrBlock"] for subnet in base.of("AWS::EC2::Subnet").values()]
+    kept = re.findall(r"MessageRetentionPeriod: (\d+)  # (\d+) days", document.text)
+    assert len(kept) == 3
+    assert all(int(seconds) == int(days) * 86_400 for seconds, days in kept)
 
 
 # ── Values ─────────────────────────────────────────────────────────────────────────────────────────

@@ -14,34 +14,42 @@ from troposphere.ecr import (
 )
 
 from fraud_cfn.platform import parameters
-from fraud_cfn.platform.intrinsics import DELETED, sub
+from fraud_cfn.platform.intrinsics import DELETED, because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import DATA_KMS_KEY, DATA_KMS_KEY_ARN
 
-IMAGES_KEPT = 200  # many more than are released, so that none that runs is dropped
+IMAGES_KEPT = 200
 UNTAGGED_DAYS = 14
 
 
 def repository(title: str, service: str) -> Repository:
-    """Releases are immutable; `latest` may move, so that a first push of it works."""
+    """Of the workload's own images."""
     return Repository(
         f"{title}Repository",
         **DELETED,
         RepositoryName=name(service),
-        EmptyOnDelete=True,
-        # Create-only; left out, ECR encrypts with AES-256.
-        EncryptionConfiguration=DATA_KMS_KEY.choose(
-            EncryptionConfiguration(EncryptionType="KMS", KmsKey=Ref(DATA_KMS_KEY_ARN))
+        EmptyOnDelete=because(True, "else images would keep the stack from being deleted"),
+        EncryptionConfiguration=because(
+            DATA_KMS_KEY.choose(EncryptionConfiguration(EncryptionType="KMS", KmsKey=Ref(DATA_KMS_KEY_ARN))),
+            "create-only; left out, ECR encrypts with AES-256",
         ),
         ImageScanningConfiguration=ImageScanningConfiguration(ScanOnPush=True),
-        ImageTagMutability="IMMUTABLE_WITH_EXCLUSION",
+        ImageTagMutability=because(
+            "IMMUTABLE_WITH_EXCLUSION", "a release stays what it was; latest may move, for the first push"
+        ),
         ImageTagMutabilityExclusionFilters=[
             ImageTagMutabilityExclusionFilter(
                 ImageTagMutabilityExclusionFilterType="WILDCARD",
                 ImageTagMutabilityExclusionFilterValue="latest",
             )
         ],
-        LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=_expiry()),
+        LifecyclePolicy=LifecyclePolicy(
+            LifecyclePolicyText=because(
+                _expiry(),
+                f"untagged images go after {UNTAGGED_DAYS} days, all but the newest {IMAGES_KEPT} too: many "
+                "more than are released, so that none that runs is dropped",
+            )
+        ),
     )
 
 

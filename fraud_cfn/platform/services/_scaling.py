@@ -29,7 +29,7 @@ from fraud_cfn.config import (
     SCALE_OUT_COOLDOWN_SECONDS,
     ServiceSpec,
 )
-from fraud_cfn.platform.intrinsics import sub
+from fraud_cfn.platform.intrinsics import because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import LIVE
 
@@ -42,20 +42,22 @@ class Scaling:
 
 
 def scaling(title: str, thing: str, spec: ServiceSpec, cluster: Cluster, service: Service) -> Scaling:
-    """Bounds, and target tracking of CPU and memory.
-
-    While services are not enabled the bounds are 0 to 0 and scaling is suspended: else a message in the
-    queue would start a task that has no image, or one again that was just switched off.
-    """
+    """Bounds, and target tracking of CPU and memory."""
     suspended = LIVE.choose(False, True)
     target = ScalableTarget(
         f"{title}ScalableTarget",
         ServiceNamespace="ecs",
         ScalableDimension="ecs:service:DesiredCount",
-        # Its name, not GetAtt: else each release would announce that this may be replaced.
         DependsOn=[service],
-        ResourceId=sub(f"service/{{cluster}}/fraud-{thing}-{{suffix}}", cluster=Ref(cluster)),
-        MinCapacity=LIVE.choose(spec.least, 0),
+        ResourceId=because(
+            sub(f"service/{{cluster}}/fraud-{thing}-{{suffix}}", cluster=Ref(cluster)),
+            "by name, not GetAtt: else each release would announce that this may be replaced",
+        ),
+        MinCapacity=because(
+            LIVE.choose(spec.least, 0),
+            "0 to 0 and suspended until live: else an alarm would start a task that has no image, or one "
+            "again that was just switched off",
+        ),
         MaxCapacity=LIVE.choose(spec.most, 0),
         SuspendedState=SuspendedState(
             DynamicScalingInSuspended=suspended,
@@ -108,8 +110,11 @@ def backlog_scaling(
     backlog = TargetTrackingMetricDataQuery(
         Id="backlog",
         Label="Messages per running task",
-        # Never FILL(…,0): of a metric that comes late it would make a 0, and pin the alarm.
-        Expression="IF(FILL(m2,REPEAT)>0,FILL(m1,REPEAT)/FILL(m2,REPEAT),FILL(m1,REPEAT))",
+        Expression=because(
+            "IF(FILL(m2,REPEAT)>0,FILL(m1,REPEAT)/FILL(m2,REPEAT),FILL(m1,REPEAT))",
+            "with no task running, the messages themselves; never FILL(m,0), which would make a 0 of "
+            "a metric that comes late, and pin the alarm",
+        ),
         ReturnData=True,
     )
     return _policy(
@@ -134,7 +139,7 @@ def _policy(title: str, thing: str, target: ScalableTarget, value: int, **metric
         TargetTrackingScalingPolicyConfiguration=TargetTrackingScalingPolicyConfiguration(
             **metric,
             TargetValue=value,
-            ScaleOutCooldown=SCALE_OUT_COOLDOWN_SECONDS,
+            ScaleOutCooldown=because(SCALE_OUT_COOLDOWN_SECONDS, "seconds: out fast, in slowly"),
             ScaleInCooldown=SCALE_IN_COOLDOWN_SECONDS,
         ),
     )

@@ -20,7 +20,7 @@ from troposphere.servicediscovery import Service as DiscoveryService
 from fraud_cfn.config import CPU_TARGET_PERCENT, MEMORY_TARGET_PERCENT, PORT, ServiceSpec
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.firewall import Rule
-from fraud_cfn.platform.intrinsics import variable
+from fraud_cfn.platform.intrinsics import because, variable
 from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import dns_name, name
 from fraud_cfn.platform.network import Network, Subnets
@@ -38,15 +38,16 @@ def discovery(title: str, service: str, platform: Platform) -> DiscoveryService:
             RoutingPolicy="MULTIVALUE",
             DnsRecords=[DnsRecord(Type="A", TTL=10)],
         ),
-        # Create-only, and 1 is the only threshold there is: never change it.
-        HealthCheckCustomConfig=HealthCheckCustomConfig(FailureThreshold=1),
+        HealthCheckCustomConfig=because(
+            HealthCheckCustomConfig(FailureThreshold=1), "create-only, and 1 is the only threshold there is"
+        ),
     )
 
 
 def network(subnets: Subnets, security_group: SecurityGroup) -> NetworkConfiguration:
     return NetworkConfiguration(
         AwsvpcConfiguration=AwsvpcConfiguration(
-            AssignPublicIp="DISABLED",
+            AssignPublicIp=because("DISABLED", "out by the NAT gateway only, and no way in from outside"),
             Subnets=[Ref(subnet) for subnet in subnets],
             SecurityGroups=[security_group.get_att("GroupId")],
         )
@@ -63,37 +64,42 @@ def strict_circuit_breaker() -> DeploymentCircuitBreaker:
     return DeploymentCircuitBreaker(
         Enable=True,
         Rollback=True,
-        ResetOnHealthyTask=False,
+        ResetOnHealthyTask=because(
+            False, "three tasks that fail end it, though others became healthy in between: a crash loop does"
+        ),
         ThresholdConfiguration=ThresholdConfiguration(Type="COUNT", Value=3),
     )
 
 
 def desired_count(spec: ServiceSpec) -> If:
-    """None before going live, the least for it, and afterwards what scaling has chosen: left out."""
-    return LIVE.choose(STARTING.choose(spec.least), 0)
+    """None before going live, the least for it."""
+    return because(
+        LIVE.choose(STARTING.choose(spec.least), 0),
+        "left out once live: ECS keeps the count that scaling chose, and no release resets it",
+    )
 
 
 def forced_deployment() -> If:
-    """Going live is a deployment, which ECS guards and CloudFormation rolls back.
-
-    A service that was made at 0 tasks has no image's digest until a deployment with tasks; only a changed
-    nonce forces one, so later updates do not.
-    """
-    return LIVE.choose(ForceNewDeployment(EnableForceNewDeployment=True, ForceNewDeploymentNonce="live"))
+    """Going live is a deployment."""
+    return because(
+        LIVE.choose(ForceNewDeployment(EnableForceNewDeployment=True, ForceNewDeploymentNonce="live")),
+        "going live is a deployment, which ECS guards and CloudFormation rolls back; only a changed nonce "
+        "forces one, so later updates do not",
+    )
 
 
 def starts_after(network: Network, platform: Platform, connections: Iterable[Rule]) -> list[AWSObject]:
-    """What a task needs all its life, beyond what its service refers to.
-
-    The way out, and what the firewall lets through, to start and to stop in peace; and a capacity
-    provider cannot be taken from a cluster that uses it.
-    """
-    return [
-        network.private_default_route,
-        *network.private_associations,
-        *connections,
-        platform.capacity_providers,
-    ]
+    """What a task needs all its life, beyond what its service refers to."""
+    return because(
+        [
+            network.private_default_route,
+            *network.private_associations,
+            *connections,
+            platform.capacity_providers,
+        ],
+        "the way out and the firewall, to start and, at deletion, to stop in peace; and capacity providers "
+        "cannot be taken from a cluster that uses them",
+    )
 
 
 def load(title: str, service: str, platform: Platform) -> tuple[Json, Json]:

@@ -29,7 +29,7 @@ from troposphere.s3 import Bucket
 from fraud_cfn.config import DATABASE_NAME, LOG_RETENTION_DAYS, PORT, POSTGRES_PORT, TaskSize
 from fraud_cfn.platform import parameters, permissions
 from fraud_cfn.platform.database import Database
-from fraud_cfn.platform.intrinsics import DELETED, REGION, Condition, sub
+from fraud_cfn.platform.intrinsics import DELETED, REGION, Condition, because, sub
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.parameters import (
     API_KEYS_ARN,
@@ -48,7 +48,7 @@ TMP_MIB = 64
 SIDECAR = "tracing"
 _SIDECAR_CPU = 32
 _SIDECAR_RESERVED_MIB, _SIDECAR_MOST_MIB = 64, 128
-_SIDECAR_USER = "4317:4317"  # its image's own, said aloud
+_SIDECAR_USER = "4317:4317"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def logs(title: str, service: str) -> TaskLogs:
                 MetricNamespace=METRICS_NAMESPACE,
                 MetricName=error_metric(service),
                 MetricValue="1",
-                DefaultValue=0,
+                DefaultValue=because(0, "with one it takes no dimension: the suffix is in its name"),
                 Unit="Count",
             )
         ],
@@ -84,7 +84,7 @@ def logs(title: str, service: str) -> TaskLogs:
 
 
 def error_metric(service: str) -> Sub:
-    """The metric's name ends in the suffix: a filter with a default value takes no dimension."""
+    """The name of the metric that counts the workload's errors."""
     return name(f"{service}-errors")
 
 
@@ -131,12 +131,15 @@ def definition(
         Name=service,
         Image=image,
         Essential=True,
-        # All the sidecar does not reserve; without it the sidecar would outweigh the workload.
-        Cpu=size.cpu - _SIDECAR_CPU,
-        # A hard limit, all that the sidecar cannot take: Control Tower refuses a container without one.
-        Memory=size.memory - _SIDECAR_MOST_MIB,
-        User=USER,
-        ReadonlyRootFilesystem=True,
+        Cpu=because(
+            size.cpu - _SIDECAR_CPU, "all that the sidecar does not reserve, which else would outweigh it"
+        ),
+        Memory=because(
+            size.memory - _SIDECAR_MOST_MIB,
+            "hard, all that the sidecar cannot take: Control Tower refuses a container without",
+        ),
+        User=because(USER, "not root"),
+        ReadonlyRootFilesystem=because(True, "what must be written goes to /tmp, in memory"),
         LinuxParameters=LinuxParameters(
             Capabilities=KernelCapabilities(Drop=["ALL"]),
             InitProcessEnabled=True,
@@ -145,7 +148,10 @@ def definition(
             ],
         ),
         StopTimeout=stop_timeout,
-        DependsOn=[ContainerDependency(ContainerName=SIDECAR, Condition="START")],
+        DependsOn=because(
+            [ContainerDependency(ContainerName=SIDECAR, Condition="START")],
+            "started, not healthy: tracing must not keep the workload from starting",
+        ),
         Environment=[
             *(Environment(Name=key, Value=value) for key, value in environment.items()),
             Environment(Name="AWS_XRAY_DAEMON_ADDRESS", Value="127.0.0.1:2000"),
@@ -153,19 +159,28 @@ def definition(
             Environment(Name="OTEL_EXPORTER_OTLP_PROTOCOL", Value="http/protobuf"),
             Environment(Name="OTEL_PROPAGATORS", Value="xray,tracecontext"),
             Environment(Name="OTEL_SERVICE_NAME", Value=name(service)),
-            # The sidecar takes traces only: an SDK that sent more would log errors.
-            Environment(Name="OTEL_METRICS_EXPORTER", Value="none"),
+            Environment(
+                Name="OTEL_METRICS_EXPORTER",
+                Value=because(
+                    "none", "the sidecar takes traces only: an SDK that sent more would log errors"
+                ),
+            ),
             Environment(Name="OTEL_LOGS_EXPORTER", Value="none"),
         ],
         Secrets=[
-            Secret(Name="DATABASE_USERNAME", ValueFrom=_secret_key("username")),
+            Secret(
+                Name="DATABASE_USERNAME",
+                ValueFrom=because(
+                    _secret_key("username"), "<arn>:<key>:<stage>:<version>; no version is the current one"
+                ),
+            ),
             Secret(Name="DATABASE_PASSWORD", ValueFrom=_secret_key("password")),
             Secret(Name="API_KEYS", ValueFrom=Ref(API_KEYS_ARN)),
         ],
         LogConfiguration=_log_to(logs.group, "app"),
     )
     if health:
-        app.HealthCheck = health
+        app.HealthCheck = because(health, "without one, a task that hangs counts as healthy")
     if serves:
         app.PortMappings = [PortMapping(ContainerPort=PORT, Protocol="tcp")]
     return TaskDefinition(
@@ -176,8 +191,8 @@ def definition(
         NetworkMode="awsvpc",
         RequiresCompatibilities=["FARGATE"],
         RuntimePlatform=RuntimePlatform(CpuArchitecture=Ref(CPU_ARCHITECTURE), OperatingSystemFamily="LINUX"),
-        TaskRoleArn=task_role.get_att("Arn"),
-        ExecutionRoleArn=execution_role.get_att("Arn"),
+        TaskRoleArn=because(task_role.get_att("Arn"), "what its containers may do"),
+        ExecutionRoleArn=because(execution_role.get_att("Arn"), "what starts it: image, logs, secrets"),
         ContainerDefinitions=[app, _sidecar(logs.group)],
     )
 
@@ -213,24 +228,21 @@ def outputs(title: str, repository: Repository, logs: TaskLogs) -> tuple[Output,
 
 
 def _sidecar(log_group: LogGroup) -> ContainerDefinition:
-    """The AWS Distro for OpenTelemetry collector, where the X-Ray daemon used to be.
-
-    Not essential: without it the workload goes on, untraced, and ECS starts it again.
-    """
+    """The AWS Distro for OpenTelemetry collector, where the X-Ray daemon used to be."""
     return ContainerDefinition(
         Name=SIDECAR,
         Image=Ref(TRACING_IMAGE),
-        Essential=False,
+        Essential=because(False, "without it the workload goes on, untraced, and ECS starts it again"),
         RestartPolicy=RestartPolicy(Enabled=True),
         Cpu=_SIDECAR_CPU,
         MemoryReservation=_SIDECAR_RESERVED_MIB,
         Memory=_SIDECAR_MOST_MIB,
-        User=_SIDECAR_USER,
+        User=because(_SIDECAR_USER, "its image's own, said aloud: Control Tower asks for one"),
         ReadonlyRootFilesystem=True,
         LinuxParameters=LinuxParameters(Capabilities=KernelCapabilities(Drop=["ALL"])),
         Environment=[
             Environment(Name="AOT_CONFIG_CONTENT", Value=COLLECTOR),
-            Environment(Name="GOMEMLIMIT", Value="100MiB"),
+            Environment(Name="GOMEMLIMIT", Value=because("100MiB", "below its hard limit")),
         ],
         HealthCheck=HealthCheck(
             Command=["CMD", "/healthcheck"], Interval=10, Timeout=5, Retries=3, StartPeriod=10
@@ -240,20 +252,22 @@ def _sidecar(log_group: LogGroup) -> ContainerDefinition:
 
 
 def _log_to(log_group: LogGroup, prefix: str) -> LogConfiguration:
-    """Non-blocking: a slow CloudWatch drops lines beyond the buffer rather than stop the service."""
     return LogConfiguration(
         LogDriver="awslogs",
         Options={
             "awslogs-group": Ref(log_group),
             "awslogs-region": REGION,
             "awslogs-stream-prefix": prefix,
-            "mode": "non-blocking",
+            "mode": because(
+                "non-blocking",
+                "a slow CloudWatch drops lines beyond the buffer rather than stop the workload",
+            ),
             "max-buffer-size": "10m",
         },
     )
 
 
 def _secret_key(key: str) -> Sub:
-    """One key of a JSON secret: `<arn>:<key>:<version stage>:<version id>`; no version is the current one."""
+    """One key of the database's secret, which is JSON, in the version that was chosen."""
     secret, version = Ref(DATABASE_CREDENTIALS_ARN), Ref(DATABASE_CREDENTIALS_VERSION)
     return sub(f"{{secret}}:{key}::{{version}}", secret=secret, version=version)

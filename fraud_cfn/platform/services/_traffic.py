@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
-from fraud_cfn.platform.intrinsics import Condition, variable
+from fraud_cfn.platform.intrinsics import Condition, because, variable
 from fraud_cfn.platform.load_balancer import Balancing
 from fraud_cfn.platform.naming import name
 from fraud_cfn.platform.widgets import Json, Row, graph, percent
@@ -15,10 +15,7 @@ _ELB = "AWS/ApplicationELB"
 
 
 def server_error_alarm(balancing: Balancing, wanted: Condition) -> Alarm:
-    """Over 5 % of the requests answered with 5xx, in two of three minutes.
-
-    The load balancer counts its own 5xx (no healthy host, a host that hangs up) apart from the API's.
-    """
+    """Over 5 % of the requests answered with 5xx, in two of three minutes."""
     return Alarm(
         "ApiServerErrorAlarm",
         Condition=wanted.title,
@@ -26,7 +23,11 @@ def server_error_alarm(balancing: Balancing, wanted: Condition) -> Alarm:
         AlarmDescription="Rolls a deployment of the API back: share of 5xx answers, in percent",
         Metrics=[
             _load_balancer_metric(balancing, "errors", "HTTPCode_Target_5XX_Count"),
-            _load_balancer_metric(balancing, "refused", "HTTPCode_ELB_5XX_Count"),
+            _load_balancer_metric(
+                balancing,
+                "refused",
+                because("HTTPCode_ELB_5XX_Count", "its own, apart: no healthy host, or one that hangs up"),
+            ),
             _load_balancer_metric(balancing, "requests", "RequestCount"),
             _load_balancer_metric(balancing, "shed", _SHED),
             MetricDataQuery(
@@ -36,7 +37,7 @@ def server_error_alarm(balancing: Balancing, wanted: Condition) -> Alarm:
                 ReturnData=True,
             ),
         ],
-        Threshold=5,
+        Threshold=because(5, "percent"),
         **_IN_TWO_OF_THREE,
     )
 
@@ -54,7 +55,7 @@ def latency_alarm(balancing: Balancing, wanted: Condition) -> Alarm:
         ExtendedStatistic="p99",
         EvaluateLowSampleCountPercentile="ignore",
         Period=60,
-        Threshold=2,
+        Threshold=because(2, "seconds"),
         **_IN_TWO_OF_THREE,
     )
 
@@ -75,7 +76,7 @@ _IN_TWO_OF_THREE = {
     "ComparisonOperator": "GreaterThanThreshold",
     "EvaluationPeriods": 3,
     "DatapointsToAlarm": 2,
-    "TreatMissingData": "notBreaching",
+    "TreatMissingData": because("notBreaching", "no request is no error"),
 }
 
 

@@ -28,7 +28,7 @@ from fraud_cfn.platform import parameters, permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
-from fraud_cfn.platform.intrinsics import Condition
+from fraud_cfn.platform.intrinsics import Condition, because
 from fraud_cfn.platform.load_balancer import Balancing
 from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import name, url
@@ -166,9 +166,14 @@ def build(
         TaskDefinition=Ref(task),
         DesiredCount=_service.desired_count(SPEC),
         ForceNewDeployment=_service.forced_deployment(),
-        CapacityProviderStrategy=[CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)],
+        CapacityProviderStrategy=because(
+            [CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)],
+            "no Spot: clients wait for its answers",
+        ),
         DeploymentConfiguration=DeploymentConfiguration(
-            Strategy=Ref(DEPLOYMENT_STRATEGY),
+            Strategy=because(
+                Ref(DEPLOYMENT_STRATEGY), "at 0 tasks too, so that service and weights always agree"
+            ),
             CanaryConfiguration=CANARY.choose(
                 CanaryConfiguration(
                     CanaryPercent=Ref(CANARY_PERCENT), CanaryBakeTimeInMinutes=Ref(STEP_MINUTES)
@@ -177,14 +182,20 @@ def build(
             LinearConfiguration=LINEAR.choose(
                 LinearConfiguration(StepPercent=Ref(CANARY_PERCENT), StepBakeTimeInMinutes=Ref(STEP_MINUTES))
             ),
-            BakeTimeInMinutes=ROLLS.choose_not(Ref(BAKE_TIME_MINUTES)),
+            BakeTimeInMinutes=because(
+                ROLLS.choose_not(Ref(BAKE_TIME_MINUTES)), "a rolling deployment has no second colour to keep"
+            ),
             MinimumHealthyPercent=100,
             MaximumPercent=200,
             DeploymentCircuitBreaker=_service.circuit_breaker(),
-            Alarms=DEPLOYMENT_ALARMS.choose(
-                DeploymentAlarms(AlarmNames=[Ref(server_errors), Ref(latency)], Enable=True, Rollback=True),
-                # Said, not left out: ECS would keep the alarms it had.
-                DeploymentAlarms(AlarmNames=[], Enable=False, Rollback=False),
+            Alarms=because(
+                DEPLOYMENT_ALARMS.choose(
+                    DeploymentAlarms(
+                        AlarmNames=[Ref(server_errors), Ref(latency)], Enable=True, Rollback=True
+                    ),
+                    DeploymentAlarms(AlarmNames=[], Enable=False, Rollback=False),
+                ),
+                "off is said, not left out: ECS would keep the alarms it had",
             ),
         ),
         AvailabilityZoneRebalancing="ENABLED",
@@ -194,15 +205,17 @@ def build(
                 ContainerName=CONTAINER,
                 ContainerPort=PORT,
                 TargetGroupArn=Ref(balancing.blue),
-                # Unused under ROLLING, where it is the documented step before switching.
-                AdvancedConfiguration=AdvancedConfiguration(
-                    AlternateTargetGroupArn=Ref(balancing.green),
-                    ProductionListenerRule=Ref(balancing.rule),
-                    RoleArn=deployment_role.get_att("Arn"),
+                AdvancedConfiguration=because(
+                    AdvancedConfiguration(
+                        AlternateTargetGroupArn=Ref(balancing.green),
+                        ProductionListenerRule=Ref(balancing.rule),
+                        RoleArn=deployment_role.get_att("Arn"),
+                    ),
+                    "unused under ROLLING, where it is the documented step before switching",
                 ),
             )
         ],
-        HealthCheckGracePeriodSeconds=60,
+        HealthCheckGracePeriodSeconds=because(60, "to start, before the load balancer's checks count"),
         ServiceRegistries=[ServiceRegistry(RegistryArn=discovery.get_att("Arn"))],
         EnableECSManagedTags=True,
         PropagateTags="SERVICE",

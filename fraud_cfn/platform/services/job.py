@@ -28,7 +28,7 @@ from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
-from fraud_cfn.platform.intrinsics import variable
+from fraud_cfn.platform.intrinsics import because, variable
 from fraud_cfn.platform.messaging import dead_letter_queue, tls_only
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
@@ -40,7 +40,6 @@ from fraud_cfn.platform.widgets import Json, Row, graph, percent, text
 CONTAINER = "job"
 SIZE = TaskSize(cpu=256, memory=512)
 STOP_TIMEOUT = 120  # seconds
-# Not a rate: that would fire at the moment of enabling, before the API and the worker answer.
 EVERY_SIX_HOURS = "cron(0 0/6 * * ? *)"
 HOUR = 60 * 60  # seconds
 
@@ -88,7 +87,7 @@ def build(
         SIZE,
         image=_image.image(repository, image_tag),
         serves=False,
-        stop_timeout=STOP_TIMEOUT,
+        stop_timeout=because(STOP_TIMEOUT, "seconds, the most that Fargate gives"),
         environment={
             **_task.data_environment(database, storage.data),
             "API_URL": url("api"),
@@ -98,7 +97,6 @@ def build(
         task_role=task_role,
         execution_role=execution_role,
     )
-    # A queue of its own: redriving the worker's dead letters must not meet messages of the scheduler.
     missed_runs = dead_letter_queue("MissedRunsQueue", "missed-runs")
     group = ScheduleGroup("ScheduleGroup", Name=name("schedules"))
     schedule_role = permissions.scheduler_role(
@@ -114,7 +112,10 @@ def build(
         Name=name(CONTAINER),
         GroupName=Ref(group),
         Description="Runs the job",
-        ScheduleExpression=EVERY_SIX_HOURS,
+        ScheduleExpression=because(
+            EVERY_SIX_HOURS,
+            "not a rate, which would fire at the moment of enabling, before the API and the worker answer",
+        ),
         ScheduleExpressionTimezone="UTC",
         FlexibleTimeWindow=FlexibleTimeWindow(Mode="OFF"),
         State=LIVE.choose("ENABLED", "DISABLED"),
@@ -124,8 +125,10 @@ def build(
             EcsParameters=EcsParameters(
                 TaskDefinitionArn=Ref(task),
                 TaskCount=1,
-                # No Spot: weights are no fallback, and a run that Spot takes away is lost without a trace.
-                CapacityProviderStrategy=[CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)],
+                CapacityProviderStrategy=because(
+                    [CapacityProviderStrategyItem(CapacityProvider="FARGATE", Weight=1)],
+                    "no Spot: weights are no fallback, and a run that it takes away is lost without a trace",
+                ),
                 NetworkConfiguration=NetworkConfiguration(
                     AwsvpcConfiguration=AwsVpcConfiguration(
                         AssignPublicIp="DISABLED",
@@ -136,9 +139,14 @@ def build(
                 EnableECSManagedTags=True,
                 PropagateTags="TASK_DEFINITION",
             ),
-            # Of the call that starts the task; a container that fails is seen in the job's error metric.
-            RetryPolicy=RetryPolicy(MaximumEventAgeInSeconds=HOUR, MaximumRetryAttempts=5),
-            DeadLetterConfig=DeadLetterConfig(Arn=missed_runs.get_att("Arn")),
+            RetryPolicy=because(
+                RetryPolicy(MaximumEventAgeInSeconds=HOUR, MaximumRetryAttempts=5),
+                "of the call that starts the task; a container that fails is seen in the job's error metric",
+            ),
+            DeadLetterConfig=because(
+                DeadLetterConfig(Arn=missed_runs.get_att("Arn")),
+                "a queue of its own: redriving the worker's dead letters must not meet the scheduler's",
+            ),
         ),
     )
     return Job(

@@ -23,7 +23,7 @@ from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
-from fraud_cfn.platform.intrinsics import Condition
+from fraud_cfn.platform.intrinsics import Condition, because
 from fraud_cfn.platform.messaging import WorkQueue
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
@@ -36,7 +36,7 @@ SPEC = ServiceSpec(
     TaskSize(cpu=1024, memory=2048),
     least=1,
     most=5,
-    stop_timeout=120,  # Spot's notice
+    stop_timeout=120,
 )
 
 
@@ -98,7 +98,7 @@ def build(
         image=_image.image(repository, image_tag),
         serves=True,
         health=_task.health(health_command, has_health),
-        stop_timeout=SPEC.stop_timeout,
+        stop_timeout=because(SPEC.stop_timeout, "seconds, as long as Spot's notice"),
         environment={
             **_task.data_environment(database, storage.data),
             "JOB_QUEUE_URL": Ref(jobs.queue),
@@ -117,11 +117,13 @@ def build(
         TaskDefinition=Ref(task),
         DesiredCount=_service.desired_count(SPEC),
         ForceNewDeployment=_service.forced_deployment(),
-        # The first task never goes with a Spot interruption.
-        CapacityProviderStrategy=[
-            CapacityProviderStrategyItem(CapacityProvider="FARGATE", Base=1, Weight=0),
-            CapacityProviderStrategyItem(CapacityProvider="FARGATE_SPOT", Weight=1),
-        ],
+        CapacityProviderStrategy=because(
+            [
+                CapacityProviderStrategyItem(CapacityProvider="FARGATE", Base=1, Weight=0),
+                CapacityProviderStrategyItem(CapacityProvider="FARGATE_SPOT", Weight=1),
+            ],
+            "one task that Spot cannot take away, the others on Spot",
+        ),
         DeploymentConfiguration=DeploymentConfiguration(
             Strategy="ROLLING",
             MinimumHealthyPercent=100,
