@@ -44,8 +44,6 @@ class _Outcome:
         if "add" in actions:
             candidates.append(self._addition(logical_id))
         looked_at = self.pair.looked_at(logical_id)
-        if not candidates and (missing := undefined(self.judgement, logical_id)):
-            candidates.append(self._made(logical_id, "modify", "no", "will-fail", missing))
         if not candidates and looked_at.sampled:
             candidates.append(self._made(logical_id, "modify", "maybe", "replacement"))
         if not candidates:
