@@ -115,6 +115,7 @@ def test_nothing_else_is_edited(copy: Copy) -> None:
         "templates/environment.schema.json",
         "docs/access.md",
         "docs/reachability.md",
+        "docs/costs.md",
         "docs/deployer-policy.json",
     }
 

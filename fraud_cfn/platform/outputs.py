@@ -30,7 +30,7 @@ def build(
             "LoadBalancerUrl",
             # No certificate can be of the load balancer's own name.
             Condition=HTTP_ONLY.title,
-            Description="The API, under /api/; with a certificate, under your domain",
+            Description="The API, under /api/",
             Value=sub("http://{dns}", dns=dns),
         ),
         _output("NamespaceName", "Cloud Map namespace", namespace()),

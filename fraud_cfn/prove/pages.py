@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.prove import access, controls, deployer, packs, reach
+from fraud_cfn.prove import access, controls, costs, deployer, packs, reach
 from fraud_cfn.prove.claims import Claim, claims
 from fraud_cfn.prove.environment import Environment, environment
 from fraud_cfn.prove.resolved import resolved
@@ -39,6 +39,7 @@ def pages(template: Template) -> dict[Path, str]:
         ROOT / "docs" / "access.md": _access(template, proven),
         ROOT / "docs" / "reachability.md": _reachability(template, proven),
         ROOT / "docs" / "controls.md": _controls(template),
+        ROOT / "docs" / "costs.md": costs.rendered(template),
         ROOT / "docs" / "deployer-policy.json": deployer.rendered(template),
     }
 
