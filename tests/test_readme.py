@@ -8,6 +8,8 @@ import shlex
 import subprocess
 
 import pytest
+from botocore import xform_name
+from botocore.loaders import Loader
 
 from fraud_cfn.config import ROOT
 from fraud_cfn.template.document import Document
@@ -37,6 +39,27 @@ def test_make_knows_every_command_shown(command: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+_AWS = re.compile(r"(?:^|`)aws ([a-z0-9]+) ([a-z-]+)((?:[^`\n]|\\\\\n)*)", re.MULTILINE)
+AWS = sorted({command for page in PAGES.values() for command in _AWS.findall(page)})
+# Of the AWS CLI itself, in no service's model.
+_CUSTOM = {("cloudformation", "deploy")}
+_GLOBAL = {"region", "query", "output", "profile"}
+
+
+@pytest.mark.parametrize(("service", "operation", "options"), AWS)
+def test_aws_knows_every_command_shown(service: str, operation: str, options: str) -> None:
+    if (service, operation) in _CUSTOM:
+        return
+    model = Loader().load_service_model(service, "service-2")
+    names = {xform_name(name, "-"): name for name in model["operations"]}
+    assert operation in names
+    shape = model["shapes"][model["operations"][names[operation]]["input"]["shape"]]
+    known = {xform_name(member, "-") for member in shape["members"]}
+    used = set(re.findall(r"(?<=--)[a-z-]+", options))
+    assert used - _GLOBAL <= known
+    assert {xform_name(member, "-") for member in shape.get("required", [])} <= used
+
+
 def test_the_two_commands_of_the_quick_start_come_first() -> None:
     block = README.split("## Quick start")[1].split("```sh")[1].split("```")[0]
     assert [line.split("#")[0].strip() for line in block.strip().splitlines()] == ["make demo", "make test"]
@@ -47,6 +70,12 @@ def test_every_link_leads_somewhere(page: str) -> None:
     folder = (ROOT / page).parent
     for target in re.findall(r"\]\(([^)#]+)", PAGES[page]):
         assert target.startswith("https://") or (folder / target).exists(), target
+
+
+def test_what_idle_costs_is_what_the_page_of_costs_reckons() -> None:
+    said = re.search(r"about (\d+) USD a month from step 2 on .*?, (\d+) from step 3 on", README, re.DOTALL)
+    assert said
+    assert list(said.groups()) == re.findall(r"\| \*\*(\d+)\*\* \|", PAGES["docs/costs.md"])
 
 
 def test_parameter_table_is_the_template(document: Document) -> None:

@@ -39,8 +39,9 @@ _ABOUT = f"""\
 <!-- Generated from templates/fraud-platform.yaml: run 'make docs' after a change of it. -->
 # What it costs, and what each choice adds
 
-**An estimate**, for parameters at their defaults and no use at all, over {HOURS} hours: prices of eu-central-1
-in USD, without tax, from public pages, noted on {READ_ON}. AWS's own pages, named in the last column, decide."""
+**An estimate**, for parameters at their defaults and no use at all, over {HOURS} hours: prices of
+eu-central-1 in USD, without tax, from public pages, noted on {READ_ON}. AWS's own pages, named in the
+last column, decide."""
 
 _BY_USE = """\
 Paid by use, and so not in these figures: what passes the NAT gateway (0.052 a GB) and the load balancer (its
