@@ -107,7 +107,8 @@ class _Outcome:
         if type_name not in facts.STATEFUL:
             return False
         cluster = facts.CLUSTERED_BY.get(type_name)
-        return cluster is None or not any(cluster in (view.before or {}) for view in self.views[logical_id])
+        there = [view.before for view in self.views[logical_id] if view.before is not None]
+        return cluster is None or not all(cluster in properties for properties in there)
 
     def _modification(self, logical_id: str) -> Change:
         details = [*self._details(logical_id), *self._attributes(logical_id)]
@@ -184,18 +185,19 @@ class _Outcome:
         after = self.pair.after.template.resources.get(logical_id)
         if before is None or after is None:
             return []
-        found = []
-        world = self.pair.worlds(logical_id)[0]
+        found: dict[str, Detail] = {}
         for name in _ATTRIBUTES:
-            old, new = (
-                side.resolve(declaration[name], world) if name in declaration else ABSENT
-                for side, declaration in ((self.pair.before, before), (self.pair.after, after))
-            )
-            for difference in differences(old, new, None, self.judgement.names):
-                path = f"{name}.{difference.path}" if difference.path else name
-                why = "takes effect only together with another change" if name.endswith("Policy") else ""
-                found.append(Detail(path, shown(difference.before), shown(difference.after), "no", why))
-        return found
+            why = "takes effect only together with another change" if name.endswith("Policy") else ""
+            for world in self.pair.worlds(logical_id):
+                old, new = (
+                    side.resolve(declaration[name], world) if name in declaration else ABSENT
+                    for side, declaration in ((self.pair.before, before), (self.pair.after, after))
+                )
+                for difference in differences(old, new, None, self.judgement.names):
+                    path = f"{name}.{difference.path}" if difference.path else name
+                    detail = Detail(path, shown(difference.before), shown(difference.after), "no", why)
+                    found.setdefault(path, detail)
+        return list(found.values())
 
 
 def _turns_on(states: list[tuple[View, bool]]) -> str:

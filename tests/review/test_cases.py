@@ -25,7 +25,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def answer(case: dict[str, Any]) -> dict[str, Any]:
     sides = [model.parse(json.dumps(case[side]), side) for side in ("before", "after")]
-    return document(review(sides[0], sides[1], case.get("params") or {}))
+    return json.loads(json.dumps(document(review(sides[0], sides[1], case.get("params") or {}))))
 
 
 def in_short(answered: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +70,12 @@ def test_the_whole_answer_is_as_aws_says(path: Path) -> None:
         for part, value in found.items()
     }
     assert found == {**wanted, "verdict": expected["verdict"]}
+    for logical_id, reasons in expected.get("reasons", {}).items():
+        [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
+        assert change["because"] == reasons
+    for logical_id, details in expected.get("details", {}).items():
+        [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
+        assert {detail["path"]: detail["replacement"] for detail in change["details"]} == details
     for logical_id, text in expected.get("because", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert text in "; ".join([*change["because"], *(detail["because"] for detail in change["details"])])
