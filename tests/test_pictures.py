@@ -8,14 +8,19 @@ from xml.etree import ElementTree
 import pytest
 
 from fraud_cfn.config import ROOT
+from fraud_cfn.deploy.stack import watch
 
 PICTURES = ROOT / "docs" / "pictures"
-EXIT_CODES = {"deployment": "0", "refused": "7", "failed": "1"}
+ENDS = {
+    "deployment": "result=updated stack=TapStackdev local=true",
+    "refused": "make: *** [Makefile:74: deploy] Error 7",
+    "failed": "make: *** [Makefile:74: release] Error 1",
+}
 SHOWN = {
     "deployment": (
-        "release dev",
+        "$make release ENV=dev SERVICE=api TAG=v1.2",
         "Deploy this to TapStackdev?",
-        "[ 1/2",
+        "[ 1/",
         "ApiService UPDATE",
         "DONE",
         "result=updated",
@@ -30,9 +35,9 @@ SHOWN = {
     "failed": (
         "UPDATE_FAILED",
         "FAILED",
-        "Cause",
+        "cause:",
         "defined in fraud_cfn/platform/services/api.py",
-        "Next",
+        "next:",
         "result=rolled-back",
     ),
 }
@@ -43,7 +48,10 @@ def test_a_picture_shows_its_story_in_at_most_forty_lines(name: str) -> None:
     lines = _lines(name)
     text = "\n".join(lines)
     assert [words for words in SHOWN[name] if words not in text] == []
-    assert lines[-1] == EXIT_CODES[name]
+    assert lines[-1] == ENDS[name]
+    assert all(
+        line.startswith(("$make ", "[local] ", "result=", "make: ", "⠹ [local] ", " …")) for line in lines
+    )
     assert len(lines) <= 40
 
 
@@ -61,7 +69,7 @@ def test_the_live_line_stands_alone_between_what_is_done_and_the_end() -> None:
     live = next(number for number, line in enumerate(lines) if "ApiService UPDATE" in line)
     assert "ApiTaskDefinition" in lines[live - 1]
     assert "…" in lines[live + 1]
-    assert "UPDATE_COMPLETE    ApiService" in lines[live + 2]
+    assert watch.row("UPDATE_COMPLETE", "ApiService") in lines[live + 2]
 
 
 def _lines(name: str) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 from botocore import xform_name
@@ -42,7 +43,7 @@ def test_make_knows_every_command_shown(command: str) -> None:
 _AWS = re.compile(r"(?:^|`)aws ([a-z0-9]+) ([a-z-]+)((?:[^`\n]|\\\\\n)*)", re.MULTILINE)
 AWS = sorted({command for page in PAGES.values() for command in _AWS.findall(page)})
 # Of the AWS CLI itself, in no service's model.
-_CUSTOM = {("cloudformation", "deploy")}
+_CUSTOM = {("cloudformation", "deploy"), ("ecr", "get-login-password")}
 _GLOBAL = {"region", "query", "output", "profile"}
 
 
@@ -63,6 +64,35 @@ def test_aws_knows_every_command_shown(service: str, operation: str, options: st
 def test_the_two_commands_of_the_quick_start_come_first() -> None:
     block = README.split("## Quick start")[1].split("```sh")[1].split("```")[0]
     assert [line.split("#")[0].strip() for line in block.strip().splitlines()] == ["make demo", "make test"]
+
+
+STUB = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$SAID"
+case "$*" in *get-caller-identity*) echo 111122223333 ;; *--password-stdin*) cat > /dev/null ;; esac
+"""
+
+
+def test_the_push_that_is_shown_goes_to_each_repository_of_the_template(base: Lens, tmp_path: Path) -> None:
+    block = README.split("# 3. ")[1].split("make start")[0].split("\n", 1)[1]
+    for program in ("aws", "docker"):
+        (tmp_path / program).write_text(STUB, encoding="utf-8")
+        (tmp_path / program).chmod(0o755)
+    said = tmp_path / "said"
+    values = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SAID": str(said)}
+    subprocess.run(["bash", "-euc", block], env=os.environ | values, check=True, timeout=PATIENCE)
+    lines = said.read_text(encoding="utf-8").splitlines()
+    registry = "111122223333.dkr.ecr.eu-central-1.amazonaws.com"
+    assert f"docker login --username AWS --password-stdin {registry}" in lines
+    names = [
+        repository["RepositoryName"]
+        for logical_id, repository in base.of("AWS::ECR::Repository").items()
+        if logical_id.removesuffix("Repository") not in FURTHER
+    ]
+    pushed = [line.removeprefix("docker push ") for line in lines if line.startswith("docker push ")]
+    assert sorted(pushed) == sorted(f"{registry}/{name}:latest" for name in names)
+    builds = [line for line in lines if line.startswith("docker build ")]
+    assert len(builds) == len(names)
+    assert all("--platform linux/amd64 " in line for line in builds), "CpuArchitecture is X86_64"
 
 
 @pytest.mark.parametrize("page", PAGES)

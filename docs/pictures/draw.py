@@ -14,6 +14,7 @@ import itertools
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fraud_cfn import local
-from fraud_cfn.config import COMMITTED
+from fraud_cfn.config import COMMITTED, ROOT
 
 HERE = Path(__file__).parent
 COLUMNS = 100
@@ -65,18 +66,28 @@ def main() -> None:
         (folder / "now.yaml").write_text(text, encoding="utf-8")
         other = text.replace("DatabaseName: fraud\n", "DatabaseName: scoring\n")
         (folder / "changed.yaml").write_text(other, encoding="utf-8")
+        for name in (
+            "Makefile",
+            ".venv",
+            "setup.cfg",
+            *(path.name for path in ROOT.glob("requirements*.lock")),
+        ):
+            (folder / name).symlink_to(ROOT / name)
         local.seed(endpoint, "dev")
-        _run(endpoint, folder, "deploy dev --yes --template now.yaml --param ServicesEnabled=true", 0)
-        for tag in ("v1.2", "v1.3"):
-            endpoint.client("ecr").put_image(
-                repositoryName="fraud-api-dev", imageTag=tag, imageManifest=f'{{"tag":"{tag}"}}'
-            )
-        released = _run(endpoint, folder, "release dev --service api --tag v1.2", 0)
+        live = "deploy ENV=dev ARGS='--yes --template now.yaml'"
+        _run(endpoint, folder, live, 0)
+        for workload in ("api", "worker", "job"):
+            local.push(endpoint.url, "dev", workload, "latest")
+        _run(endpoint, folder, "start ENV=dev ARGS='--yes --steady 1'", 0)
+        for tag in ("v1.1", "v1.2", "v1.3"):
+            local.push(endpoint.url, "dev", "api", tag)
+        _run(endpoint, folder, "release ENV=dev SERVICE=api TAG=v1.1 ARGS=--yes", 0)
+        released = _run(endpoint, folder, "release ENV=dev SERVICE=api TAG=v1.2", 0)
         _draw("deployment", "A release", _with_live_line(released))
-        refused = _run(endpoint, folder, "deploy dev --yes --template changed.yaml", 7)
+        refused = _run(endpoint, folder, "deploy ENV=dev ARGS='--yes --template changed.yaml'", 7)
         _draw("refused", "A change that would lose the database", _screen(refused))
         endpoint.fail("TapStackdev", "ApiService", "ECS Deployment Circuit Breaker was triggered.")
-        failed = _run(endpoint, folder, "release dev --service api --tag v1.3", 1)
+        failed = _run(endpoint, folder, "release ENV=dev SERVICE=api TAG=v1.3", 1)
         _draw("failed", "A release that fails", _screen(failed))
 
 
@@ -84,16 +95,17 @@ def main() -> None:
 
 
 def _run(endpoint: local.Endpoint, folder: Path, command: str, expected: int) -> str:
-    """Type the command into a terminal, answer what it asks with yes; what comes out, made repeatable."""
+    """Type `make` and the command into a terminal, answer what it asks with yes; what comes out, made
+    repeatable. `expected` is the command's exit code, which make tells in its last line."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-m", "fraud_cfn.deploy", *command.split()],
+        ["make", *shlex.split(command)],
         stdin=its,
         stdout=its,
         stderr=its,
         cwd=folder,
-        env={"PATH": os.defpath, "PYTHONUTF8": "1", "TERM": "xterm-256color", **endpoint.environment},
+        env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1", "TERM": "xterm-256color", **endpoint.environment},
     )
     os.close(its)
     shown = b""
@@ -106,11 +118,9 @@ def _run(endpoint: local.Endpoint, folder: Path, command: str, expected: int) ->
         os.close(ours)
         code = process.wait()
     text = shown.decode()
-    if code != expected:
-        sys.exit(f"{text}\n'{command}' ended with {code}, not {expected}: nothing is drawn of it")
-    typed = f"\x1b[1;32m$\x1b[0m \x1b[1mfraud-cfn {command}\x1b[0m\r\n"
-    status = f"\x1b[1;32m$\x1b[0m \x1b[1mecho $?\x1b[0m\r\n{code}\r\n"
-    return typed + _repeatable(text) + status
+    if bool(code) != bool(expected) or (expected and f"] Error {expected}" not in text):
+        sys.exit(f"{text}\n'make {command}' did not end with {expected}: nothing is drawn of it")
+    return f"\x1b[1;32m$\x1b[0m \x1b[1mmake {command}\x1b[0m\r\n{_repeatable(text)}"
 
 
 def _read(terminal: int) -> bytes:
@@ -126,6 +136,7 @@ def _repeatable(text: str) -> str:
     took = next(ticks) - 1  # from the first line to the last
     text = re.sub(r"( in )?\b(\d+m)?\d+s\b", lambda span: f" in {took}s" if span[1] else "1s", text)
     text = re.sub(r"[\u2800-\u28ff]", "⠹", text)  # the spinner
+    text = re.sub(r"\[Makefile:\d+:", "[Makefile:74:", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:4566", text)
     return re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", _STACK_ID, text)
 

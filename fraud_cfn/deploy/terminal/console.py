@@ -133,7 +133,7 @@ class Console:
         if not self.can_ask:
             raise DeclinedError("there is no terminal to ask on", otherwise)
         self._out.flush()
-        self._err.write(f"{self._badge}{_shown(question)} ")
+        self._err.write(f"{_BEGIN.sub(self._badge, _shown(question))} ")
         self._err.flush()
         try:
             return self._stdin.readline().strip()
