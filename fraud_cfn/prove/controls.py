@@ -5,6 +5,7 @@ AWS Control Tower's proactive controls, and the constraints that are known to fa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,17 +19,20 @@ from fraud_cfn.prove.packs import Control, deploy_rules
 
 ACCEPTED = Path(__file__).with_name("controls.yaml")
 
+_ORDER = ("accepted", "met when", "not applicable", "met")
+
 Templates = Mapping[str, dict[str, Any]]  # scenario → resolved template
 Findings = dict[str, dict[str, set[str]]]  # control → scenario → logical ids that do not meet it
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A finding that stays."""
+    """A finding that stays, or a control that concerns nothing here."""
 
-    where: tuple[str, ...]  # logical ids and resource types
+    where: tuple[str, ...]  # logical ids and resource types; of a control that does not apply none
     because: str
     parameter: str = ""  # given, the control is met
+    applies: bool = True
 
     def covers(self, logical_id: str, resource_type: str) -> bool:
         return logical_id in self.where or resource_type in self.where
@@ -36,7 +40,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one control: `met`, `met when … is given`, or `accepted`."""
+    """Of one control: `met`, `met when … is given`, `accepted`, or `not applicable`."""
 
     control: Control
     accepted: Accepted | None
@@ -45,6 +49,8 @@ class Verdict:
     def word(self) -> str:
         if self.accepted is None:
             return "met"
+        if not self.accepted.applies:
+            return "not applicable"
         return f"met when `{self.accepted.parameter}` is given" if self.accepted.parameter else "accepted"
 
 
@@ -52,7 +58,9 @@ def accepted(path: Path = ACCEPTED) -> dict[str, Accepted]:
     """The reviewed file: control → what is accepted."""
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {
-        control: Accepted(tuple(entry["where"]), entry["because"], entry.get("parameter", ""))
+        control: Accepted((), entry["concerns"], applies=False)
+        if "concerns" in entry
+        else Accepted(tuple(entry["where"]), entry["because"], entry.get("parameter", ""))
         for control, entry in entries.items()
     }
 
@@ -132,11 +140,14 @@ def verdicts(controls: Collection[Control], known: Mapping[str, Accepted]) -> li
     return [Verdict(control, known.get(control.id)) for control in controls]
 
 
+def counted(shown: Collection[Verdict]) -> Counter[str]:
+    """How many of each verdict: `met`, `met when`, `accepted`, `not applicable`."""
+    return Counter(verdict.word.split(" `")[0] for verdict in shown)
+
+
 def page(shown: Collection[Verdict]) -> str:
     """docs/controls.md."""
-    met = sum(verdict.accepted is None for verdict in shown)
-    given = sum(bool(verdict.accepted and verdict.accepted.parameter) for verdict in shown)
-    unmet = len(shown) - met - given
+    count = counted(shown)
     lines = [
         "# AWS Control Tower's proactive controls",
         "",
@@ -145,15 +156,19 @@ def page(shown: Collection[Verdict]) -> str:
         "A bank's account may enforce these controls, and then refuses a stack that does not meet one.",
         "The rules are AWS's own, as published for CloudFormation Guard; they run in every scenario.",
         "",
-        f"{len(shown)} concern this platform: {met} are met, {given} when a parameter is given; {unmet} are",
-        "not, because this platform was asked to be so or because the rule is behind.",
+        f"{len(shown)} concern a type of this platform: {count['met']} are met, each seen to fail when its",
+        f"subject was broken; {count['met when']} are met when a parameter is given; {count['accepted']} are not,",
+        "because this platform was asked to be so or because the rule is behind;",
+        f"{count['not applicable']} look at what this platform does not have.",
         "",
         "| Control | Requires | Verdict | Why |",
         "|---|---|---|---|",
     ]
-    order = sorted(shown, key=lambda verdict: (verdict.accepted is None, verdict.word.startswith("met")))
+    order = sorted(shown, key=lambda verdict: _ORDER.index(verdict.word.split(" `")[0]))
     for verdict in order:
         title = verdict.control.title.removeprefix("Require ")
         reason = verdict.accepted.because if verdict.accepted else ""
+        if verdict.word == "not applicable":
+            reason = f"concerns {reason}"
         lines.append(f"| {verdict.control.id} | {title} | {verdict.word} | {reason} |")
     return "\n".join(lines) + "\n"

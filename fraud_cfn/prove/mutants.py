@@ -61,7 +61,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        return f"{self.where}: {self.fault}"
+        return " ".join(f"{self.where}: {self.fault}".split())
 
     def of(self, template: dict[str, Any]) -> dict[str, Any]:
         """A copy of the template with this fault."""

@@ -24,6 +24,8 @@ PREFLIGHT_WHEEL = "cdk-preflight"
 
 _TITLE = re.compile(r"\[(CT\.[A-Z0-9-]+\.PR\.\d+)\]: *(.+)")
 _RULE = re.compile(r"^rule (\w+) when is_cfn_template", re.MULTILINE)
+# Up to the next heading: what a rule evaluates beside it is no resource that it can find fault with.
+_REPORTS_ON = re.compile(r"^# Reports on:.*?^#+ *[A-Z][\w ]+: *$", re.MULTILINE | re.DOTALL)
 _TYPE = re.compile(r"AWS::\w+::\w+")
 
 
@@ -64,8 +66,8 @@ def controls() -> tuple[Control, ...]:
 
 def _control(name: str, text: str) -> Control:
     title, rule = _TITLE.search(text), _RULE.search(text)
-    head = text.split("# Reports on:")[-1].split("# Evaluates:")[0]
-    types = frozenset(_TYPE.findall(head))
+    head = _REPORTS_ON.search(text)
+    types = frozenset(_TYPE.findall(head[0] if head else ""))
     if not title or not rule or not types:
         raise PackError(f"{GUARD_WHEEL}: {name} has no title, no rule or no resource types: look at it")
     return Control(title[1], title[2].strip(), types, rule[1], text)

@@ -1,10 +1,11 @@
 """Breaks the committed template on purpose, one fault at a time, and says which faults nobody saw.
 
-    python -m tests.mutation [--every N] [--only TEXT] [--list]
+    python -m tests.mutation [--every N] [--only TEXT]
 
 Judges: the tests of the template, and cloudformation-validate. A fault that changes nothing for anybody
-is listed in equivalent.yaml with its reason. Exit codes: 0 no more survivors than allowed · 1 survivors
-over the aim, or an entry of that list that no survivor needs.
+is listed in equivalent.yaml with its reason. A whole run takes minutes, and writes docs/faults.md.
+Exit codes: 0 no more survivors than allowed · 1 survivors over the aim, or an entry of that list that no
+survivor needs.
 """
 
 from __future__ import annotations

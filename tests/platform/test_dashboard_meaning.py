@@ -121,6 +121,7 @@ def test_every_graph_shows_this_region_as_fine_as_the_metrics_are(widgets: dict[
         if widget["type"] == "metric":
             assert set(graph) - {"yAxis", "annotations"} == {"title", "region", "stat", "period", "metrics"}
             assert graph["period"] == FINEST, title
+            assert graph["stat"] in ("Average", "Sum", "Minimum", "Maximum"), "of what says nothing itself"
 
 
 def test_every_line_says_what_it_is_and_no_two_of_a_graph_say_the_same(widgets: dict[str, Widget]) -> None:

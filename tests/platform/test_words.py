@@ -9,7 +9,7 @@ import pytest
 
 from fraud_cfn.template.document import Document
 from fraud_cfn.template.scenarios import SCENARIOS
-from tests.lens import Lens
+from tests.lens import WORKLOADS, Lens
 
 # The name of a grant → what it grants, wherever it stands.
 GRANTS = {
@@ -120,3 +120,31 @@ def test_saved_queries_find_the_errors_and_what_took_more_than_a_second(live: Le
         "SlowRequestsQuery": "fields @timestamp, @log, duration_ms, @message\n| filter duration_ms > 1000\n"
         "| sort duration_ms desc\n| limit 50",
     }
+
+
+def repeated(value: Any) -> Iterator[Any]:
+    """What a list says twice."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from repeated(inner)
+    elif isinstance(value, list):
+        yield from (item for index, item in enumerate(value) if item in value[:index])
+        for inner in value:
+            yield from repeated(inner)
+
+
+@pytest.mark.parametrize("scenario", ["bootstrap", "everything"])
+def test_nothing_is_said_twice(base: Lens, scenario: str) -> None:
+    for logical_id, resource in base.under(**SCENARIOS[scenario]).resources.items():
+        assert not list(repeated(resource["Properties"])), logical_id
+
+
+@pytest.mark.parametrize(
+    ("parameter", "sid"),
+    [("AdditionalRepositoryArns", "PullMoreImages"), ("SecretsKmsKeyArns", "DecryptSecrets")],
+)
+def test_a_list_that_is_given_becomes_as_many_resources(base: Lens, parameter: str, sid: str) -> None:
+    lens = base.under(**{parameter: "arn:one,arn:two"})
+    for workload in WORKLOADS:
+        named = {s["Sid"]: s["Resource"] for s in statements(lens[f"{workload}ExecutionRole"]) if "Sid" in s}
+        assert named[sid] == ["arn:one", "arn:two"]
