@@ -31,6 +31,8 @@ class Judged:
 
     verdicts: Sequence[Verdict]
     known: dict[str, str]  # pattern → why nobody can tell
+    every: int  # every how many-th of them all was judged
+    number: int  # of them all
 
     @property
     def excused(self) -> list[str]:
@@ -60,17 +62,17 @@ class Judged:
         return next((why for pattern, why in self.known.items() if fnmatchcase(name, pattern)), "")
 
 
-def report(verdicts: Sequence[Verdict], *, whole: bool) -> int:
-    """Print it, and of a whole run write docs/faults.md; the exit code."""
+def report(verdicts: Sequence[Verdict], every: int, number: int, *, write: bool) -> int:
+    """Print it, and `write` docs/faults.md; the exit code."""
     known: dict[str, str] = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or {}
-    run = Judged(verdicts, known)
+    run = Judged(verdicts, known, every, number)
     for name in run.survivors:
         print(f"survived  {name}")
     print(_sentence(run))
-    stale = run.stale if whole else []
+    stale = run.stale if len(verdicts) == number else []
     for pattern in stale:
         print(f"equivalent.yaml: no survivor is {pattern}: take it out")
-    if whole:
+    if write:
         faults.PAGE.write_text("\n".join(_page(run)) + "\n", encoding="utf-8", newline="\n")
         print(f"Wrote docs/{faults.PAGE.name}")
     caught = len(run.judged) - len(run.survivors)
@@ -80,12 +82,13 @@ def report(verdicts: Sequence[Verdict], *, whole: bool) -> int:
 def _sentence(run: Judged) -> str:
     """The one that `make prove` and the README repeat."""
     judged = run.judged
+    sampled = f" (every {run.every}th of {run.number:,})" if run.every > 1 else ""
     caught = len(judged) - len(run.survivors)
     by_tests = sum(bool(verdict.test) for verdict in judged)
     planned = [verdict for verdict in judged if verdict.planned]
     by_validator = sum(verdict.validator for verdict in planned)
     return (
-        f"Of {len(judged):,} deliberate faults, {_share(caught, len(judged))} are caught: "
+        f"Of {len(judged):,} deliberate faults{sampled}, {_share(caught, len(judged))} are caught: "
         f"{_share(by_tests, len(judged))} by the tests; cloudformation-validate alone sees "
         f"{_share(by_validator, len(planned))} (of a sample of {len(planned)})."
     )
@@ -95,10 +98,10 @@ def _page(run: Judged) -> Iterator[str]:
     yield from (
         "# Faults made on purpose",
         "",
-        "<!-- Written by a whole 'make mutate'. -->",
+        "<!-- Written by 'make mutate', or of a sample by 'python -m tests.mutation --every 5 --write'. -->",
         "",
         "The committed template is broken in one place, or as a saboteur would, and the tests of",
-        "`tests/platform` run against it: a fault that nobody sees is one that a colleague could make unseen.",
+        "`tests/platform` run against it: what nobody sees is what a colleague could do unseen.",
         "",
         _sentence(run),
         "",

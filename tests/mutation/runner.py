@@ -41,14 +41,15 @@ class Verdict:
         return not self.test and not self.validator
 
 
-def run(every: int, only: str) -> list[Verdict]:
-    """A verdict for each chosen mutant of the committed template, in order."""
-    chosen = [mutant for mutant in mutants(read().template) if only in mutant.name][::every]
+def run(every: int, only: str) -> tuple[list[Verdict], int]:
+    """A verdict for each chosen mutant of the committed template, in order; and how many there are."""
+    every_one = list(mutants(read().template))
+    chosen = [mutant for mutant in every_one if only in mutant.name][::every]
     judge = _Judge(chosen)
     ended = pytest.main([*_QUIET, *TESTS], plugins=[judge])
     if ended or len(judge.verdicts) != len(chosen):
         raise SystemExit("the tests could not be collected, or do not pass without a fault")
-    return judge.verdicts
+    return judge.verdicts, len(every_one)
 
 
 class _Judge:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fraud_cfn.prove import __main__ as prove
 from fraud_cfn.prove import controls
 from fraud_cfn.prove.controls import Accepted, Findings
+from fraud_cfn.prove.engine import Judge, controls_judge
 from fraud_cfn.prove.packs import Control, PackError
 from fraud_cfn.prove.packs import controls as all_controls
 from fraud_cfn.prove.resolved import resolved
@@ -88,26 +91,55 @@ def test_a_broken_constraint_is_seen(templates: dict[str, Resolved]) -> None:
     assert {"live": {"LoadBalancer"}} in found.values()
 
 
-@pytest.mark.parametrize(
-    ("name", "logical_id", "path"),
-    [
-        ("CT.ECS.PR.4", "ApiTaskDefinition", ("NetworkMode",)),
-        ("CT.RDS.PR.16", "DatabaseCluster", ("StorageEncrypted",)),
-        ("CT.S3.PR.1", "DataBucket", ("PublicAccessBlockConfiguration", "BlockPublicAcls")),
-        ("CT.ECR.PR.1", "ApiRepository", ("LifecyclePolicy",)),
-        ("CT.ELASTICLOADBALANCING.PR.4", "LoadBalancer", ("LoadBalancerAttributes",)),
-    ],
+BROKEN: dict[str, dict[str, Any]] = yaml.safe_load(
+    Path(__file__).with_name("broken_controls.yaml").read_text(encoding="utf-8")
 )
-def test_a_control_that_is_met_fails_without_what_it_asks_for(
-    templates: dict[str, Resolved], name: str, logical_id: str, path: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def met(concerned: list[Control]) -> dict[str, Control]:
+    verdicts = controls.verdicts(concerned, controls.accepted())
+    return {verdict.control.id: verdict.control for verdict in verdicts if verdict.word == "met"}
+
+
+@pytest.fixture(scope="module")
+def judge(met: dict[str, Control]) -> Judge:
+    return controls_judge(list(met.values()))
+
+
+def broken(template: Resolved, changes: dict[str, Any]) -> Resolved:
+    copy_ = copy.deepcopy(template)
+    for where, value in changes.items():
+        logical_id, *way, last = (int(step) if step.isdigit() else step for step in where.split("/"))
+        parent = copy_["Resources"][logical_id]["Properties"]
+        for step in way:
+            parent = parent[step]
+        if value is None:
+            del parent[last]
+        else:
+            parent[last] = value
+    return copy_
+
+
+def test_every_control_that_is_met_was_seen_to_fail(met: dict[str, Control]) -> None:
+    assert set(BROKEN) == set(met), "one that cannot fail here is not applicable, not met"
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_control_that_is_met_fails_when_its_subject_is_broken(
+    met: dict[str, Control], judge: Judge, templates: dict[str, Resolved], name: str
 ) -> None:
-    broken = copy.deepcopy(templates["live"])
-    parent = broken["Resources"][logical_id]["Properties"]
-    for key in path[:-1]:
-        parent = parent[key]
-    del parent[path[-1]]
-    found = controls.findings([control(name)], {"live": broken})
-    assert found == {name: {"live": {logical_id}}}
+    resource = next(iter(BROKEN[name])).split("/")[0]
+    failures = judge.failures(broken(templates["everything"], BROKEN[name]))
+    assert (met[name].rule, resource) in {(failure.rule, failure.logical_id) for failure in failures}
+
+
+def test_a_control_that_does_not_apply_is_reviewed_and_gives_no_finding(
+    concerned: list[Control], found: Findings
+) -> None:
+    apart = {name for name, entry in controls.accepted().items() if not entry.applies}
+    assert apart <= {control.id for control in concerned}
+    assert not apart & set(found)
 
 
 FOUND: Findings = {"CT.A.PR.1": {"live": {"Jobs"}}}
