@@ -56,8 +56,8 @@ def page(template: Template) -> Iterator[Line]:
     """Everything that is claimed of the template."""
     for claim in claims(template):
         yield Line(claim.area, claim.sentence, claim.against)
-    yield _controls(template)
-    yield _faults()
+    for judge in BEYOND_CLAIMS.values():
+        yield judge(template)
 
 
 def _controls(template: Template) -> Line:
@@ -80,7 +80,7 @@ def _controls(template: Template) -> Line:
     )
 
 
-def _faults() -> Line:
+def _faults(_: Template) -> Line:
     """As it was measured last: breaking the template some thousand times takes minutes."""
     try:
         number, share = faults.measured()
@@ -90,6 +90,10 @@ def _faults() -> Line:
         f"of {number:,} faults made on purpose, {share} % were caught when last measured (docs/faults.md)"
     )
     return Line("faults", sentence, () if share >= faults.AIM else (f"less than {faults.AIM:g} %",))
+
+
+# Area → what is said of it, beside the claims of access and reach.
+BEYOND_CLAIMS = {"controls": _controls, "faults": _faults}
 
 
 if __name__ == "__main__":

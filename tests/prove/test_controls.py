@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 import yaml
 
 from fraud_cfn.prove import __main__ as prove
-from fraud_cfn.prove import controls
+from fraud_cfn.prove import controls, faults, packs
+from fraud_cfn.prove.claims import claims
 from fraud_cfn.prove.controls import Accepted, Findings
 from fraud_cfn.prove.engine import Judge, controls_judge
 from fraud_cfn.prove.packs import Control, PackError
@@ -17,6 +19,7 @@ from fraud_cfn.prove.resolved import resolved
 from fraud_cfn.review.model import Template, parse
 from fraud_cfn.template.document import Document
 from fraud_cfn.template.scenarios import SCENARIOS
+from tests.prove import test_claims
 
 Resolved = dict[str, Any]
 
@@ -234,3 +237,56 @@ def test_the_page_fails_with_a_control_that_nobody_accepted(
     page = capsys.readouterr().out
     assert "FAILS  controls:" in page
     assert "CT.S3.PR.9: DataBucket does not meet it (scenario: bootstrap)" in page
+
+
+Breaking = Callable[[pytest.MonkeyPatch, Path], None]
+
+
+def a_control_that_nobody_accepted(monkeypatch: pytest.MonkeyPatch, _: Path) -> None:
+    known = controls.accepted()
+    del known["CT.S3.PR.9"]
+    monkeypatch.setattr(controls, "accepted", lambda: known)
+
+
+MEASURED = faults.measured
+
+
+def a_measurement_below_the_aim(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    page = folder / "faults.md"
+    page.write_text("Of 7,468 deliberate faults, 97.9 % are caught: …\n", encoding="utf-8")
+    monkeypatch.setattr(faults, "measured", lambda: MEASURED(page))
+
+
+def no_measurement(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(faults, "measured", lambda: MEASURED(folder / "none.md"))
+
+
+def a_pack_that_is_missing(monkeypatch: pytest.MonkeyPatch, _: Path) -> None:
+    def missing() -> tuple[Control, ...]:
+        raise PackError("gone")
+
+    monkeypatch.setattr(packs, "controls", missing)
+
+
+# Area of the page → what breaks its subject. What is claimed of access and reach is broken in test_claims.
+BREAKS: dict[str, tuple[Breaking, ...]] = {
+    "controls": (a_control_that_nobody_accepted, a_pack_that_is_missing),
+    "faults": (a_measurement_below_the_aim, no_measurement),
+}
+
+
+@pytest.mark.usefixtures("judged")
+@pytest.mark.parametrize(("area", "breaks"), [(area, how) for area, hows in BREAKS.items() for how in hows])
+def test_a_line_of_the_page_fails_when_its_subject_is_broken(
+    template: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, area: str, breaks: Breaking
+) -> None:
+    assert prove.BEYOND_CLAIMS[area](template).against == ()
+    breaks(monkeypatch, tmp_path)
+    assert prove.BEYOND_CLAIMS[area](template).against
+
+
+def test_every_line_of_the_page_was_seen_to_fail(template: Template) -> None:
+    """A claim without a sabotage is no proof."""
+    seen = tuple(sentence for _, _, sentence in test_claims.BROKEN.values())
+    assert [claim.sentence for claim in claims(template) if not claim.sentence.startswith(seen)] == []
+    assert set(prove.BEYOND_CLAIMS) == set(BREAKS)
