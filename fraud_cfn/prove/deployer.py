@@ -269,7 +269,7 @@ SERVICE_LINKED = {
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
     "rds.amazonaws.com": "AWSServiceRoleForRDS",
 }
-_SPECIAL = ("iam:PassRole", "iam:CreateServiceLinkedRole")
+_SPECIAL = ("iam:PassRole", "iam:CreateServiceLinkedRole", "kms:CreateGrant")
 _WRITES_ROLES = (
     "iam:CreateRole",
     "iam:PutRolePolicy",
@@ -286,7 +286,7 @@ def policies(template: Template) -> dict[str, dict[str, Any]]:
     carrying = [*_calls("MakeTheTemplateBucket", "CarryOut", "RunTheJob", "Destroy")]
     reading = [*_calls("ReadSecrets")]
     passing = _pass_roles(template)
-    making = [*_resources(handlers), *passing, _service_linked()]
+    making = [*_resources(handlers), *passing, _service_linked(), _grants()]
     return {
         **_split("fraud-deploy", [*planning, *reading, *carrying, *making]),
         "fraud-deploy-roles": _document([_roles(handlers)]),
@@ -391,6 +391,15 @@ def _service_linked() -> dict[str, Any]:
     ]
     condition = {"StringEquals": {"iam:AWSServiceName": list(SERVICE_LINKED)}}
     return _allow("MakeServiceLinkedRoles", ["iam:CreateServiceLinkedRole"], names, condition)
+
+
+def _grants() -> dict[str, Any]:
+    """With a customer managed key, Aurora and ECR get grants on it, and nobody else does.
+
+    Source: AWS KMS Developer Guide, "kms:GrantIsForAWSResource".
+    """
+    condition = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return _allow("LetServicesUseTheKey", ["kms:CreateGrant"], _PLACES["kms"] or (), condition)
 
 
 def _roles(handlers: Iterable[str], boundary: str | None = None) -> dict[str, Any]:

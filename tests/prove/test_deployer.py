@@ -194,6 +194,17 @@ def test_with_a_boundary_a_role_is_made_only_under_it() -> None:
     )
 
 
+@pytest.mark.parametrize("stem", ["fraud-deploy", "fraud-cloudformation"])
+def test_grants_on_a_key_are_for_services_of_aws_only(stem: str) -> None:
+    key = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/0b1c2d3e-1111-2222-3333-444455556666"
+    assert may((stem,), "kms:CreateGrant", key, kms__GrantIsForAWSResource="true")
+    assert not may((stem,), "kms:CreateGrant", key, kms__GrantIsForAWSResource="false")
+    assert not may((stem,), "kms:CreateGrant", key)
+    assert may((stem,), "kms:DescribeKey", key)
+    assert not may((stem,), "kms:Decrypt", key)
+    assert not may(("fraud-plan",), "kms:CreateGrant", key, kms__GrantIsForAWSResource="true")
+
+
 def test_service_linked_roles_are_made_by_name() -> None:
     path = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{{0}}/{{1}}"
     for service, name in deployer.SERVICE_LINKED.items():
