@@ -212,6 +212,8 @@ _PLACES: dict[str, tuple[str, ...] | None] = {
         "cluster/fraud-cluster-*",
         "service/fraud-cluster-*",
         "service-deployment/fraud-cluster-*",
+        "service-revision/fraud-cluster-*",
+        "capacity-provider/FARGATE*",
         "task/fraud-cluster-*",
         "task-definition/fraud-*",
     ),
@@ -250,6 +252,11 @@ _COLLECTIONS = (
     "cloudwatch:DescribeAlarms",
     "ecs:ListTasks",
     "logs:DescribeLogGroups",
+    "rds:DescribeDBClusterAutomatedBackups",
+    "rds:DescribeDBClusterSnapshots",
+    "rds:DescribeDBInstanceAutomatedBackups",
+    "rds:DescribeDBSnapshots",
+    "rds:DescribeGlobalClusters",
 )
 _ON_OBJECTS = (
     "GetObject",

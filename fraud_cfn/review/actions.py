@@ -10,6 +10,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fraud_cfn.review.wildcards import covers, is_pattern
 
@@ -56,3 +57,14 @@ def has_resource_level(action: str) -> bool:
     service, _, name = action.lower().partition(":")
     known = _reference().get(service, {}).get("Actions", {})
     return name not in known or bool(known[name])
+
+
+def resource_forms(action: str) -> dict[str, tuple[str, ...]]:
+    """Type of resource that AWS judges the action on → the forms of its ARNs, `.*` for what varies.
+
+    Source: the Service Authorization Reference, as cfn-lint ships it.
+    """
+    service, _, name = action.lower().partition(":")
+    known: Any = _reference().get(service, {})
+    named = known.get("Actions", {}).get(name, {}).get("Resources", ())
+    return {kind: tuple(known["Resources"].get(kind, {}).get("ARNFormats", ())) for kind in named}

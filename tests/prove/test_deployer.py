@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,6 +17,7 @@ from fraud_cfn.config import COMMITTED, ROOT
 from fraud_cfn.prove import deployer
 from fraud_cfn.prove.evaluator import Decision, Request, decide
 from fraud_cfn.review import schemas
+from fraud_cfn.review.actions import resource_forms
 from fraud_cfn.review.model import read
 
 POLICIES = deployer.policies(read(COMMITTED))
@@ -118,6 +120,43 @@ def test_what_is_left_out_is_asked_for_by_some_handler() -> None:
         if not any(fnmatchcase(action, pattern) for action in asked)
     ]
     assert stale == []
+
+
+# Types of resource that such an action may concern and here never does.
+NOT_OURS = {
+    "cloudwatch": {"dataset"},
+    "elasticloadbalancing": {"listener-rule/net", "listener/gwy", "listener/net", "truststore"}
+    | {"loadbalancer/gwy/", "loadbalancer/net/"},
+    "rds": {"cluster-snapshot", "global-cluster", "secgrp"},
+    "s3": {"accesspoint", "accesspointobject"},
+    "wafv2": {"agentcore-gateway", "amplify-app", "apigateway", "apprunner", "appsync", "userpool"}
+    | {"verified-access-instance"},
+}
+
+
+def covered(form: str, resources: list[str]) -> bool:
+    """Whether a policy names something of that form of an ARN."""
+    ours = {"Partition": "aws", "Region": "eu-central-1", "Account": "${aws:PrincipalAccount}"}
+    for name, value in ours.items():
+        form = form.replace(f"${{{name}}}", value)
+    beginning = re.split(r"\.\*|\$\{(?!aws:)", form)[0]
+    named = [resource.split("*")[0] for resource in resources]
+    return any(name.startswith(beginning) or beginning.startswith(name) for name in named)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_an_action_is_granted_on_every_type_of_resource_that_aws_judges_it_on(name: str) -> None:
+    """`ecs:DescribeServiceRevisions`, say, on service revisions and not only on services."""
+    left_out = {
+        (action, kind)
+        for statement in POLICIES[name]["Statement"]
+        for action in statement["Action"]
+        if statement["Resource"] != ["*"] and "tag" not in action.lower()
+        for kind, forms in resource_forms(action).items()
+        if forms and not any(covered(form, statement["Resource"]) for form in forms)
+        if kind not in NOT_OURS.get(action.partition(":")[0], ())
+    }
+    assert left_out == set()
 
 
 def test_every_policy_stands_in_the_documentation() -> None:
