@@ -84,6 +84,7 @@ test: .venv/installed ## Run the whole test suite
 
 prove: .venv/installed ## Say on one page what is proven without a cloud, and what is not
 	@$(BIN)/python -m fraud_cfn.prove
+	@$(BIN)/python -m tests.mutation --every 160
 
 mutate: .venv/installed ## Break the template, one fault at a time; list what nobody sees (EVERY=20: a sample)
 	@$(BIN)/python -m tests.mutation $(call typed,EVERY,--every)

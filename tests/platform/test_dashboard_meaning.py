@@ -86,8 +86,9 @@ def lines(widget: Widget) -> Iterator[Line]:
 
 
 def expressions(widget: Widget) -> list[dict[str, str]]:
-    entries = widget["properties"].get("metrics", [])
-    return [entry[0] for entry in entries if isinstance(entry[0], dict)]
+    entries = [entry for entry in widget["properties"].get("metrics", []) if isinstance(entry[0], dict)]
+    assert all(len(entry) == 1 for entry in entries), "an expression stands alone"
+    return [entry[0] for entry in entries]
 
 
 def shown(widget: Widget) -> dict[str, str]:
