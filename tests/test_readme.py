@@ -13,6 +13,7 @@ from botocore import xform_name
 from botocore.loaders import Loader
 
 from fraud_cfn.config import ROOT
+from fraud_cfn.prove import faults
 from fraud_cfn.template.document import Document
 from tests.lens import FURTHER, Lens, is_further
 from tests.limits import PATIENCE
@@ -59,6 +60,11 @@ def test_aws_knows_every_command_shown(service: str, operation: str, options: st
     used = set(re.findall(r"(?<=--)[a-z-]+", options))
     assert used - _GLOBAL <= known
     assert {xform_name(member, "-") for member in shape.get("required", [])} <= used
+
+
+def test_the_share_of_faults_that_is_caught_is_the_one_that_was_measured() -> None:
+    _, share = faults.measured()
+    assert f"the tests catch {share} % where" in " ".join(README.split())
 
 
 def test_the_two_commands_of_the_quick_start_come_first() -> None:

@@ -23,8 +23,8 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="only faults whose name has this text")
     parser.add_argument("--write", action="store_true", help="write docs/faults.md of a sample too")
     options = parser.parse_args()
-    verdicts, number = run(options.every, options.only)
     write = not options.only and (options.every == 1 or options.write)
+    verdicts, number = run(options.every, options.only, ask_validator=write)
     return report(verdicts, options.every, number, write=write)
 
 

@@ -87,9 +87,11 @@ def _sentence(run: Judged) -> str:
     by_tests = sum(bool(verdict.test) for verdict in judged)
     planned = [verdict for verdict in judged if verdict.planned]
     by_validator = sum(verdict.validator for verdict in planned)
+    sentence = f"Of {len(judged):,} deliberate faults{sampled}, {_share(caught, len(judged))} are caught"
+    if not planned:
+        return f"{sentence}."
     return (
-        f"Of {len(judged):,} deliberate faults{sampled}, {_share(caught, len(judged))} are caught: "
-        f"{_share(by_tests, len(judged))} by the tests; cloudformation-validate alone sees "
+        f"{sentence}: {_share(by_tests, len(judged))} by the tests; cloudformation-validate alone sees "
         f"{_share(by_validator, len(planned))} (of a sample of {len(planned)})."
     )
 

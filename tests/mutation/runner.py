@@ -41,11 +41,14 @@ class Verdict:
         return not self.test and not self.validator
 
 
-def run(every: int, only: str) -> tuple[list[Verdict], int]:
-    """A verdict for each chosen mutant of the committed template, in order; and how many there are."""
+def run(every: int, only: str, *, ask_validator: bool) -> tuple[list[Verdict], int]:
+    """A verdict for each chosen mutant of the committed template, in order; and how many there are.
+
+    `ask_validator`: also of a sample of what the tests saw, so that its own share is known.
+    """
     every_one = list(mutants(read().template))
     chosen = [mutant for mutant in every_one if only in mutant.name][::every]
-    judge = _Judge(chosen)
+    judge = _Judge(chosen, ask_validator)
     ended = pytest.main([*_QUIET, *TESTS], plugins=[judge])
     if ended or len(judge.verdicts) != len(chosen):
         raise SystemExit("the tests could not be collected, or do not pass without a fault")
@@ -55,8 +58,9 @@ def run(every: int, only: str) -> tuple[list[Verdict], int]:
 class _Judge:
     """A pytest plugin that runs the collected tests once for each mutant, instead of once."""
 
-    def __init__(self, chosen: Sequence[Mutant]) -> None:
+    def __init__(self, chosen: Sequence[Mutant], ask_validator: bool) -> None:
         self._chosen = chosen
+        self._planned = {mutant.name for mutant in chosen[::_PLANNED_EVERY]} if ask_validator else set[str]()
         self.verdicts: list[Verdict] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -69,7 +73,7 @@ class _Judge:
         found = _in_forks(
             [
                 lambda share=number: _share(
-                    session, items, template, self._chosen[share::workers], tells=share == 0
+                    session, items, template, self._chosen[share::workers], self._planned, tells=share == 0
                 )
                 for number in range(workers)
             ]
@@ -80,7 +84,13 @@ class _Judge:
 
 
 def _share(
-    session: pytest.Session, items: list[pytest.Item], template: Any, chosen: Sequence[Mutant], *, tells: bool
+    session: pytest.Session,
+    items: list[pytest.Item],
+    template: Any,
+    chosen: Sequence[Mutant],
+    planned: set[str],
+    *,
+    tells: bool,
 ) -> list[Verdict]:
     """One worker's mutants, the one after the other; `tells`: how far it is.
 
@@ -95,10 +105,10 @@ def _share(
         if tells and number % _TOLD_EVERY == 0:
             print(f"  {100 * number // len(chosen)} %", file=sys.stderr)
     verdicts: list[Verdict] = []
-    for number, (mutant, test) in enumerate(zip(chosen, tests, strict=True)):
-        planned = number % _PLANNED_EVERY == 0
-        rejected = (planned or not test) and _is_rejected(_broken(mutant, template))
-        verdicts.append(Verdict(mutant.name, test, rejected, planned))
+    for mutant, test in zip(chosen, tests, strict=True):
+        asked = mutant.name in planned
+        rejected = (asked or not test) and _is_rejected(_broken(mutant, template))
+        verdicts.append(Verdict(mutant.name, test, rejected, asked))
     return verdicts
 
 
