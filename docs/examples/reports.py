@@ -26,6 +26,7 @@ from fraud_cfn.platform import permissions
 from fraud_cfn.platform.cluster import Platform
 from fraud_cfn.platform.database import Database
 from fraud_cfn.platform.firewall import Firewall, Rule, connect, task_group
+from fraud_cfn.platform.intrinsics import Condition
 from fraud_cfn.platform.messaging import WorkQueue, work_queue
 from fraud_cfn.platform.naming import name, url
 from fraud_cfn.platform.network import Network
@@ -40,6 +41,8 @@ SPEC = ServiceSpec(TaskSize(cpu=512, memory=1024), least=1, most=3, stop_timeout
 @dataclass(frozen=True)
 class Reports:
     image_tag: Parameter
+    health_command: Parameter
+    has_health_command: Condition
     queue: WorkQueue
     repository: Repository
     security_group: SecurityGroup
@@ -83,6 +86,7 @@ def build(
         permissions.consume(queue.queue),
         permissions.look_up(queue.queue),
     )
+    health_command, has_health = _task.health_command("Reports")
     execution_role = permissions.execution_role(
         "ReportsExecutionRole", "reports-execution", repository, logs.group
     )
@@ -92,6 +96,7 @@ def build(
         SPEC.size,
         image=_image.image(repository, image_tag),
         serves=True,
+        health=_task.health(health_command, has_health),
         stop_timeout=SPEC.stop_timeout,
         environment={
             **_task.data_environment(database, storage.data),
@@ -130,6 +135,8 @@ def build(
     scaling = _scaling.scaling("Reports", CONTAINER, SPEC, platform.cluster, service)
     return Reports(
         image_tag=image_tag,
+        health_command=health_command,
+        has_health_command=has_health,
         queue=queue,
         repository=repository,
         security_group=group,
