@@ -6,6 +6,7 @@ A claim is a function of the template (under parameter values) that yields what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -85,6 +86,33 @@ def nobody_deletes_objects(template: Template, **values: str) -> Iterator[str]:
                 yield f"{role.logical_id} may {action}"
 
 
+@dataclass(frozen=True)
+class _Schedule:
+    """A scheduled job: logical ids, of its dead letters `""` where it has none."""
+
+    role: str
+    task: str
+    missed_runs: str
+    group: str
+
+
+def _schedules(subject: Environment) -> list[_Schedule]:
+    roles = {role.arn: name for name, role in subject.roles.items()}
+    tasks = {subject.arn(name): name for name in subject.of(_TASK_DEFINITION)}
+    queues = {subject.arn(name): name for name in subject.of(_QUEUE)}
+    groups = {str(p["Name"]): name for name, p in subject.of("AWS::Scheduler::ScheduleGroup").items()}
+    return [
+        _Schedule(
+            roles[target["RoleArn"]],
+            tasks[target["EcsParameters"]["TaskDefinitionArn"]],
+            queues.get(target.get("DeadLetterConfig", {}).get("Arn"), ""),
+            groups[str(schedule["GroupName"])],
+        )
+        for schedule in subject.of("AWS::Scheduler::Schedule").values()
+        for target in [schedule["Target"]]
+    ]
+
+
 _SENDS = {"sqs:SendMessage"}
 _RECEIVES = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
 
@@ -100,15 +128,16 @@ def each_queue_has_its_senders_and_receivers(template: Template, **values: str) 
         ("WorkerTaskRole", "JobQueue", "sqs:ReceiveMessage"),
         ("WorkerTaskRole", "JobQueue", "sqs:DeleteMessage"),
         ("WorkerTaskRole", "JobQueue", "sqs:ChangeMessageVisibility"),
-        ("ScheduleRole", "MissedRunsQueue", "sqs:SendMessage"),
     }
+    missed = {schedule.missed_runs for schedule in _schedules(subject)}
+    allowed |= {(each.role, each.missed_runs, "sqs:SendMessage") for each in _schedules(subject)}
     harmless = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
     may = {
         (role.logical_id, queue, action)
         for role, queue, action in product(subject.roles.values(), subject.of(_QUEUE), expand("sqs:*"))
         if action not in harmless and _may(subject, role, action, subject.arn(queue))
     }
-    own = {item for item in may if item[1] not in ("JobQueue", "DeadLetterQueue", "MissedRunsQueue")}
+    own = {item for item in may if item[1] not in {"JobQueue", "DeadLetterQueue", *missed}}
     yield from _differences(may - own, allowed)
     tasks = set(_task_roles(subject, "TaskRoleArn").values())
     receivers: dict[str, set[str]] = {}
@@ -186,8 +215,12 @@ def _needed_to_start(subject: Environment, task: Mapping[str, Any]) -> Iterator[
 def only_the_scheduler_passes_its_two_roles(template: Template, **values: str) -> Iterator[str]:
     """To `ecs-tasks`; nobody else passes any role to any service."""
     subject = environment(template, **values)
-    job = subject.of(_TASK_DEFINITION)["JobTaskDefinition"]
-    allowed = {("ScheduleRole", str(job[key]), _TASKS) for key in ("TaskRoleArn", "ExecutionRoleArn")}
+    tasks = subject.of(_TASK_DEFINITION)
+    allowed = {
+        (schedule.role, str(tasks[schedule.task][key]), _TASKS)
+        for schedule in _schedules(subject)
+        for key in ("TaskRoleArn", "ExecutionRoleArn")
+    }
     anywhere = [role.arn for role in subject.roles.values()]
     anywhere += [f"arn:aws:iam::{subject.account}:role/admin", f"arn:aws:iam::{_ELSEWHERE}:role/admin"]
     passes = {
@@ -201,11 +234,12 @@ def only_the_scheduler_passes_its_two_roles(template: Template, **values: str) -
 def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> Iterator[str]:
     """For this account; task roles by `ecs-tasks`, the scheduler's for its own group of schedules."""
     subject = environment(template, **values)
-    group = subject.arn("ScheduleGroup")
+    groups = {name: subject.arn(name) for name in subject.of("AWS::Scheduler::ScheduleGroup")}
+    group = groups["ScheduleGroup"]
     task = f"arn:aws:ecs:eu-central-1:{subject.account}:task/fraud-cluster-{subject.suffix}/1"
     sources = {
         "own task": (subject.account, task),
-        "own schedules": (subject.account, group),
+        **{name: (subject.account, arn) for name, arn in groups.items()},
         "other schedules": (subject.account, group + "-other"),
         "another account": (_ELSEWHERE, task.replace(subject.account, _ELSEWHERE)),
         "another account's schedules": (_ELSEWHERE, group.replace(subject.account, _ELSEWHERE)),
@@ -214,7 +248,7 @@ def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> 
         role for key in ("TaskRoleArn", "ExecutionRoleArn") for role in _task_roles(subject, key).values()
     }
     allowed = {(arn, _TASKS, "own task") for arn in tasks}
-    allowed |= {(subject.arn("ScheduleRole"), _SCHEDULER, "own schedules")}
+    allowed |= {(subject.arn(each.role), _SCHEDULER, each.group) for each in _schedules(subject)}
     # AWS documents no condition for it, and is not known to send a source.
     allowed |= {(subject.arn("ApiDeploymentRole"), _ECS, source) for source in sources}
     assumed = {
@@ -289,14 +323,15 @@ def each_task_logs_in_as_its_own_database_user(template: Template, **values: str
             yield f"{role.logical_id} {'may not' if expected else 'may'} log in as {user.rpartition('/')[2]}"
 
 
-def the_scheduler_runs_the_job_in_its_cluster_only(template: Template, **values: str) -> Iterator[str]:
+def a_schedule_runs_its_job_in_its_cluster_only(template: Template, **values: str) -> Iterator[str]:
     subject = environment(template, **values)
     families = {name: subject.arn(name) for name in subject.of(_TASK_DEFINITION)}
     cluster = subject.arn("Cluster")
+    own = {(schedule.role, schedule.task, cluster) for schedule in _schedules(subject)}
     for role, (task, arn), place in product(
         subject.roles.values(), families.items(), (cluster, cluster + "2", "")
     ):
-        expected = (role.logical_id, task, place) == ("ScheduleRole", "JobTaskDefinition", cluster)
+        expected = (role.logical_id, task, place) in own
         context = {"ecs__cluster": place} if place else {}
         if subject.may(role, "ecs:RunTask", arn, **context) is not expected:
             may = "may not" if expected else "may"
@@ -395,7 +430,7 @@ CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
         secrets_are_read_by_execution_roles_only
     ),
     "Each workload logs in as its own database user only": each_task_logs_in_as_its_own_database_user,
-    "The scheduler runs the job only, in this cluster only": the_scheduler_runs_the_job_in_its_cluster_only,
+    "The scheduler runs the job only, in this cluster only": a_schedule_runs_its_job_in_its_cluster_only,
     "Bucket and queues refuse every request over plain HTTP, an administrator's too": plain_http_is_refused,
     "The S3 endpoint lets only the data and the images' layers through": (
         the_endpoint_lets_only_data_and_image_layers_through

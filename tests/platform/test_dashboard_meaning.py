@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lens import WORKLOADS, Lens, dashboard
+from tests.lens import WORKLOADS, Lens, dashboard, kebab
 from tests.platform import metric_math
 
 Widget = dict[str, Any]
@@ -229,7 +229,7 @@ def test_errors_of_each_workload_are_counted_and_read_on_the_page(
     live: Lens, widgets: dict[str, Widget]
 ) -> None:
     assert shown(widgets["Errors in the logs"]) == {
-        workload.lower(): f"Sum fraud-{workload.lower()}-errors-dev" for workload in WORKLOADS
+        workload.lower(): f"Sum fraud-{kebab(workload)}-errors-dev" for workload in WORKLOADS
     }
     sources = " | ".join(f"SOURCE '<{workload}Logs>'" for workload in WORKLOADS)
     finds = live["ErrorsQuery"]["QueryString"].replace("\n", " ")

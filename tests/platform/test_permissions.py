@@ -143,7 +143,7 @@ def test_the_datas_key_may_be_used_only_when_given_and_only_through_what_the_rol
 def test_no_other_role_may_use_the_datas_key(base: Lens) -> None:
     lens = base.under(DataKmsKeyArn=KEY)
     users = {role for role in lens.of("AWS::IAM::Role") if allowed(lens, role) != allowed(base, role)}
-    assert users == {f"{workload}TaskRole" for workload in WORKLOADS} | {"ScheduleRole"}
+    assert users == {f"{workload}TaskRole" for workload in WORKLOADS} | schedule_roles(base)
 
 
 def test_ecs_may_shift_traffic_of_that_one_load_balancer(base: Lens) -> None:
@@ -184,7 +184,16 @@ def test_nobody_but_the_scheduler_passes_a_role(live: Lens) -> None:
         for action, _ in allowed(live, role)
         if "PassRole" in action
     }
-    assert passing == {"ScheduleRole"}
+    assert passing == schedule_roles(live)
+
+
+def schedule_roles(lens: Lens) -> set[str]:
+    """The job's, and those of further scheduled jobs."""
+    schedules = lens.of("AWS::Scheduler::Schedule").values()
+    roles = {schedule["Target"]["RoleArn"].strip("<>").removesuffix(".Arn") for schedule in schedules}
+    assert "ScheduleRole" in roles
+    assert roles - {"ScheduleRole"} <= FURTHER_IDS
+    return roles
 
 
 def test_there_is_no_other_role(live: Lens) -> None:

@@ -38,6 +38,9 @@ TRACES = {
 
 
 EXECUTION_ON_EVERYTHING = "ecr:GetAuthorizationToken"
+RUNNING = {"ecs task/fraud-cluster-dev/* if ecs:CreateAction RunTask": "ecs:TagResource"}
+BY_A_SCHEDULE = "by scheduler.amazonaws.com"
+BY_SCHEDULES = f"{BY_A_SCHEDULE} if aws:SourceArn {{}}, {HERE}"
 PROTECTION = {"ecs task/fraud-cluster-dev/*": "ecs:GetTaskProtection ecs:UpdateTaskProtection"}
 
 
@@ -80,9 +83,9 @@ EXPECTED = {
     "WorkerExecutionRole": execution("worker"),
     "JobExecutionRole": execution("job"),
     "ScheduleRole": {
-        f"by scheduler.amazonaws.com if aws:SourceArn {GROUP}, {HERE}": "sts:AssumeRole",
+        BY_SCHEDULES.format(GROUP): "sts:AssumeRole",
         f"ecs task-definition/fraud-job-dev:* if ecs:cluster {CLUSTER}": "ecs:RunTask",
-        "ecs task/fraud-cluster-dev/* if ecs:CreateAction RunTask": "ecs:TagResource",
+        **RUNNING,
         "iam role/fraud-job-task-dev if iam:PassedToService ecs-tasks.amazonaws.com": "iam:PassRole",
         "iam role/fraud-job-execution-dev if iam:PassedToService ecs-tasks.amazonaws.com": "iam:PassRole",
         "sqs fraud-missed-runs-dev": "sqs:SendMessage",
@@ -162,11 +165,13 @@ def beyond(template: Template) -> Iterator[str]:
             continue
         module = made_in[holder.logical_id]
         own = {arn for key, arn in arns(subject).items() if made_in[key] == module}
+        own |= {f"{arn.removesuffix(':1')}:*" for arn in own if ":task-definition/" in arn}
         workload = kebab(holder.logical_id.removesuffix("ExecutionRole").removesuffix("TaskRole"))
-        of_everyone = execution(workload) | DATA | TRACES | login(f"fraud_{workload}") | PROTECTION
+        of_everyone = execution(workload) | DATA | TRACES | login(f"fraud_{workload}") | PROTECTION | RUNNING
         of_everyone["*"] += " " + EXECUTION_ON_EVERYTHING
         for grant in grants:
             usual = str(grant.action) in of_everyone.get(place(grant), "").split()
+            usual |= place(grant) in {BY_SCHEDULES.format(arn) for arn in own}
             if grant.effect == "Allow" and not usual and grant.resource not in own:
                 yield (
                     f"{holder.logical_id} allows {grant.action} {place(grant)}; {module} does not make that: "
@@ -213,6 +218,7 @@ WITH_A_KEY = {
             "JobTaskRole": S3,
             "ScheduleRole": SQS,
             **{f"{workload}TaskRole": through(workload) for workload in FURTHER},
+            **{role: SQS for role in seen() if role in FURTHER_IDS and BY_A_SCHEDULE in str(seen()[role])},
         }.items()
     },
 }

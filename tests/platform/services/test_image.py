@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.lens import WORKLOADS, Lens
+from tests.lens import WORKLOADS, Lens, kebab
 
 UNTAGGED_AFTER_14_DAYS = {
     "rulePriority": 1,
@@ -33,7 +33,7 @@ def of_every_workload(base: Lens) -> dict[str, dict[str, Any]]:
 
 def test_every_workload_has_a_repository_of_its_own(repositories: dict[str, dict[str, Any]]) -> None:
     names = {logical_id: repository["RepositoryName"] for logical_id, repository in repositories.items()}
-    assert names == {f"{workload}Repository": f"fraud-{workload.lower()}-dev" for workload in WORKLOADS}
+    assert names == {f"{workload}Repository": f"fraud-{kebab(workload)}-dev" for workload in WORKLOADS}
 
 
 def test_repositories_scan_images_and_keep_releases_as_they_are(

@@ -52,5 +52,19 @@ def test_a_run_that_could_not_start_is_tried_again_and_then_kept(base: Lens) -> 
     assert target["DeadLetterConfig"] == {"Arn": "<MissedRunsQueue.Arn>"}
 
 
+def test_a_schedule_is_off_until_services_are_enabled_and_loses_nothing(base: Lens, live: Lens) -> None:
+    """The job's, and that of every further scheduled job."""
+    for name, schedule in live.of("AWS::Scheduler::Schedule").items():
+        assert (base[name]["State"], schedule["State"]) == ("DISABLED", "ENABLED"), name
+        assert schedule["GroupName"] in {f"<{group}>" for group in live.of("AWS::Scheduler::ScheduleGroup")}
+        assert not schedule["ScheduleExpression"].startswith("rate("), "it would fire when it is enabled"
+        target = schedule["Target"]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0, name
+        queue = target["DeadLetterConfig"]["Arn"].strip("<>").removesuffix(".Arn")
+        assert live[queue]["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}, queue
+        configuration = target["EcsParameters"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+        assert configuration["AssignPublicIp"] == "DISABLED", name
+
+
 def test_job_serves_nothing(base: Lens) -> None:
     assert "PortMappings" not in base["JobTaskDefinition"]["ContainerDefinitions"][0]

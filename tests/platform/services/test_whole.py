@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fraud_cfn.template.document import read
-from tests.lens import WORKLOADS, Lens
+from tests.lens import WORKLOADS, Lens, kebab
 from tests.lens import base as base_of
 
 SERVICES = [key.removesuffix("Service") for key in base_of(read()).of("AWS::ECS::Service")]
@@ -27,7 +27,7 @@ def test_a_service_that_is_live_differs_in_its_own_settings_only(
     lens = base.under(ServicesEnabled=enabled)
     properties = lens[f"{service}Service"]
     assert {name: value for name, value in properties.items() if name not in OWN} == {
-        "ServiceName": f"fraud-{service.lower()}-dev",
+        "ServiceName": f"fraud-{kebab(service)}-dev",
         "Cluster": "<Cluster>",
         "TaskDefinition": f"<{service}TaskDefinition>",
         "ForceNewDeployment": {"EnableForceNewDeployment": True, "ForceNewDeploymentNonce": "live"},
