@@ -114,8 +114,8 @@ def test_nothing_else_is_edited(copy: Copy) -> None:
         "templates/fraud-platform.yaml",
         "templates/environment.schema.json",
         "docs/access.md",
-        "docs/reachability.md",
         "docs/costs.md",
+        "docs/reachability.md",
         "docs/deployer-policy.json",
     }
 
