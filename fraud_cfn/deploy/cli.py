@@ -210,8 +210,10 @@ def _verb(verbs: Any, name: str, says: str, *examples: str) -> argparse.Argument
     )
     one.add_argument("environment", metavar="ENV", help="environment suffix; the stack is TapStack<ENV>")
     where = one.add_argument_group("where")
-    where.add_argument("--region", help="eu-central-1, the only one this platform is built for")
-    where.add_argument("--endpoint-url", metavar="URL", help="instead of AWS, as AWS_ENDPOINT_URL")
+    where.add_argument("--region", type=_word, help="eu-central-1, the only one this platform is built for")
+    where.add_argument(
+        "--endpoint-url", type=_word, metavar="URL", help="instead of AWS, as AWS_ENDPOINT_URL"
+    )
     where.add_argument("--no-color", dest="color", action="store_false", help="as NO_COLOR")
     return one
 
@@ -223,7 +225,9 @@ def _typed(verb: str, example: str) -> str:
 
 
 def _many(parser: argparse.ArgumentParser, option: str, metavar: str, says: str) -> None:
-    parser.add_argument(option, metavar=metavar, action="append", default=[], help=f"{says}; repeatable")
+    parser.add_argument(
+        option, type=_word, metavar=metavar, action="append", default=[], help=f"{says}; repeatable"
+    )
 
 
 def _format(parser: argparse.ArgumentParser, *forms: str) -> None:
@@ -232,9 +236,24 @@ def _format(parser: argparse.ArgumentParser, *forms: str) -> None:
     )
 
 
+def _word(text: str) -> str:
+    """Something: an empty value is a variable that is not set, and would be taken for no option at all."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; is a variable not set?")
+    return text
+
+
+def _span(text: str) -> float:
+    """A number that a clock can reach."""
+    number = float(text)
+    if not number >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return number
+
+
 def _timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=float, default=90, metavar="MINUTES", help="stop waiting; the stack goes on"
+        "--timeout", type=_span, default=90, metavar="MINUTES", help="stop waiting; the stack goes on"
     )
 
 
@@ -260,10 +279,11 @@ def _blue_first(parser: argparse.ArgumentParser) -> None:
 def _template(parser: argparse.ArgumentParser) -> None:
     _many(parser, "--param", "NAME=VALUE", "a parameter; others keep the stack's value")
     _many(parser, "--tag", "NAME=VALUE", "a tag on the stack and all its resources")
-    parser.add_argument("--role-arn", metavar="ARN", help="the role CloudFormation assumes")
+    parser.add_argument("--role-arn", type=_word, metavar="ARN", help="the role CloudFormation assumes")
     through = parser.add_mutually_exclusive_group()
     through.add_argument(
         "--s3-bucket",
+        type=_word,
         metavar="BUCKET",
         help="a template over 51,200 bytes goes through it",
     )
@@ -291,7 +311,9 @@ def _deploy(verbs: Any) -> None:
     )
     _change(one)
     _template(one)
-    one.add_argument("--change-set", metavar="ARN", help="execute exactly what 'plan --keep' showed")
+    one.add_argument(
+        "--change-set", type=_word, metavar="ARN", help="execute exactly what 'plan --keep' showed"
+    )
     one.add_argument(
         "--no-rollback", dest="rollback", action="store_false", help="on failure stop where it is"
     )
@@ -339,7 +361,7 @@ def _cancel(verbs: Any) -> None:
         "dev --yes --confirm TapStackdev",
     )
     one.add_argument("--yes", action="store_true", help="do not ask; to delete it needs --confirm")
-    one.add_argument("--confirm", metavar="NAME", help="the stack's name, typed out")
+    one.add_argument("--confirm", type=_word, metavar="NAME", help="the stack's name, typed out")
     _timeout(one)
     _format(one, "text", "json")
 
@@ -354,7 +376,7 @@ def _destroy(verbs: Any) -> None:
         "dev --retain DataBucket",
     )
     one.add_argument("--yes", action="store_true", help="do not ask; needs --confirm")
-    one.add_argument("--confirm", metavar="NAME", help="the stack's name, typed out")
+    one.add_argument("--confirm", type=_word, metavar="NAME", help="the stack's name, typed out")
     _many(one, "--retain", "ID", "a resource that stays in the account after a failed deletion")
     one.add_argument(
         "--unprotect", action="store_true", help="first take away what protects it against deletion"
@@ -375,7 +397,7 @@ def _start(verbs: Any) -> None:
     one.add_argument("--back", action="store_true", help="the way back: no tasks, no schedule")
     one.add_argument("--protect", action="store_true", help="once live, protect the stack against deletion")
     one.add_argument(
-        "--steady", type=float, default=60, metavar="SECONDS", help="how long tasks must stay; default 60"
+        "--steady", type=_span, default=60, metavar="SECONDS", help="how long tasks must stay; default 60"
     )
     _blue_first(one)
     _timeout(one)
@@ -390,9 +412,11 @@ def _release(verbs: Any) -> None:
         "dev --service api --tag v1.2",
         "dev --service api --back",
     )
-    one.add_argument("--service", required=True, metavar="NAME", help="whose image; status shows the names")
+    one.add_argument(
+        "--service", required=True, type=_word, metavar="NAME", help="whose image; status shows the names"
+    )
     which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("--tag", metavar="TAG", help="the image's tag in its repository")
+    which.add_argument("--tag", type=_word, metavar="TAG", help="the image's tag in its repository")
     which.add_argument("--back", action="store_true", help="the tag that ran before")
     _blue_first(one)
     one.add_argument("--yes", action="store_true", help="do not ask")
@@ -413,7 +437,7 @@ def _logs(verbs: Any) -> None:
         "dev --service worker --follow",
         "dev --since 2h --filter ERROR",
     )
-    one.add_argument("--service", metavar="NAME", help="only this one's; status shows the names")
+    one.add_argument("--service", type=_word, metavar="NAME", help="only this one's; status shows the names")
     one.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     one.add_argument("--since", default="10m", metavar="SPAN", help="90s, 10m, 2h, 1d; default 10m")
     one.add_argument("--filter", dest="pattern", default="", metavar="PATTERN", help="of CloudWatch Logs")
@@ -431,13 +455,17 @@ def _run_job(verbs: Any) -> None:
         "dev --command 'python -m reports --month 2026-03'",
         "dev --stop 0123456789abcdef0123456789abcdef",
     )
-    one.add_argument("--service", metavar="NAME", help="which scheduled task, where there are several")
     one.add_argument(
-        "--command", metavar="WORDS", help="run this in the job's place: its image, role, network"
+        "--service", type=_word, metavar="NAME", help="which scheduled task, where there are several"
+    )
+    one.add_argument(
+        "--command", type=_word, metavar="WORDS", help="run this in the job's place: its image, role, network"
     )
     how = one.add_mutually_exclusive_group()
     how.add_argument("--detach", action="store_true", help="do not wait for the end")
-    how.add_argument("--stop", metavar="TASK", help="stop that run of it, and wait until it has ended")
+    how.add_argument(
+        "--stop", type=_word, metavar="TASK", help="stop that run of it, and wait until it has ended"
+    )
     _timeout(one)
     _format(one, "text", "json")
 

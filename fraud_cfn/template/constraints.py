@@ -16,6 +16,7 @@ Declaration = Mapping[str, Any]  # one parameter: Type, Default, AllowedPattern,
 Declared = Mapping[str, Declaration]  # a template's Parameters
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_SHOWN = 100  # characters of a value
 NUMBER_FORM = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -43,8 +44,10 @@ def is_hidden(declaration: Declaration) -> bool:
 
 
 def shown(declaration: Declaration, value: str) -> str:
-    """The value in quotes, for a message; not that of a `NoEcho` parameter."""
-    return "the value given (NoEcho: not shown)" if is_hidden(declaration) else repr(value)
+    """The value in quotes, for a message: its beginning where it is long, none of a `NoEcho` parameter."""
+    if is_hidden(declaration):
+        return "the value given (NoEcho: not shown)"
+    return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
 def misfit(declaration: Declaration, value: str) -> str:

@@ -14,6 +14,7 @@ import codecs
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,7 +178,15 @@ def tag_misfit(key: str, value: str) -> str:
         return "names that begin with aws: are AWS's own"
     if not 1 <= len(value) <= TAG_VALUE_MOST:
         return f"a tag's value has 1 to {TAG_VALUE_MOST} characters"
+    if odd := sorted({character for character in key + value if not _tags_have(character)}):
+        return f"tags have letters, digits, spaces and + - = . _ : / @, and no {' '.join(map(repr, odd))}"
     return ""
+
+
+def _tags_have(character: str) -> bool:
+    """Source: AWS General Reference, "Tag naming limits and requirements"; the services' own pattern is
+    `[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*`."""
+    return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ"
 
 
 # ── Names of files ────────────────────────────────────────────────────────────────────────────────

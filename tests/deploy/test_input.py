@@ -224,3 +224,78 @@ def test_a_template_over_a_megabyte_is_refused(aws: Aws, tell: Teller, tmp_path:
     assert told.code == 2
     assert "over CloudFormation's limit of 1,048,576" in told.text
     assert "PutObject" not in aws.calls
+
+
+# ── What AWS would refuse later, or take for something else ───────────────────────────────────────
+
+OTHER = "arn:aws:cloudformation:{}:changeSet/a/1"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("plan dev --role-arn x", "--role-arn x is not the ARN of a role"),
+        ("plan dev --role-arn arn:aws:iam::123456789012:user/dev", "is not the ARN of a role"),
+        ("plan dev --role-arn arn:aws:iam::999999999999:role/x", "is of another account than this one"),
+        (
+            f"deploy dev --yes --change-set {OTHER.format('us-east-1:123456789012')}",
+            "in us-east-1, and this is",
+        ),
+        (
+            f"deploy dev --yes --change-set {OTHER.format('eu-central-1:999999999999')}",
+            "of account 999999999999",
+        ),
+        ("deploy dev --yes --change-set :changeSet/", "is not the ARN of a change set"),
+        ("plan dev --timeout nan", "nan is not 0 or more"),
+        ("plan dev --timeout -1", "-1 is not 0 or more"),
+        ("plan dev --tag cost#center=1", "and no '#'"),
+        ("plan dev --tag a=b*c", "and no '*'"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_first(aws: Aws, tell: Teller, line: str, says: str) -> None:
+    told = tell(line)
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert says in told.text
+    assert "CreateChangeSet" not in aws.calls
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--change-set", "--role-arn", "--s3-bucket", "--endpoint-url", "--region", "--param", "--tag"],
+)
+def test_an_option_without_a_value_is_not_taken_for_none(
+    deployed: Aws, tell: Teller, tmp_path: Path, option: str
+) -> None:
+    """In a CI `--change-set "$ARN"` with nothing in ARN would deploy what nobody reviewed."""
+    told = tell("deploy dev --yes", "--template", str(tmp_path / "none"), option, "")
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert "it is empty; is a variable not set?" in told.text
+    assert not deployed.calls
+
+
+@pytest.mark.parametrize("tag", ["Kosten Stelle=Zürich", "a.b:c/d=+-@_= x", "部門=詐欺"])
+def test_tags_of_all_letters_are_taken(deployed: Aws, tell: Teller, tag: str) -> None:
+    assert tell("plan dev", "--tag", tag).code == 0
+    assert "CreateChangeSet" in deployed.calls
+
+
+def test_a_stacks_own_tags_count_among_fifty(deployed: Aws, tell: Teller) -> None:
+    deployed.tags = {f"t{number}": "1" for number in range(50)}
+    told = tell("plan dev --tag one=more")
+    assert (told.code, "a stack takes 50 tags, and these would be 51" in told.text) == (2, True)
+    assert tell("plan dev --tag t1=2").code == 0
+
+
+def test_a_long_value_is_shown_by_its_beginning(tell: Teller) -> None:
+    told = tell("plan dev", "--param", f"Note={'x' * 5000}")
+    assert told.code == 2
+    assert "x" * 101 not in told.text
+
+
+@pytest.mark.parametrize("bucket", ["ours/with/path", "arn:aws:s3:::ours"])
+def test_a_bucket_that_is_none_is_no_fault_of_the_credentials(
+    tell: Teller, tmp_path: Path, bucket: str
+) -> None:
+    told = tell("plan dev", "--template", padded(tmp_path, 60_000), "--s3-bucket", bucket)
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert "Invalid bucket name" in told.text

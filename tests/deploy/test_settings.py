@@ -206,3 +206,47 @@ def test_a_refusal_tells_the_time_too(aws: Aws) -> None:
     with pytest.raises(Exception, match="AccessDenied"):
         _ = place.account
     assert place.now() == aws.clock.utc() + timedelta(hours=1)
+
+
+# ── Settings that cannot be ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+def test_credentials_with_a_line_break_are_no_network_that_is_down(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "pasted\nwith-a-break")
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert "a line break?" in told.text
+    assert "pasted" not in told.text
+
+
+@pytest.mark.parametrize("url", ["foo", "http://[::1", "http://127.0.0.1:notaport", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_no_url_is_named_by_its_variable(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert "error: AWS_ENDPOINT_URL cannot be used: " in told.text
+
+
+def test_an_endpoint_of_another_protocol_is_named_by_its_variable(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", "ftp://127.0.0.1/")
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert "AWS_ENDPOINT_URL_CLOUDFORMATION is no URL of an endpoint" in told.text
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_a_bundle_of_certificates_that_is_not_there_is_named(
+    aws: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "/nowhere.pem")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url.replace("http:", "https:"))
+    told = tell("plan dev")
+    assert told.code == 2
+    assert f"{name} names /nowhere.pem, which is not there" in told.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Generator
@@ -161,16 +162,37 @@ def _usable_settings() -> Generator[None]:
         raise
     except (ValueError, TypeError, LookupError, OSError) as error:
         words = one_line(str(error))
-        names = sorted(
-            name
-            for name, value in os.environ.items()
-            if (name.startswith("AWS_") or name.lower().endswith("_proxy")) and value and value in words
-        )
-        setting = " and ".join(names) or "an AWS setting"
+        setting = " and ".join(_settings_in(words) or _bad_endpoints()) or "an AWS setting"
         raise UsageError(
             f"{setting} cannot be used: {proxies.masked(words)}",
             "correct it in this shell, or in ~/.aws/config",
         ) from error
+
+
+def _settings_in(words: str) -> list[str]:
+    """Variables whose value stands in those words, as a word of its own."""
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if (name.startswith("AWS_") or name.lower().endswith("_proxy"))
+        and value
+        and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words)
+    )
+
+
+def _bad_endpoints() -> list[str]:
+    """Variables that should hold the URL of an endpoint, and do not."""
+    return sorted(
+        name for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL") and not _url(value)
+    )
+
+
+def _url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return not text or (parts.scheme in ("http", "https") and parts.port != 0)
+    except ValueError:  # its port, or its brackets
+        return False
 
 
 def _fetch_credentials(core: Any) -> None:
@@ -248,6 +270,14 @@ def explain(error: Exception) -> DeployError:
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
         missing = "are incomplete" if isinstance(error, boto.PartialCredentialsError) else "were not found"
         return CredentialsError(f"AWS credentials {missing}", _NO_CREDENTIALS)
+    if isinstance(error, boto.ParamValidationError):
+        words = one_line(str(error.kwargs.get("report", error)))
+        return UsageError(f"AWS cannot be asked for that ({words})", "correct what was given")
+    if "Invalid header value" in str(error):  # its text holds the value
+        return CredentialsError(
+            "the AWS credentials hold a character that cannot be sent: a line break?",
+            "look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and the profile, and set them anew",
+        )
     if isinstance(error, (boto.HTTPClientError, boto.ConnectionError)):
         return _unreachable(error)
     if "Token" in type(error).__name__ or "SSO" in type(error).__name__:
@@ -302,6 +332,10 @@ def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployEr
             f"{where} does not answer through the proxy {shown} ({_short(error)})",
             f"check the proxy{f', which {name} names' if name else ''}{around}",
         )
+    if where == "AWS" and (bad := _bad_endpoints()):
+        return UsageError(
+            f"{' and '.join(bad)} is no URL of an endpoint", "write it as http://127.0.0.1:4566"
+        )
     if proxies.is_loopback(where):
         next_step = "start it ('make local'), or unset AWS_ENDPOINT_URL to use AWS"
     elif _of_aws(where) or where == "AWS":
@@ -309,6 +343,13 @@ def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployEr
     else:
         next_step = "check the network, and the endpoint's URL"
     return UnreachableError(f"{proxies.masked(where)} does not answer ({_short(error)})", next_step)
+
+
+def _untrusted() -> str:
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        if (path := os.environ.get(name)) and not os.path.exists(path):
+            return f"its TLS certificate cannot be checked: {name} names {path}, which is not there"
+    return "its TLS certificate is not trusted; AWS_CA_BUNDLE names one to trust"
 
 
 def _short(error: Exception) -> str:
@@ -319,5 +360,5 @@ def _short(error: Exception) -> str:
         "ReadTimeoutError": "timed out",
         "ConnectionClosedError": "closed the connection",
         "ProxyConnectionError": "the proxy cannot be reached",
-        "SSLError": "its TLS certificate is not trusted; AWS_CA_BUNDLE names one to trust",
+        "SSLError": _untrusted(),
     }.get(name, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ _REJECTED = (
 )
 _NONE = ("ChangeSetNotFound", "ChangeSetNotFoundException")
 _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+_ARN = re.compile(
+    r"arn:aws:cloudformation:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):changeSet/[A-Za-z0-9-]+/[A-Za-z0-9-]+"
+)
 _HOOKS = "hook(s) failed"  # CloudFormation's words
 _CREATION_SECONDS = 600
 _LET_GO_SECONDS = 30  # until AWS deletes a change set that it was still creating
@@ -219,10 +223,17 @@ def wait(cloudformation: Any, arn: str, console: Console) -> ChangeSet:
     return replace(plain, changes=tuple(known.get(c.logical_id, c) for c in plain.changes))
 
 
-def reviewed(cloudformation: Any, arn: str, stack_name: str, console: Console) -> ChangeSet:
+def reviewed(cloudformation: Any, arn: str, stack_name: str, account: str, console: Console) -> ChangeSet:
     """An existing change set that is to be executed as it was reviewed."""
-    if ":changeSet/" not in arn:
+    form = _ARN.fullmatch(arn)
+    if form is None:
         raise UsageError(f"{arn!r} is not the ARN of a change set", "'plan --keep' prints one")
+    if (form["region"], form["account"]) != (REGION, account):
+        raise UsageError(
+            f"that change set is of account {form['account']} in {form['region']}, and this is {account} in "
+            f"{REGION}",
+            "use the credentials that it was planned with",
+        )
     try:
         change_set = wait(cloudformation, arn, console)
     except DeployError as error:

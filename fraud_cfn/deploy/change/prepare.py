@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,11 @@ from fraud_cfn.deploy.change import bucket, database, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.parameters import Given
 from fraud_cfn.deploy.change.template import Template
+from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.template import combinations
+from fraud_cfn.template import combinations, environments
 
 # What CloudFormation could change only by making it anew, under a name that is taken: it fails halfway.
 _FIXED = {  # … and what it is where the stack does not say (`None`: nobody knows)
@@ -30,6 +32,9 @@ _FIXED = {  # … and what it is where the stack does not say (`None`: nobody kn
         "the database and the repositories would have to be made anew, under names that are taken",
     ),
 }
+
+
+_ROLE = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/[\w+=,.@/-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -174,9 +179,28 @@ def request(
     before = stack.tags if stack else {}
     if tags and before | tags != before:
         wanted["Tags"] = [{"Key": key, "Value": value} for key, value in (before | tags).items()]
+        if len(wanted["Tags"]) > environments.TAGS_MOST:
+            raise UsageError(
+                f"a stack takes {environments.TAGS_MOST} tags, and these would be {len(wanted['Tags'])}",
+                "leave some out",
+            )
     if role_arn:
+        _must_be_a_role(role_arn, place.session.account)
         wanted["RoleARN"] = role_arn
     return wanted
+
+
+def _must_be_a_role(arn: str, account: str) -> None:
+    form = _ROLE.fullmatch(arn)
+    if form is None:
+        raise UsageError(
+            f"--role-arn {arn} is not the ARN of a role", "write it as arn:aws:iam::ACCOUNT:role/NAME"
+        )
+    if form["account"] != account:
+        raise UsageError(
+            f"--role-arn {arn} is of another account than this one, {account}: it cannot be passed",
+            "name a role of this account",
+        )
 
 
 def started(stack: Stack | None) -> dict[str, str]:

@@ -92,7 +92,9 @@ def run(
 
 def _reviewed(place: Place, arn: str, consent: Consent, how: Execution, console: Console) -> Outcome:
     """Execute exactly the change set that `plan --keep` showed."""
-    change_set = changeset.reviewed(place.cloudformation, arn, place.stack_name, console)
+    change_set = changeset.reviewed(
+        place.cloudformation, arn, place.stack_name, place.session.account, console
+    )
     stack = stacks.find(place.cloudformation, change_set.stack_arn)
     new = stack is None or stack.status == "REVIEW_IN_PROGRESS"
     known = None if new else stack
