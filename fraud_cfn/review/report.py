@@ -349,14 +349,14 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
     """For a comment: under GitHub's limit; what is cut is told at the top."""
     head = f"**{_marked(verdict_line(review, environments))}**\n"
     first = "".join(f"- {_marked(line)}\n" for line in first_screen(review, environments))
-    room = MOST_CHARACTERS - len(head) - len(first) - 500
+    room = MOST_CHARACTERS - _size(head) - _size(first) - 500
     kept: list[str] = []
     cut: list[Block] = []
     for block in blocks(review, environments):
         text = _folded(block)
-        if len(text) <= room:
+        if _size(text) <= room:
             kept.append(text)
-            room -= len(text)
+            room -= _size(text)
             continue
         cut.append(block)
         if block.weight < 5 and (text := _fitting(block, room)):
@@ -376,6 +376,12 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
     return f"{head}{notice}\n{first}{folded}"
 
 
+def _size(text: str) -> int:
+    """Characters, but half its bytes at the least: the workflow hands a comment on as one argument, which
+    may have 128 KiB."""
+    return max(len(text), (len(text.encode()) + 1) // 2)
+
+
 def _count(review: Review, name: str) -> int:
     return sum(change.class_ == name for change in review.changes)
 
@@ -388,14 +394,14 @@ def _folded(block: Block) -> str:
 def _fitting(block: Block, room: int) -> str:
     """As many lines of a block as there is room for, and how many there are not."""
     title = f"- {_marked(block.title)}\n"
-    left = room - len(title) - 40
+    left = room - _size(title) - 40
     lines: list[str] = []
     for line in block.lines:
         text = f"  - {_marked(line)}\n"
-        if len(text) > left:
+        if _size(text) > left:
             break
         lines.append(text)
-        left -= len(text)
+        left -= _size(text)
     return f"{title}{''.join(lines)}  - and {len(block.lines) - len(lines)} more\n" if lines else ""
 
 

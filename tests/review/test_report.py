@@ -58,6 +58,13 @@ def test_a_comment_stays_under_the_limit_and_says_what_was_cut() -> None:
     assert comment.count("is modified") == 900 - int(told[1])
 
 
+def test_a_comment_in_another_script_fits_into_one_argument_of_a_process() -> None:
+    found = reviewed(many(900, "前" * 60), many(900, "後" * 60))
+    comment = as_markdown(found)
+    assert len(comment.encode()) < 125_000
+    assert "Cut to fit" in comment
+
+
 def test_what_is_long_is_cut_line_by_line() -> None:
     statement = "{{Effect: Allow, Action: 's3:GetObject', Resource: 'arn:aws:s3:::{}-{}'}}"
     role = (
