@@ -30,6 +30,7 @@ _revisions = AccountRegionScopedDict()  # ARN → service revision, as DescribeS
 _numbers = itertools.count(10)  # of the next task's address in its subnet
 
 _start_tasks = ecs._run_task
+_end_task = ecs._stop_task
 
 
 class CircuitBreakerError(ValueError):
@@ -45,6 +46,7 @@ class CircuitBreakerError(ValueError):
 def register() -> None:
     """Serve these actions in place of ministack's."""
     ecs._run_task = run_task
+    ecs._stop_task = _stop_task
     ecs._sync_service_targets = _register_targets
     ecs._ACTION_MAP.update(
         {
@@ -58,6 +60,16 @@ def register() -> None:
             "DescribeServiceRevisions": _describe_service_revisions,
         }
     )
+
+
+def _stop_task(data: Data) -> Response:
+    """StopTask; where ministack stops a task because a service wants fewer, in ECS's own words."""
+    if data.get("reason") != "Service scaling down":
+        return _end_task(data)
+    answer = _end_task(data | {"reason": "Scaling activity initiated by (deployment ecs-svc/0)"})
+    if (task := ecs._tasks.get(data["task"])) is not None:
+        task["stopCode"] = "ServiceSchedulerInitiated"
+    return answer
 
 
 # ── Services and their deployments ──

@@ -40,6 +40,7 @@ ELSEWHERE = {
         "test_interruptions.test_while_a_start_is_carried_out",
         "test_interruptions.test_while_a_release_is_carried_out",
     ),
+    "destroy.run": ("test_interruptions.test_while_it_is_looked_whether_anything_is_left",),
     "watch.watch": (
         "test_interruptions.test_while_a_release_is_looked_at_once_more",
         "test_interruptions.test_while_it_is_looked_whether_anything_is_left",

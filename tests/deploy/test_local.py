@@ -94,6 +94,10 @@ def place(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def live(place: Place) -> Place:
     """The environment `ops`, live."""
     place.deploy("ops")
+    told = place("start ops --yes")
+    assert told.code == 2
+    assert "make push-local ENV=ops SERVICE=api TAG=latest" in told.text
+    assert "docker" not in told.text
     for name in map(kebab, WORKLOADS):
         place.push("ops", name, "latest")
     told = place("start ops --yes --steady 0.5")

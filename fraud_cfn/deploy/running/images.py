@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -41,7 +41,7 @@ def must_exist(session: Session, wanted: Iterable[tuple[Workload, str]], archite
     how to push it, or one that has no build for `architecture` (CpuArchitecture's value). A workload whose
     image is not of this stack's repositories is passed over."""
     digests: dict[str, str] = {}
-    missing: list[str] = []
+    missing: dict[str, tuple[str, str]] = {}
     foreign: list[str] = []
     for workload, tag in wanted:
         if workload.repository is None:
@@ -49,7 +49,7 @@ def must_exist(session: Session, wanted: Iterable[tuple[Workload, str]], archite
         repository = workload.repository.physical_id
         described = _described(session, repository, tag)
         if described is None:
-            missing.append(f"{repository}:{tag}")
+            missing[f"{repository}:{tag}"] = (workload.name, tag)
             continue
         digests[workload.name], kind = described
         built = _architectures(session, repository, tag) if kind in _INDEXES else set[str]()
@@ -66,7 +66,15 @@ def must_exist(session: Session, wanted: Iterable[tuple[Workload, str]], archite
     return digests
 
 
-def _not_pushed(session: Session, missing: list[str], architecture: str) -> UsageError:
+def _not_pushed(session: Session, missing: Mapping[str, tuple[str, str]], architecture: str) -> UsageError:
+    """`missing`: an image → its workload and tag."""
+    what = (
+        f"{len(missing)} image{'s are' if len(missing) > 1 else ' is'} not in the repository: "
+        f"{', '.join(missing)}"
+    )
+    if session.answering.local:
+        pushes = "".join(f"\n  {_stand_in(image, *which)}" for image, which in missing.items())
+        return UsageError(what, f"put stand-ins onto the local endpoint, then run it again:{pushes}")
     registry = f"{session.account}.dkr.ecr.{REGION}.amazonaws.com"
     login = (
         f"aws ecr get-login-password --region {REGION}"
@@ -75,10 +83,14 @@ def _not_pushed(session: Session, missing: list[str], architecture: str) -> Usag
     platform = PLATFORMS.get(architecture, "linux/amd64")
     pushes = "".join(f"\n  docker push {registry}/{image}" for image in missing)
     return UsageError(
-        f"{len(missing)} image{'s are' if len(missing) > 1 else ' is'} not in the repository: "
-        f"{', '.join(missing)}",
+        what,
         f"build (--platform {platform}) and push, then run it again:\n  {login}{pushes}",
     )
+
+
+def _stand_in(image: str, name: str, tag: str) -> str:
+    suffix = image.partition(":")[0].removeprefix(f"fraud-{name}-")
+    return f"make push-local ENV={suffix} SERVICE={name} TAG={tag}"
 
 
 def _described(session: Session, repository: str, tag: str) -> tuple[str, str] | None:

@@ -24,8 +24,9 @@ from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Resource, Stack
 from fraud_cfn.deploy.stack.statuses import in_progress
 from fraud_cfn.deploy.stack.watch import Ended, watch
-from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing
 
 # Failures that a later try gets over, since AWS was still letting go; in the services' own words.
 _PASSING = re.compile(
@@ -94,6 +95,9 @@ def run(
     if ended.status != "DELETE_COMPLETE":
         return _failed(deletion, ended, console)
     console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {clock.span(ended.seconds)}", "bold green")
+    look = f"look for it: {stacks.command('destroy', suffix)}"
+    words = f"{stack.name} is deleted; whether anything is left was not looked at to the end"
+    interrupts.declare(Standing(words, look, changed=True))
     for name in _sweep(deletion):
         console.say(f"  swept the log group {name}, which AWS had written anew")
     return _prove(place, console, "destroyed", leftovers.of_stack(deletion.goes), deletion.retained)
