@@ -11,7 +11,7 @@ import pytest
 
 from fraud_cfn.config import ROOT
 from tests.deploy.conftest import SMALL, Teller, Told
-from tests.deploy.fake_aws import Aws, FaultError, change, steps
+from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, change, steps
 from tests.deploy.fake_running import Running, Task
 from tests.deploy.fake_s3 import Bucket
 from tests.deploy.played import advised, the
@@ -234,7 +234,7 @@ def test_a_creation_that_failed(stack: Aws, tell: Teller, follow: Follow) -> Non
     assert follow(told, "destroy", more="--yes --confirm TapStackdev").code == 0
 
 
-@advises("readiness._delete_first")
+@advises("readiness.delete")
 def test_a_creation_that_cannot_be_deleted(stack: Aws, tell: Teller, follow: Follow) -> None:
     stack.status = "ROLLBACK_COMPLETE"
     good = stack.scripts["DeleteStack"]
@@ -255,9 +255,10 @@ def test_an_update_that_stopped_halfway(stack: Aws, tell: Teller, follow: Follow
     assert follow(told, "rollback", "--yes").code == 0
 
 
-@advises("rollback.run", "readiness._roll_back_first")
+@advises("rollback._failed", "rollback._must_be_skippable", "readiness._roll_back_first")
 def test_a_rollback_that_fails_again(stack: Aws, tell: Teller, follow: Follow) -> None:
     stack.status = "UPDATE_ROLLBACK_FAILED"
+    stack.resources = [resource("ApiService", "AWS::ECS::Service", "s", "UPDATE_FAILED")]
     good = stack.scripts["ContinueUpdateRollback"]
     stack.scripts["ContinueUpdateRollback"] = steps(
         "0 UPDATE_ROLLBACK_IN_PROGRESS",
@@ -267,7 +268,11 @@ def test_a_rollback_that_fails_again(stack: Aws, tell: Teller, follow: Follow) -
     told = tell("rollback dev --yes")
     assert told.code == 6
     stack.scripts["ContinueUpdateRollback"] = good
-    assert follow(told, "--skip", more="--yes").code == 0
+    typed = the(told.text, "--skip")
+    assert typed == ["rollback", "dev", "--skip", "ApiService"]
+    wrong = tell("rollback dev --yes --skip Vpc")
+    assert the(wrong.text, "--skip") == typed
+    assert follow(wrong, "--skip", more="--yes").code == 0
 
 
 @advises("rollback._instead")
@@ -305,18 +310,36 @@ def test_an_update_that_failed(
     assert code == (8 if verb == "diagnose" else 0), "it says what is wrong"
 
 
-@advises("cancel._instead")
+@advises("cancel.run", "cancel._delete")
 @pytest.mark.parametrize(
-    ("status", "verb"), [("CREATE_IN_PROGRESS", "destroy"), ("UPDATE_COMPLETE", "status")]
+    ("status", "verb"), [("CREATE_IN_PROGRESS", "cancel"), ("UPDATE_COMPLETE", "status")]
 )
 def test_nothing_to_cancel(live: Running, tell: Teller, follow: Follow, status: str, verb: str) -> None:
     live.mortal()
     if status == "CREATE_IN_PROGRESS":
-        live.aws.scripts["Other"] = steps("0 CREATE_IN_PROGRESS", "9 CREATE_COMPLETE")
+        live.aws.scripts["Other"] = steps("0 CREATE_IN_PROGRESS", "900 CREATE_COMPLETE")
         live.aws.play("Other", "somebody-else")
     told = tell("cancel dev")
-    assert told.code == 2
-    assert follow(told, verb, more="--yes --confirm TapStackdev" if verb == "destroy" else "").code == 0
+    assert told.code in (2, 4)
+    assert follow(told, verb).code == 0
+
+
+@advises("cancel._cancel", "rollback._begin")
+@pytest.mark.parametrize(
+    ("line", "operation", "status"),
+    [
+        ("cancel dev --yes", "CancelUpdateStack", "UPDATE_IN_PROGRESS"),
+        ("rollback dev --yes", "RollbackStack", "UPDATE_FAILED"),
+    ],
+)
+def test_an_answer_that_is_lost(
+    live: Running, tell: Teller, follow: Follow, line: str, operation: str, status: str
+) -> None:
+    live.aws.status = status
+    live.aws.faults[operation] = [LostConnectionError()] * 9
+    told = tell(line)
+    assert told.code in (9, 124)
+    assert follow(told, "status").code == 0
 
 
 # ── What runs ─────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
@@ -76,8 +75,7 @@ def _delete(
     if stack.protected:
         raise RefusedError(
             f"{stack.name} is protected against deletion",
-            f"if that is meant: aws cloudformation update-termination-protection --region {REGION} "
-            f"--no-enable-termination-protection --stack-name {stack.name}",
+            f"if it is meant to go: {stacks.command('destroy', place.suffix, '--unprotect')}",
         )
     if confirm and confirm != stack.name:
         raise UsageError(f"--confirm {confirm} is not the stack's name", f"it is {stack.name}")
