@@ -65,6 +65,7 @@ class Copy:
             capture_output=True,
             encoding="utf-8",
             check=False,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

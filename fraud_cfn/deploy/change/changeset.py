@@ -41,7 +41,7 @@ _SHELL_SECONDS = 10
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_cloudformation.type_defs import OperationEventTypeDef
+    from types_boto3_cloudformation.type_defs import ListHookResultsInputTypeDef, OperationEventTypeDef
 
 
 @dataclass(frozen=True)
@@ -296,9 +296,10 @@ def _hook(name: str | None, reason: str | None) -> str:
 def _failed_hooks(cloudformation: CloudFormationClient, arn: str) -> list[str]:
     """Why hooks rejected a change set: of those that look at change sets only their results tell it."""
     found: list[str] = []
+    asked: ListHookResultsInputTypeDef = {"TargetType": "CHANGE_SET", "TargetId": arn}
     try:
-        page = cloudformation.list_hook_results(TargetType="CHANGE_SET", TargetId=arn)
         while True:
+            page = cloudformation.list_hook_results(**asked)
             found += [
                 _hook(result.get("TypeName"), result.get("HookStatusReason"))
                 for result in page.get("HookResults", ())
@@ -306,7 +307,7 @@ def _failed_hooks(cloudformation: CloudFormationClient, arn: str) -> list[str]:
             ]
             if not (token := page.get("NextToken")):
                 return found
-            page = cloudformation.list_hook_results(TargetType="CHANGE_SET", TargetId=arn, NextToken=token)
+            asked["NextToken"] = token
     except trouble.UNANSWERED:
         return found
 
