@@ -148,7 +148,7 @@ def _commented(text: str, reasons: Mapping[str, str]) -> Iterator[str]:
     """The lines, a reason in place of each mark: behind what fits on its line, else above; said once."""
     said: set[str] = set()
     for line in text.splitlines(keepends=True):
-        marked = _MARKED.fullmatch(line)
+        marked = _MARKED.fullmatch(line) if _MARK in line else None
         if not marked:
             yield line
             continue
