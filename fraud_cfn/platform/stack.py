@@ -46,7 +46,7 @@ class Section:
     source: str  # file of the builder, from the project's root
     logical_ids: tuple[str, ...]
     parameters: tuple[str, ...]
-    notes: tuple[str, ...] = ()  # lines of what the module says beyond its title
+    notes: tuple[str, ...] = ()  # lines of what the module's docstring says beyond its title
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,7 @@ def _console_form(sections: tuple[Section, ...]) -> dict[str, Any]:
     return {
         "AWS::CloudFormation::Interface": {
             "ParameterGroups": [
-                {"Label": {"default": label.split(":")[0]}, "Parameters": titles}
-                for label, titles in groups.items()
+                {"Label": {"default": label}, "Parameters": titles} for label, titles in groups.items()
             ]
         }
     }
@@ -115,7 +114,9 @@ def _console_form(sections: tuple[Section, ...]) -> dict[str, Any]:
 
 def _add(template: Template, module: ModuleType, part: Any) -> Section:
     source = f"{module.__name__.replace('.', '/')}.py"
-    title, *notes = (inspect.getdoc(module) or source).splitlines()
+    first, _, more = (inspect.getdoc(module) or source).partition("\n\n")
+    title, _, what = first.partition(": ")
+    notes = (what[:1].upper() + what[1:], *more.splitlines())
     ids, declared = [], []
     for piece in pieces(part, source):
         match piece:
@@ -131,7 +132,7 @@ def _add(template: Template, module: ModuleType, part: Any) -> Section:
                     raise StackError(f"{source}: the logical id {piece.title} is taken already; give another")
                 template.add_resource(piece)
                 ids.append(str(piece.title))
-    return Section(title.removesuffix("."), source, tuple(ids), tuple(declared), tuple(notes[1:]))
+    return Section(title, source, tuple(ids), tuple(declared), notes)
 
 
 def pieces(part: Any, source: str) -> Iterator[Piece]:

@@ -114,7 +114,10 @@ def test_a_banner_over_each_section_tells_title_and_file(document: Document) -> 
     )
     for banner in filter(None, banners):
         docstring = (config.ROOT / banner["source"]).read_text("utf-8").removeprefix('"""').splitlines()[0]
-        assert banner["title"] == docstring.removesuffix('"""').removesuffix(".")
+        title, _, what = docstring.removesuffix('"""').partition(": ")
+        assert banner["title"] == title
+        assert f"{banner[0]}\n  # {what[0].upper()}{what[1:]}\n" in document.text
+        assert len(banner[0]) <= 102, "one length: they line up"
 
 
 def test_every_resource_is_traced_to_the_builder_in_its_file(stack: Stack, document: Document) -> None:
