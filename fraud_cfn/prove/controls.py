@@ -25,7 +25,7 @@ _OTHERS = """
 
 - checkov 3.3.30 (2026-11-25, 291 MB installed): 169 checks pass, 15 fail. 13 are accepted above for the same
   reasons (HTTPS by certificate: CKV_AWS_2, 103, 260; log buckets: 18, 91; keys of one's own: 136; enhanced
-  monitoring: 118; the tag `latest`: 51), and two read past `!If` (19, 23). It sees nothing that the gate does not.
+  monitoring: 118; the tag `latest`: 51), two stop at `!If` (19, 23). It sees nothing that the gate does not.
 - Guard rules of this project's own would say again what its tests hold: there are none. An account that wants
   a hook takes AWS's files, which are the ones judged here.
 """
