@@ -33,7 +33,9 @@ def test_yes_never_covers_losing_data(aws: Aws, tell: Teller, transcript: Transc
 def test_one_permission_does_not_cover_the_other(tell: Teller) -> None:
     told = tell("deploy dev --yes --allow-replace Database")
     assert told.code == 7
-    assert "next:  if that is meant: --allow-delete OldQueue" in told.text
+    again = "make deploy ENV=dev ARGS='--yes --allow-replace Database --template"
+    assert f"next:  if that is meant: {again}" in told.text
+    assert " --allow-delete OldQueue'\n" in told.text
     told = tell("deploy dev --yes --allow-replace OldQueue --allow-delete Database")
     assert "--allow-replace Database --allow-delete OldQueue" in told.text
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fraud_cfn.deploy.change.changeset import Change
 from fraud_cfn.deploy.errors import RefusedError
+from fraud_cfn.deploy.terminal import typed
 
 # What is gone for good when a resource of that type is deleted or made anew.
 LOST = {
@@ -68,5 +69,5 @@ def refuse(found: Iterable[Danger], *, replace: Iterable[str], delete: Iterable[
                 f"{one.logical_id} {'would' if one.certain else 'may'} be {one.deed}d and lose {one.lost}"
                 for one in left
             ),
-            f"if that is meant: {' '.join(one.option for one in left)}",
+            f"if that is meant: {typed.again(*(word for one in left for word in one.option.split()))}",
         )

@@ -14,12 +14,12 @@ def remember(words: list[str]) -> None:
     _words = tuple(words)
 
 
-def again(option: str) -> str:
-    """What to type to do the same with `option`; values of parameters, which may be secret, are left out."""
+def again(*more: str) -> str:
+    """What to type to do the same with `more` words; values of parameters may be secret, and are left out."""
     verb, suffix, *options = *_words, *("",) * (2 - len(_words))
     if not suffix or suffix.startswith("-") or _secretive(options):
-        return f"run it again with {option}"
-    return f"make {verb} ENV={suffix} ARGS={shlex.quote(shlex.join([*options, option]))}"
+        return f"run it again with {shlex.join(more)}"
+    return f"make {verb} ENV={suffix} ARGS={shlex.quote(shlex.join([*options, *more]))}"
 
 
 def following(suffix: str) -> str:
