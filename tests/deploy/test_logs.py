@@ -134,6 +134,24 @@ def test_a_line_stamped_ahead_silences_nobody(lines: Lines, follow: Callable[...
     assert shown(follow(60)) == ["from-tomorrow", "api-later", "worker-later"]
 
 
+def test_a_cursor_that_goes_by_the_newest_line_would_lose_some(
+    lines: Lines, follow: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the test above tells apart: this one is silent once a line is stamped ahead."""
+
+    def fresh(cursor: Any, logs: Any, _now: int, pattern: str) -> list[log_lines.Line]:
+        begin = max([cursor._begin, *(time + 1 for time in cursor._given.values())])
+        found = list(log_lines.read(logs, cursor._source, begin, pattern))
+        cursor._given |= {line.id: line.time for line in found}
+        return found
+
+    monkeypatch.setattr(log_lines.Cursor, "fresh", fresh)
+    lines.add("from-tomorrow", 86_400, arrives=1)
+    lines.add("api-later", 30)
+    lines.add("worker-later", 40, group="worker")
+    assert shown(follow(60)) == ["from-tomorrow", "worker-later"]
+
+
 def test_a_line_that_arrives_late_is_shown(lines: Lines, follow: Callable[..., Told]) -> None:
     lines.add("first", 1)
     lines.add("late", 60, arrives=600)
