@@ -28,6 +28,12 @@ from tests.deploy.test_processes import VERBS
 from tests.lens import WORKLOADS, kebab
 from tests.limits import killed_in_time
 
+NETWORK = """
+Parameters: {EnvironmentSuffix: {Type: String}}
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Subnet: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}}
+"""
 BUCKET = "fraud-data-{}-111122223333-eu-central-1-an"
 
 
@@ -51,7 +57,7 @@ class Place:
 
     def __call__(self, line: str) -> Told:
         arguments = line.split()
-        if arguments[0] in ("deploy", "plan"):
+        if arguments[0] in ("deploy", "plan") and "--template" not in arguments:
             arguments += ["--template", str(self.template)]
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
@@ -65,9 +71,9 @@ class Place:
         assert data.pop("local") is True
         return data
 
-    def deploy(self, suffix: str) -> None:
+    def deploy(self, suffix: str, template: Path | None = None) -> None:
         seed(self.endpoint, suffix)
-        told = self(f"deploy {suffix} --yes")
+        told = self(f"deploy {suffix} --yes{f' --template {template}' if template else ''}")
         assert told.code == 0, told.text
 
     def push(self, suffix: str, name: str, tag: str) -> None:
@@ -239,14 +245,22 @@ def test_destroying_empties_the_bucket_and_leaves_the_neighbour_whole(place: Pla
     assert place("destroy x --yes --confirm TapStackx").last == "result=absent stack=TapStackx"
 
 
-def test_a_deletion_that_fails_says_what_holds_it_and_how_to_leave_it(place: Place) -> None:
-    place.deploy("held")
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    """A template with little in it."""
+    path = tmp_path / "network.yaml"
+    path.write_text(NETWORK, encoding="utf-8")
+    return path
+
+
+def test_a_deletion_that_fails_says_what_holds_it_and_how_to_leave_it(place: Place, network: Path) -> None:
+    place.deploy("held", network)
     place.endpoint.fail("TapStackheld", "Vpc", "somebody's lock")
     told = place("destroy held --yes --confirm TapStackheld")
     assert told.code == 6, told.text
     assert "cause: Vpc  AWS::EC2::VPC" in told.text
     assert "make destroy ENV=held ARGS='--retain Vpc'" in told.text
-    again = place("deploy held --yes")
+    again = place(f"deploy held --yes --template {network}")
     assert again.code == 6
     assert place("destroy held --yes --confirm TapStackheld").code == 0
 
@@ -282,10 +296,12 @@ def test_what_aws_was_still_letting_go_of_is_a_passing_failure(refusal: str) -> 
     assert not destroy.passes(said("User is not authorized to perform: ec2:DeleteVpc"))
 
 
-def test_a_deletion_is_tried_again_after_a_pause(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_is_tried_again_after_a_pause(
+    place: Place, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(destroy.clock, "sleep", pauses.append)
-    place.deploy("again")
+    place.deploy("again", network)
     place.endpoint.fail("TapStackagain", "Vpc", REFUSALS[0])
     told = place("destroy again --yes --confirm TapStackagain")
     assert told.code == 0, told.text
