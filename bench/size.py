@@ -17,14 +17,14 @@ RESOURCES, PARAMETERS, OUTPUTS = 500, 200, 200
 
 def tables() -> Iterator[Table]:
     document = read()
+    committed = len(document.text.encode())
     minified = len(document.minified().encode())
     yield Table(
         "Size of the committed template",
         ("", "value", "limit"),
         [
-            ("bytes of YAML, for people", f"{len(document.text.encode()):,}", ""),
-            ("bytes minified, in the request", share(minified, INLINE_LIMIT), f"{INLINE_LIMIT:,}"),
-            ("bytes minified, from a bucket", share(minified, BUCKET_LIMIT), f"{BUCKET_LIMIT:,}"),
+            ("bytes of YAML, through a bucket", share(committed, BUCKET_LIMIT), f"{BUCKET_LIMIT:,}"),
+            ("bytes minified, in a request", share(minified, INLINE_LIMIT), f"{INLINE_LIMIT:,}"),
             *(
                 (part.lower(), share(len(document.template[part]), limit), str(limit))
                 for part, limit in (

@@ -40,7 +40,7 @@ def test_the_size_is_that_of_the_committed_template(document: Document) -> None:
     done = bench("bench", "size")
     assert (done.returncode, done.stderr) == (0, "")
     minified = len(document.minified().encode())
-    assert f"bytes minified, in the request   {share(minified, 51_200)}" in done.stdout
+    assert f"bytes minified, in a request      {share(minified, 51_200)}" in done.stdout
 
 
 def test_an_unknown_section_is_refused_with_those_there_are() -> None:
