@@ -101,6 +101,11 @@ def _on_by_default(value: Value) -> _State:
     return True if value is _ABSENT else _flag(value)
 
 
+def _encrypts_clients(value: Value) -> _State:
+    """Kafka's clients speak TLS unless plain text is let in (the type's page)."""
+    return True if value is _ABSENT else _unless("PLAINTEXT", "TLS_PLAINTEXT")(value)
+
+
 _Check = tuple[str, str, Callable[[Value], _State]]  # kind, path, state of the value there
 
 _TLS = _unless("HTTP", "TCP", "UDP", "TCP_UDP")
@@ -142,6 +147,18 @@ _SWITCHES: dict[str, tuple[_Check, ...]] = {
         ("encryption", "DomainEndpointOptions/EnforceHTTPS", _flag),
         ("logging", "LogPublishingOptions", _given),
     ),
+    "AWS::Elasticsearch::Domain": (
+        ("encryption", "EncryptionAtRestOptions/Enabled", _flag),
+        ("encryption", "NodeToNodeEncryptionOptions/Enabled", _flag),
+        ("encryption", "DomainEndpointOptions/EnforceHTTPS", _flag),
+        ("logging", "LogPublishingOptions", _given),
+    ),
+    "AWS::DynamoDB::GlobalTable": (("encryption", "SSESpecification/SSEEnabled", _flag),),
+    "AWS::DAX::Cluster": (("encryption", "SSESpecification/SSEEnabled", _flag),),
+    "AWS::MemoryDB::Cluster": (("encryption", "TLSEnabled", _on_by_default),),
+    "AWS::KinesisFirehose::DeliveryStream": (
+        ("encryption", "DeliveryStreamEncryptionConfigurationInput", _given),
+    ),
     "AWS::Redshift::Cluster": (
         ("encryption", "Encrypted", _flag),
         ("logging", "LoggingProperties", _given),
@@ -155,14 +172,20 @@ _SWITCHES: dict[str, tuple[_Check, ...]] = {
     ),
     "AWS::ApiGateway::Stage": (("logging", "AccessLogSetting", _given),),
     "AWS::ApiGatewayV2::Stage": (("logging", "AccessLogSettings", _given),),
-    "AWS::CloudFront::Distribution": (("logging", "DistributionConfig/Logging", _given),),
+    "AWS::CloudFront::Distribution": (
+        ("logging", "DistributionConfig/Logging", _given),
+        ("encryption", "DistributionConfig/DefaultCacheBehavior/ViewerProtocolPolicy", _unless("allow-all")),
+    ),
     "AWS::StepFunctions::StateMachine": (("logging", "LoggingConfiguration/Level", _unless("OFF")),),
     "AWS::ECS::Cluster": (("logging", "Configuration/ExecuteCommandConfiguration/Logging", _unless("NONE")),),
     "AWS::EKS::Cluster": (
         ("logging", "Logging", _given),
         ("encryption", "EncryptionConfig", _given),
     ),
-    "AWS::MSK::Cluster": (("logging", "LoggingInfo", _given),),
+    "AWS::MSK::Cluster": (
+        ("logging", "LoggingInfo", _given),
+        ("encryption", "EncryptionInfo/EncryptionInTransit/ClientBroker", _encrypts_clients),
+    ),
     "AWS::AppSync::GraphQLApi": (("logging", "LogConfig", _given),),
     "AWS::ElasticLoadBalancing::LoadBalancer": (("logging", "AccessLoggingPolicy/Enabled", _flag),),
     "AWS::Route53::HostedZone": (("logging", "QueryLoggingConfig", _given),),

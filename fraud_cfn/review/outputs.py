@@ -34,7 +34,7 @@ def compare(change: Pair, judgement: Judgement) -> Iterator[OutputChange]:
         if unlike:
             old, new = unlike[0]
             kind = "added" if old is None else "removed" if new is None else "modified"
-            yield OutputChange(name, kind, plain(old), plain(new), _imported(old, new))
+            yield OutputChange(name, kind, plain(old), plain(new), _imported(old))
         else:
             yield from _followed(name, judgement, [new for _, new in values], worlds)
     yield from _made_by_others(change)
@@ -47,12 +47,10 @@ def _output(side: Side, node: Node, world: World) -> Value:
     return side.resolve({key: node[key] for key in ("Value", "Export") if key in node}, world)
 
 
-def _imported(old: Value, new: Value) -> str:
+def _imported(output: Value) -> str:
     """What AWS refuses while another stack uses the export, which nobody can see here."""
-    export = _export(old)
-    if export is None:
-        return ""
-    return f"refused while another stack imports {written(export)}" if old != new else ""
+    export = _export(output)
+    return "" if export is None else f"refused while another stack imports {written(export)}"
 
 
 def _export(output: Value) -> Value:
@@ -74,9 +72,8 @@ def _followed(
             is_replaced = judgement.replacement(reference.name) != "no"
             why = f"{reference.name} {'is' if moves == 'yes' else 'may be'} "
             why += "replaced" if is_replaced else "changed"
-            if _export(output) is not None:
-                why += f"; refused while another stack imports {written(_export(output))}"
-            yield OutputChange(name, "modified", plain(output), plain(output), why)
+            note = "; ".join(filter(None, (why, _imported(output))))
+            yield OutputChange(name, "modified", plain(output), plain(output), note)
             return
 
 

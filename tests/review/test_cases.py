@@ -73,6 +73,8 @@ def test_the_whole_answer_is_as_aws_says(path: Path) -> None:
     for logical_id, reasons in expected.get("reasons", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert change["because"] == reasons
+    notes = {entry["name"]: entry["because"] for entry in answered["outputs"]}
+    assert {**notes, **expected.get("notes", {})} == notes
     for logical_id, details in expected.get("details", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert {detail["path"]: detail["replacement"] for detail in change["details"]} == details

@@ -36,9 +36,31 @@ def test_a_changed_property_does_what_its_page_says(type_name: str, row: dict[st
         )
         for side in ("before", "after")
     ]
-    changes = review(sides[0], sides[1]).changes
-    found = [(change.class_, change.replacement) for change in changes] or [("none", "no")]
+    reviewed = review(sides[0], sides[1])
+    found = [(change.class_, change.replacement) for change in reviewed.changes] or [("none", "no")]
     assert found == [(row["class"], row["replacement"])]
+
+
+FINDINGS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+    Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "row"),
+    [(type_name, row) for type_name, rows in FINDINGS.items() for row in rows],
+    ids=[f"{name} {number}" for name, rows in FINDINGS.items() for number in range(len(rows))],
+)
+def test_a_switch_or_a_size_is_told(type_name: str, row: dict[str, Any]) -> None:
+    sides = [
+        parse(json.dumps({"Resources": {"X": {"Type": type_name, "Properties": row[side]}}}))
+        for side in ("before", "after")
+    ]
+    told = [
+        [finding.kind, finding.path.removeprefix("Properties."), finding.direction]
+        for finding in review(sides[0], sides[1]).findings
+    ]
+    assert told == row["findings"]
 
 
 def test_there_are_enough_rows() -> None:
