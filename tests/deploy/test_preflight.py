@@ -12,6 +12,7 @@ from fraud_cfn.deploy.errors import TemplateError
 from fraud_cfn.deploy.terminal.console import Console
 from tests.deploy.conftest import Teller, Told
 from tests.deploy.fake_aws import ACCOUNT, Aws, FaultError
+from tests.deploy.fake_running import Running
 
 NEEDS_ALL = (
     "Parameters: {EnvironmentSuffix: {Type: String},"
@@ -290,6 +291,86 @@ def test_an_upgrade_that_aurora_does_not_offer_is_refused(
     assert refused(told, rich)
     assert "Aurora PostgreSQL does not go from 17.9 to 17.7 (to 17.10)" in told.text
     assert tell("plan dev", *template, "--param", "DatabaseEngineVersion=17.10").code == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"KeyState": "Disabled"}, "is Disabled"),
+        ({"KeyState": "PendingDeletion"}, "is PendingDeletion"),
+        ({"KeyState": "Enabled", "KeySpec": "RSA_2048"}, "is RSA_2048: data at rest takes a symmetric one"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_data_key_that_cannot_encrypt_is_refused(
+    rich: Aws, tell: Teller, template: list[str], answer: dict[str, str] | None, says: str
+) -> None:
+    arn = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"
+    if answer is None:
+        rich.faults["DescribeKey"] = [FaultError("NotFoundException", "Key does not exist")]
+    rich.answers["DescribeKey"] = lambda _: {"KeyMetadata": {"KeyId": "1", "Arn": arn, **(answer or {})}}
+    told = tell("plan dev", *template, "--param", f"DataKmsKeyArn={arn}")
+    assert refused(told, rich)
+    assert f"the key {arn} of DataKmsKeyArn {says}" in told.text
+
+
+def test_a_data_key_that_can_encrypt_is_taken(rich: Aws, tell: Teller, template: list[str]) -> None:
+    good = {"KeyId": "1", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"}
+    rich.answers["DescribeKey"] = lambda _: {"KeyMetadata": good}
+    assert tell("plan dev", *template, "--param", "DataKmsKeyArn=arn:k").code == 0
+    rich.faults["DescribeKey"] = [FaultError("AccessDeniedException", "no")]
+    told = tell("plan dev", *template, "--param", "DataKmsKeyArn=arn:k")
+    assert (told.code, "not looked at: the key for the data" in told.text) == (0, True)
+
+
+# ── Before what is left of a failed creation is deleted ───────────────────────────────────────────
+
+
+def test_what_would_be_refused_again_keeps_the_evidence_of_the_first_try(aws: Aws, tell: Teller) -> None:
+    aws.status = "ROLLBACK_COMPLETE"
+    aws.secrets["fraud-database-dev"] = '{"username": "admin", "password": "a-long-one"}'
+    told = tell("deploy dev --yes")
+    assert refused(told, aws)
+    assert "has a username that is a word that RDS or PostgreSQL keeps for itself" in told.text
+    assert "now:" not in told.text
+
+
+# ── Images ────────────────────────────────────────────────────────────────────────────────────────
+
+LIVE = ["--template", str(Path(__file__).parent / "live.yaml")]
+
+
+def test_a_tag_that_was_not_pushed_is_refused_where_tasks_run(live: Running, tell: Teller) -> None:
+    told = tell("plan dev", *LIVE, "--param", "ApiImageTag=v9")
+    assert refused(told, live.aws)
+    assert "is not in the repository: " in told.text
+    assert ":v9" in told.text
+    assert "docker push" in told.text
+
+
+def test_every_image_must_be_there_where_tasks_come_to_run(live: Running, tell: Teller) -> None:
+    live.aws.parameters["ServicesEnabled"] = "false"
+    for tags in live.images.values():
+        tags.clear()
+    told = tell("plan dev", *LIVE, "--param", "ServicesEnabled=true")
+    assert refused(told, live.aws)
+    assert "3 images are not in the repository" in told.text
+
+
+def test_images_are_not_looked_at_where_none_is_new_or_none_is_run(live: Running, tell: Teller) -> None:
+    assert tell("plan dev", *LIVE, "--param", "EnvironmentSuffix=dev").code == 0
+    live.aws.parameters["ServicesEnabled"] = "false"
+    assert tell("plan dev", *LIVE, "--param", "ApiImageTag=v9").code == 0
+    assert "DescribeImages" not in live.aws.calls
+
+
+def test_images_that_may_not_be_looked_at_are_no_obstacle(live: Running, tell: Teller) -> None:
+    live.aws.faults["DescribeImages"] = [FaultError("AccessDeniedException", "no")]
+    told = tell("plan dev", *LIVE, "--param", "ApiImageTag=v9")
+    assert (told.code, "not looked at: the images: no permission for DescribeImages" in told.text) == (
+        0,
+        True,
+    )
 
 
 # ── The template's own checks ─────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from fraud_cfn.config import INLINE_LIMIT
 from fraud_cfn.deploy.account import preflight, secret_lookup
 from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.account.secret_lookup import Before
-from fraud_cfn.deploy.change import bucket, database, parameters, template
+from fraud_cfn.deploy.change import bucket, database, halfway, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.parameters import Given
 from fraud_cfn.deploy.change.template import Template
@@ -19,20 +19,7 @@ from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.template import combinations, environments
-
-# What CloudFormation could change only by making it anew, under a name that is taken: it fails halfway.
-_FIXED = {  # … and what it is where the stack does not say (`None`: nobody knows)
-    names.VPC_CIDR: (
-        None,
-        "the subnets, and all that is in them, would have to move to another VPC at once",
-    ),
-    names.DATA_KMS_KEY_ARN: (
-        "",
-        "the database and the repositories would have to be made anew, under names that are taken",
-    ),
-}
-
+from fraud_cfn.template import environments
 
 _ROLE = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/[\w+=,.@/-]+", re.ASCII)
 
@@ -62,7 +49,7 @@ def parameters_for(
     before = stack.parameters if stack else {}
     chosen = started(stack) | given.parameters
     chosen = _with_secrets(place, source, stack, chosen, looks, console)
-    _look_at_values(place, source, stack, chosen, looks)
+    halfway.look(place, source, stack, chosen, looks)
     if stack is None:
         values = parameters.effective(source.parameters, chosen, before)
         preflight.look(place.session, values, source.document.template["Resources"], looks)
@@ -74,6 +61,15 @@ def parameters_for(
     if stack is not None:
         _warn_of_stale_defaults(place, source, stack, chosen, console)
     return Asked(parameters.request(source.parameters, chosen, before), looks.unknown)
+
+
+def must_be_worth_a_deletion(place: Place, source: Template, given: Given, console: Console) -> None:
+    """Before what is left of a failed creation is deleted: `UsageError` where the next one would be refused
+    for what can be told already."""
+    looks = Looks()
+    chosen = _with_secrets(place, source, None, dict(given.parameters), looks, console)
+    halfway.look(place, source, None, chosen, looks)
+    looks.refuse()
 
 
 def _look_at_bucket(place: Place, bucket_name: str | None, looks: Looks, *, may_make: bool) -> None:
@@ -103,43 +99,6 @@ def _with_secrets(
     if stack and found.username:
         database.must_keep_its_user(place.session, stack, found.username, looks)
     return {**found.values, **chosen}
-
-
-def _look_at_values(
-    place: Place, source: Template, stack: Stack | None, chosen: dict[str, str], looks: Looks
-) -> None:
-    """What CloudFormation would refuse halfway: values that do not go together, or with what is deployed."""
-    before = stack.parameters if stack else {}
-    values = parameters.effective(source.parameters, chosen, before)
-    if stack is None and (asked_for := values.get(names.SERVICES_ENABLED, "false")) != "false":
-        looks.stop(
-            f"{names.SERVICES_ENABLED} cannot be {asked_for!r} at the creation: that makes the "
-            "repositories, so there is no image yet that a task could start",
-            f"leave it out; push the images afterwards, then {stacks.command('start', place.suffix)}",
-        )
-    for conflict in combinations.conflicts(values):
-        looks.stop(conflict.what, conflict.advice)
-    for name, (unsaid, why) in _FIXED.items():
-        was = before.get(name, unsaid) if stack else None
-        if was is not None and name in values and values[name] != was:
-            looks.stop(
-                f"{name} is {was or 'empty'} since the stack was created, and cannot become "
-                f"{values[name] or 'empty'}: {why}",
-                "leave it, or deploy another environment with it",
-            )
-    was, wanted = (one.get(names.DATABASE_ENGINE_VERSION) for one in (before, values))
-    if was and wanted and was != wanted:
-        preflight.look_at_upgrade(place.session, was, wanted, looks)
-    by_look_up = [expected.parameter for expected in secret_lookup.EXPECTED]
-    missing = [
-        name
-        for name in parameters.missing(source.parameters, chosen, before)
-        if not (looks.obstacles and name in by_look_up)  # why it has none is told already
-    ]
-    if missing:
-        options = " ".join(f"--param {name}=…" for name in missing)
-        have = "have" if len(missing) > 1 else "has"
-        looks.stop(f"{' and '.join(missing)} {have} no value and no default", f"give it: {options}")
 
 
 def _warn_of_stale_defaults(

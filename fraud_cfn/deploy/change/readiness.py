@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import DeployError, RecoveryError
@@ -17,10 +19,16 @@ from fraud_cfn.deploy.terminal.interrupts import Standing
 
 
 def ready(
-    place: Place, console: Console, *, yes: bool, timeout: float, recreate: bool = False
+    place: Place,
+    console: Console,
+    *,
+    yes: bool,
+    timeout: float,
+    recreate: Callable[[], None] | None = None,
 ) -> Stack | None:
     """The stack to update, or `None` to create one; waits, deletes or rolls back first where the table
-    says so. `RecoveryError` where only another verb helps; only with `recreate` is a stack ever deleted.
+    says so. `RecoveryError` where only another verb helps. A stack is only deleted with `recreate`, which is
+    called before.
     """
     while True:
         stack = stacks.find(place.cloudformation, place.stack_name)
@@ -32,11 +40,12 @@ def ready(
         if todo is Action.WAIT:
             attach(place, stack, console, timeout)
         elif todo in (Action.RECREATE, Action.ASK):
-            if not recreate:
+            if recreate is None:
                 raise RecoveryError(
                     f"{stack.name} is {stack.status}: its creation failed, and nothing of it runs",
                     f"{stacks.command('deploy', place.suffix)} deletes it first, and creates it anew",
                 )
+            recreate()
             _delete_first(place, stack, console, yes=yes and todo is Action.RECREATE, timeout=timeout)
         elif todo is Action.ROLL_BACK:
             _roll_back_first(place, stack, console, yes=yes, timeout=timeout)

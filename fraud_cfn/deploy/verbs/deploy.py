@@ -66,8 +66,12 @@ def run(
     else:
         given = parameters.given(suffix, param, tag)
         parameters.check(source.parameters, given)
+
+        def worth_it() -> None:
+            prepare.must_be_worth_a_deletion(place, source, given, console)
+
         with template.checking(source) as checks:
-            stack = readiness.ready(place, console, yes=yes, timeout=how.timeout, recreate=True)
+            stack = readiness.ready(place, console, yes=yes, timeout=how.timeout, recreate=worth_it)
             asked = prepare.parameters_for(
                 place,
                 source,
