@@ -521,3 +521,39 @@ def test_another_vpc_cidr_in_the_environments_file_is_nobodys_business(
 
     monkeypatch.setattr("fraud_cfn.template.environments.read", read)
     assert tell(LINE).code == 0
+
+
+def test_keys_that_s3_puts_off_are_asked_for_again(whole: Aws, tell: Teller) -> None:
+    bucket = with_bucket(whole, "a", "b", "c", page=3)
+    slow = "<Error><Key>b</Key><VersionId>1</VersionId><Code>{}</Code><Message>Slower</Message></Error>"
+    honest, answers = bucket.DeleteObjects, iter(["SlowDown", "InternalError"])
+
+    def delete(asked: dict) -> str:
+        if code := next(answers, ""):
+            bucket.deleted += [key for key in bucket.keys if key != "b"]
+            bucket.keys = ["b"]
+            return f"<DeleteResult>{slow.format(code)}</DeleteResult>"
+        return honest(asked)
+
+    whole.answers["DeleteObjects"] = delete
+    told = tell(LINE)
+    assert told.code == 0, told.text
+    assert bucket.keys == []
+
+
+def test_keys_that_s3_puts_off_for_ever_are_told(whole: Aws, tell: Teller) -> None:
+    with_bucket(whole, "b")
+    slow = "<Error><Key>b</Key><VersionId>1</VersionId><Code>SlowDown</Code><Message>slower</Message></Error>"
+    whole.answers["DeleteObjects"] = lambda _: f"<DeleteResult>{slow}</DeleteResult>"
+    told = tell(LINE)
+    assert told.code == 6
+    assert "'b' version 1: SlowDown: slower" in told.text
+    assert "DeleteStack" not in whole.calls
+
+
+def test_a_hiccup_while_a_bucket_is_listed_does_not_end_it(whole: Aws, tell: Teller) -> None:
+    with_bucket(whole, *"abcde")
+    whole.faults["ListObjectVersions"] = [FaultError("SlowDown", "Reduce your rate", 503)] * 7
+    told = tell(LINE)
+    assert told.code == 0, told.text
+    assert f"emptying {BUCKET} goes on, watching goes on" in told.text

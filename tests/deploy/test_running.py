@@ -13,7 +13,7 @@ from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.running import jobs
 from fraud_cfn.deploy.verbs.status import next_run
 from tests.deploy.conftest import Teller, Transcript
-from tests.deploy.fake_aws import FaultError, change, steps
+from tests.deploy.fake_aws import FaultError, LostConnectionError, change, steps
 from tests.deploy.fake_running import DENIED, Running, Task
 from tests.deploy.test_status_table import SERVICE
 
@@ -591,6 +591,57 @@ def test_canary_and_linear_show_who_gets_how_much(live: Running, tell: Teller, s
     told = tell("release dev --service api --tag v1.5 --yes")
     assert f"api {stage}" in told.text
     assert "traffic blue 90, green 10" in told.text
+
+
+def test_a_release_whose_tasks_do_not_all_run_is_not_well(live: Running, tell: Teller) -> None:
+    live.desired["api"] = 3
+    told = tell("release dev --service api --tag v1.5 --yes")
+    assert (told.code, told.last) == (8, "result=unhealthy stack=TapStackdev")
+    assert "Of 3 tasks 2 run after 60 s" in told.text
+    assert "next:  make diagnose ENV=dev" in told.text
+
+
+def test_a_release_where_nothing_runs_says_so(live: Running, tell: Teller) -> None:
+    stop_all(live)
+    told = tell("release dev --service api --tag v1.5 --yes")
+    assert told.code == 0
+    assert "Serving" not in told.text
+    assert "Nothing of api runs now; v1.5 comes with the next start: make start ENV=dev" in told.text
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ValidationError"])
+def test_back_that_may_not_be_carried_out_changes_nothing(live: Running, tell: Teller, code: str) -> None:
+    live.aws.changes = [SERVICE]
+    live.aws.faults["ExecuteChangeSet"] = [FaultError(code, "no")]
+    told = tell("start dev --back --yes")
+    assert told.code == (2 if code == "AccessDenied" else 5), told.text
+    assert live.suspended is False
+    assert "scaling goes on as before" in told.text
+    assert "\nnow:" not in told.text
+
+
+def test_a_rule_that_was_changed_before_a_refusal_is_told(green: Running, tell: Teller) -> None:
+    stop_all(green)
+    green.aws.parameters["ServicesEnabled"] = "false"
+    green.aws.changes = [SERVICE]
+    green.aws.faults["ExecuteChangeSet"] = [FaultError("AccessDenied", "no")]
+    told = tell("start dev --yes")
+    assert told.code == 9
+    assert "now:   blue is in front of api, which runs nothing" in told.text
+
+
+def test_an_answer_to_run_task_that_is_lost_leaves_it_open(live: Running, tell: Teller) -> None:
+    live.aws.faults["RunTask"] = [LostConnectionError()] * 9
+    told = tell("run-job dev")
+    assert told.code == 124
+    assert "now:   job may have been started: AWS was asked and has not answered" in told.text
+
+
+def test_a_refusal_to_run_a_task_starts_nothing(live: Running, tell: Teller) -> None:
+    live.aws.faults["RunTask"] = [FaultError("AccessDeniedException", "no")]
+    told = tell("run-job dev")
+    assert told.code == 2
+    assert "now:" not in told.text
 
 
 # ── run-job ───────────────────────────────────────────────────────────────────────────────────────

@@ -37,11 +37,16 @@ _PASSING = {
 }
 
 
+def passing(code: str) -> bool:
+    """Whether asking again may help against AWS's error of that code."""
+    return code in _PASSING
+
+
 def passes(error: Exception) -> bool:
     """Whether asking again may help: throttling, AWS's own failures, the network, an answer that is none."""
     if isinstance(error, boto.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code_of(error) in _PASSING or status == 429 or status >= 500
+        return passing(code_of(error)) or status == 429 or status >= 500
     lost = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
     return isinstance(error, (*lost, ResponseParserError, LookupError))
 

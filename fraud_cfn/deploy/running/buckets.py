@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
-from fraud_cfn.deploy.errors import TimedOutError
+from fraud_cfn.deploy.errors import DeployError, TimedOutError
+from fraud_cfn.deploy.stack.waiting import until
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
@@ -32,6 +34,7 @@ class Refused:
     key: str
     version: str
     reason: str  # "AccessDenied: Access Denied because object protected by object lock."
+    passes: bool = False  # asking again may help
 
     def __str__(self) -> str:
         return f"{self.key!r} version {self.version}: {self.reason}"
@@ -41,22 +44,25 @@ def empty(session: Session, bucket: str, console: Console, timeout: float, say: 
     """What could not be deleted; a bucket that does not exist is empty. What is written meanwhile is deleted
     too. `say` is told how much is gone, again and again. `TimedOutError` after `timeout` seconds."""
     work = _Emptying(session, bucket, console, timeout, say)
+
+    def emptied() -> bool | None:
+        return True if not work.once() or work.refused or work.passes >= _PASSES else None
+
     try:
-        for _ in range(_PASSES):
-            if not work.once() or work.refused:
-                break
-        else:
-            console.warn(f"{bucket} is still written to, {work.newest} last")
+        pace = clock.Pace(first=1)
+        until(emptied, console, what=f"emptying {bucket}", timeout=timeout, next_step="", pace=pace)
         uploads = _abort_uploads(session.client("s3"), bucket, session.account)
-    except ClientError as error:
-        if code_of(error) != "NoSuchBucket":
-            raise
-        return []
+    except (DeployError, ClientError) as error:
+        if "NoSuchBucket" in (code_of(error), code_of(error.__cause__)):
+            return []
+        raise
+    if work.passes >= _PASSES and not work.refused and not work.put_off:
+        console.warn(f"{bucket} is still written to, {work.newest} last")
     if work.deleted or uploads:
         console.say(
             f"  emptied {bucket}: {work.deleted:,} objects and versions, {uploads} unfinished uploads"
         )
-    return work.refused
+    return [*work.refused, *work.put_off]
 
 
 class _Emptying:
@@ -74,10 +80,13 @@ class _Emptying:
         self.deleted = 0
         self.newest = ""  # the last key seen
         self.refused: list[Refused] = []
+        self.put_off: list[Refused] = []  # in the last pass, for a reason that passes
+        self.passes = 0
 
     def once(self) -> int:
         """Every version that there is now; how many there were."""
-        seen = 0
+        seen, self.put_off = 0, []
+        self._running.clear()
         pool = ThreadPoolExecutor(_AT_ONCE)
         try:
             with self._console.live_line():
@@ -94,13 +103,15 @@ class _Emptying:
                     self._tell()
         finally:  # by Ctrl-C, too: what has begun ends, nothing more begins
             pool.shutdown(cancel_futures=True)
+        self.passes += 1
         return seen
 
     def _take(self) -> None:
         """Wait for the oldest batch."""
         number, job = self._running.pop(0)
         held = job.result()
-        self.refused += held
+        self.refused += [one for one in held if not one.passes]
+        self.put_off += [one for one in held if one.passes]
         self.deleted += number - len(held)
 
     def _tell(self) -> None:
@@ -136,7 +147,12 @@ def _delete(s3: S3Client, bucket: str, owner: str, batch: list[ObjectIdentifierT
     except ClientError as error:
         # One key that XML cannot carry breaks its whole batch.
         if code_of(error) != "MalformedXML":
-            raise
+            if not trouble.passes(error):
+                raise
+            words = trouble.words(error)
+            return [
+                Refused(bucket, one["Key"], one.get("VersionId", ""), words, passes=True) for one in batch
+            ]
         return [held for one in batch if (held := _delete_alone(s3, bucket, owner, one))]
     return [
         Refused(
@@ -144,6 +160,7 @@ def _delete(s3: S3Client, bucket: str, owner: str, batch: list[ObjectIdentifierT
             error.get("Key", ""),
             error.get("VersionId", ""),
             f"{error.get('Code', '')}: {error.get('Message', '')}",
+            passes=trouble.passing(error.get("Code", "")),
         )
         for error in answer.get("Errors", ())
     ]

@@ -56,6 +56,8 @@ class Proof:
         self._since = clock.now()
 
     def __call__(self) -> Verdict | None:
+        if not self._workloads:
+            return Verdict()
         found = services.look(self._session, self._workloads, deployments=False)
         self._news("counts", " · ".join(f"{one.name} {one.running}/{one.desired}" for one in found))
         up = len(found) == len(self._workloads) and all(one.stable and one.desired for one in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from fraud_cfn import names
 from fraud_cfn.deploy.account import trouble
@@ -137,11 +138,17 @@ def _verdict(
     if service is None:
         console.warn(f"ECS does not know the service of {workload.name}")
         return replace(done, data={**done.data, "serving": "unknown"})
+    if not service.desired and not done.exit:
+        start = stacks.command("start", place.suffix)
+        console.say(f"Nothing of {workload.name} runs now; {tag} comes with the next start: {start}")
+        return replace(done, data={**done.data, "serving": "", "desired": 0, "running": service.running})
     share = f", load balancer {weights}" if weights else ""
     console.say(f"Serving {service.revision}, {service.running}/{service.desired} tasks{share}")
     data = {**done.data, "serving": service.revision, "desired": service.desired, "running": service.running}
-    if done.exit or not service.strayed:
+    if done.exit:
         return replace(done, data=data)
+    if not service.strayed:
+        return replace(done, data=data) if service.stable else _unwell(place, service, data, done, console)
     reason = service.deployment.reason if service.deployment else ""
     console.say(
         f"ECS rolled back by itself: {service.revision} runs, not the stack's {service.stacks_revision}, so "
@@ -150,6 +157,13 @@ def _verdict(
     )
     console.say(f"next:  {stacks.command('diagnose', place.suffix)}")
     return Outcome("rolled-back", done.stack, Exit.FAILED, {**data, "reason": reason})
+
+
+def _unwell(place: Place, service: Service, data: dict[str, Any], done: Outcome, console: Console) -> Outcome:
+    said = f": {service.messages[0]}" if service.messages else ""
+    console.say(f"Of {service.desired} tasks {service.running} run after {_SETTLING:.0f} s{said}", "bold red")
+    console.say(f"next:  {stacks.command('diagnose', place.suffix)}")
+    return Outcome("unhealthy", done.stack, Exit.UNHEALTHY, data)
 
 
 def _closing_look(
@@ -162,7 +176,7 @@ def _closing_look(
 
     def look() -> list[Service] | None:
         looked = services.look(place.session, [found])
-        moving = any(not one.settled for one in looked)
+        moving = any(not one.stable for one in looked)
         return None if moving and clock.now() < deadline else looked
 
     looked = waiting.until(

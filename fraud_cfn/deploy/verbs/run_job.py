@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import live, template
 from fraud_cfn.deploy.change.carry_out import Place
@@ -45,7 +48,16 @@ def run(
     planned = jobs.schedule(session, job)
     logs = stacks.command("logs", suffix, f"--service {job.name}")
     with undisturbed():
-        arn = jobs.start(session, planned, unique_name(), changed)
+        asked = f"{job.name} may have been started: AWS was asked and has not answered"
+        status = f"see it: {stacks.command('status', suffix)}"
+        before = interrupts.declared()
+        interrupts.declare(Standing(asked, status, changed=True, goes_on=True))
+        try:
+            arn = jobs.start(session, planned, unique_name(), changed)
+        except (AwsError, ClientError) as error:
+            if isinstance(error, AwsError) or not trouble.passes(error):  # refused: nothing was started
+                interrupts.declare(before)
+            raise
         which = f"--service {job.name} --stop {arn.split('/')[-1]}"
         step = f"its log: {logs}; stop it: {stacks.command('run-job', suffix, which)}"
         interrupts.declare(Standing(f"{job.name} goes on as {arn}", step, changed=True, goes_on=True))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fraud_cfn import names
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import live, prepare, template
 from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
-from fraud_cfn.deploy.errors import DeclinedError, DeployError, Exit
+from fraud_cfn.deploy.errors import DeclinedError, Exit
 from fraud_cfn.deploy.running import balancing, images, quiet, scaling, services, tasks
 from fraud_cfn.deploy.running.serving import Proof, Verdict
 from fraud_cfn.deploy.running.workloads import Deployed
@@ -80,7 +81,7 @@ def _wake(place: Place, stack: Stack, found: Deployed, console: Console, *, yes:
     console.say(f"Told to run nothing, by a destroy that was interrupted or by hand: {names_of}", "yellow")
     again = stacks.command("start", place.suffix, "--yes")
     console.confirm("Let them run again?", yes=yes, otherwise=again)
-    _declare(stack, "what runs in it is told to start again", goes_on=True)
+    _declare(stack, "what runs in it is told to start again")
     quiet.wake(place.session, sleepers, console)
 
 
@@ -93,6 +94,9 @@ def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
         if balancing.as_in_template(workload.routing, now) or not _idle(place, found):
             continue
         balancing.put_in_front(place.session, workload.routing)
+        status = f"see it: {stacks.command('status', place.suffix)}"
+        words = f"blue is in front of {workload.name}, which runs nothing"
+        interrupts.declare(Standing(words, status, changed=True))
         console.say(f"  put blue in front of {workload.name} (was {now}): nothing of it serves now")
 
 
@@ -181,6 +185,7 @@ def _back(
     """No tasks, no schedule; the data stays. Scaling is held first: else it starts a task meanwhile."""
     console.say("Back: no tasks, no schedule; the data stays")
     held: list[scaling.Bounds] = []
+    before = interrupts.declared()
 
     def hold() -> None:
         held.extend(one for one in scaling.bounds(place.session, found.services) if not one.suspended)
@@ -192,8 +197,9 @@ def _back(
     asked = prepare.same_template(stack, {names.SERVICES_ENABLED: live.OFF})
     try:
         done = carry_out(place, stack, asked, consent, how, console, first=hold)
-    except DeployError:
-        _let_go(place, held, console)
+    except Exception:
+        if _let_go(place, held, console):
+            interrupts.declare(before)
         raise
     if done.exit:
         _let_go(place, held, console)
@@ -213,11 +219,20 @@ def _back(
     return done
 
 
-def _let_go(place: Place, held: list[scaling.Bounds], console: Console) -> None:
-    """Scaling as it was before, unless the stack is still at it: then it comes to be as the stack says."""
-    if held and not interrupts.declared().goes_on:
+def _let_go(place: Place, held: list[scaling.Bounds], console: Console) -> bool:
+    """Scaling as it was before, unless the stack is still at it: then it comes to be as the stack says.
+
+    Whether it is so again; a refusal never hides what went wrong before.
+    """
+    if not held or interrupts.declared().goes_on:
+        return False
+    try:
         scaling.resume(place.session, held)
-        console.say("  scaling goes on as before")
+    except trouble.UNANSWERED as error:
+        console.warn(f"scaling is still held: {trouble.words(error)}")
+        return False
+    console.say("  scaling goes on as before")
+    return True
 
 
 def _at_rest(place: Place, found: Deployed) -> dict[str, int] | None:
