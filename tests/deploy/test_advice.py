@@ -16,7 +16,7 @@ from tests.deploy.fake_running import Running, Task
 from tests.deploy.fake_s3 import Bucket
 from tests.deploy.played import advised, the
 from tests.deploy.test_destroy import LATER, resource
-from tests.deploy.test_running import TOUCHING, crash
+from tests.deploy.test_running import TOUCHING, crash, stop_all
 from tests.deploy.test_running import green as green
 from tests.deploy.test_running import off as off
 from tests.deploy.test_status_table import CREATED, SERVICE, UPDATED
@@ -426,6 +426,27 @@ def test_a_release_that_ecs_rolled_back(live: Running, tell: Teller, follow: Fol
     assert told.code == 8
     live.revisions.clear()
     assert follow(told, "release", TAG="v1.4", more="--yes").code == 0
+
+
+@advises("release._unwell")
+def test_a_release_that_is_not_well(live: Running, tell: Teller, follow: Follow) -> None:
+    live.desired["api"] = 3
+    told = tell("release dev --service api --tag v1.5 --yes")
+    assert told.code == 8
+    told = follow(told, "diagnose")
+    assert (told.code, "api runs 2 of 3 tasks" in told.text) == (8, True)
+
+
+@advises("start._put_in_front")
+def test_a_start_that_is_refused_halfway(green: Running, tell: Teller, follow: Follow) -> None:
+    stop_all(green)
+    green.aws.parameters["ServicesEnabled"] = "false"
+    green.aws.changes = [SERVICE]
+    green.aws.faults["ExecuteChangeSet"] = [FaultError("AccessDenied", "no")]
+    told = tell("start dev --yes")
+    assert told.code == 9
+    assert follow(told, "status").code == 0
+    assert green.aws.weights == (100, 0)
 
 
 @advises("diagnose._Patient._services", "diagnose._Patient._targets")
