@@ -114,6 +114,15 @@ def test_a_denied_execution_is_refused_for_want_of_a_permission_and_nothing_is_c
     assert (f"now:   {BEHIND}" in told.text) is stays
 
 
+def test_credentials_that_expire_at_the_execution_are_no_change_set_that_failed(
+    updating: Aws, tell: Teller
+) -> None:
+    updating.faults["ExecuteChangeSet"] = [FaultError("ExpiredToken", "The security token is expired", 403)]
+    told = tell("deploy dev --yes")
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert not updating.change_sets
+
+
 def test_what_an_update_could_not_clean_up_is_named(updating: Aws, tell: Teller) -> None:
     updating.scripts["ExecuteChangeSet"] = steps(
         "0 UPDATE_IN_PROGRESS",

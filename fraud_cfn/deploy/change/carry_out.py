@@ -222,7 +222,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
             raise ChangeSetError(
                 f"the change set cannot be executed any more: {said}", _again(place)
             ) from error
-        if denied(error):
+        if denied(error) or trouble.lost_credentials(error):
             raise
         raise ChangeSetError(
             f"CloudFormation does not execute the change set: {said}", _again(place)
