@@ -94,7 +94,10 @@ def build(
         LoadBalancerArn=Ref(load_balancer),
         Port=80,
         Protocol="HTTP",
-        DefaultActions=[HTTPS.choose(to_https, not_found)],
+        DefaultActions=because(
+            [HTTPS.choose(to_https, not_found)],
+            "of all that is not the rule's; with a certificate, of everything",
+        ),
     )
     https = Listener(
         "HttpsListener",

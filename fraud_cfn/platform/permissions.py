@@ -326,7 +326,7 @@ def only_over_tls(service: str, *resources: Arn) -> aws.PolicyDocument:
             aws.Statement(
                 Sid="OnlyOverTls",
                 Effect=aws.Deny,
-                Principal=aws.Principal("*"),
+                Principal=because(aws.Principal("*"), "everybody: a denial, which no grant overrides"),
                 Action=[aws.Action(service, "*")],
                 Resource=list(resources),
                 Condition=aws.Condition(aws.Bool({"aws:SecureTransport": "false"})),
@@ -342,7 +342,7 @@ def through_endpoint(bucket: Bucket) -> aws.PolicyDocument:
     """
     layers = sub("arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*")
     data = [bucket.get_att("Arn"), sub("{bucket}/*", bucket=bucket.get_att("Arn"))]
-    everyone = aws.Principal("*")
+    everyone: Any = because(aws.Principal("*"), "what passes here; who may, the roles say")
     return _document(
         [
             aws.Statement(

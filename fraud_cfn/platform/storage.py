@@ -66,7 +66,7 @@ def build(vpc: VPC, private_routes: RouteTable) -> Storage:
         ),
         VersioningConfiguration=because(
             VersioningConfiguration(Status="Enabled"),
-            "no role may delete an object; what was overwritten stays as long as the rule below says",
+            "no role may delete an object; what was overwritten stays for NoncurrentDays",
         ),
         LifecycleConfiguration=LifecycleConfiguration(
             Rules=[
