@@ -13,13 +13,17 @@ from fraud_cfn.deploy.running import workloads
 from fraud_cfn.deploy.running.workloads import Deployed, Routing, Workload
 from fraud_cfn.deploy.stack.stacks import Resource, Stack
 from fraud_cfn.template import document
+from tests.lens import FURTHER_IDS
 
 STACK = Stack("TapStackdev", "arn", "UPDATE_COMPLETE", "", {}, {}, {}, (), protected=False)
 
 
 @pytest.fixture
 def template() -> dict[str, Any]:
-    return deepcopy(document.read().template)
+    """The committed one, without what a further workload brings to it."""
+    committed = deepcopy(document.read().template)
+    resources = committed["Resources"].items()
+    return committed | {"Resources": {key: r for key, r in resources if key not in FURTHER_IDS}}
 
 
 def read(template: dict[str, Any], *, without: str = "") -> Deployed:
