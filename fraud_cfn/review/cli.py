@@ -96,6 +96,8 @@ def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str
     after = read(COMMITTED)
     revision, before = template_at(options.base, COMMITTED)
     files = environments.read_all()
+    if wrong := [problem for file in files for problem in environments.problems(file, after.parameters)]:
+        raise EnvironmentFileError(wrong)
     return before, after, settings(before, after, files, at_revision(revision) if files else {})
 
 

@@ -239,6 +239,19 @@ def test_the_files_of_a_folder_that_was_not_there_are_none(repository: Path) -> 
         at_revision("nowhere", repository / "environments")
 
 
+def test_a_file_that_a_deployment_would_refuse_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dev.yaml").write_text("parameters:\n  DatabaseReadr: false\n", encoding="utf-8")
+    read_all = environments.read_all
+    monkeypatch.setattr(environments, "read_all", lambda: read_all(tmp_path))
+    assert main(["--base", "HEAD"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"review: {tmp_path.name}/dev.yaml:2: the template has no parameter")
+    assert printed.err.count("\n") == 1
+
+
 # ── Bad input ──
 
 
