@@ -9,7 +9,7 @@ settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=50,
+    max_examples=30,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
 )
 settings.load_profile("fixed")

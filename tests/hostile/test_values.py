@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
@@ -30,6 +30,7 @@ SUFFIXES = st.from_regex(SUFFIX_FORM, fullmatch=True).filter(lambda suffix: len(
 # ── The suffix ──────────────────────────────────────────────────────────────────────────────────────
 
 
+@settings(max_examples=15)
 @given(SUFFIXES)
 def test_every_name_of_any_suffix_is_one_that_its_type_takes(suffix: str) -> None:
     assert constraints.misfit(DECLARED["EnvironmentSuffix"], suffix) == ""

@@ -61,3 +61,25 @@ def test_a_task_ends_with_its_workload_and_not_with_its_sidecar(base: Lens, work
     app, sidecar = base[f"{workload}TaskDefinition"]["ContainerDefinitions"]
     assert (app["Essential"], sidecar["Essential"]) == (True, False)
     assert base[f"{workload}TaskDefinition"]["RuntimePlatform"]["OperatingSystemFamily"] == "LINUX"
+
+
+SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_scaling_is_held_at_nothing_until_services_are_enabled(base: Lens, live: Lens, service: str) -> None:
+    resting, running = base[f"{service}ScalableTarget"], live[f"{service}ScalableTarget"]
+    assert (resting["MinCapacity"], resting["MaxCapacity"]) == (0, 0)
+    assert resting["SuspendedState"] == dict.fromkeys(SUSPENDED, True)
+    assert 1 <= running["MinCapacity"] < running["MaxCapacity"]
+    assert running["SuspendedState"] == dict.fromkeys(SUSPENDED, False)
+    assert running["ScalableDimension"] == "ecs:service:DesiredCount"
+
+
+def test_every_policy_scales_its_own_service_out_after_a_minute_and_in_after_five(live: Lens) -> None:
+    for name, policy in live.of("AWS::ApplicationAutoScaling::ScalingPolicy").items():
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+        assert (tracking["ScaleOutCooldown"], tracking["ScaleInCooldown"]) == (60, 300), name
+        (service,) = [service for service in SERVICES if name.startswith(service)]
+        assert policy["ScalingTargetId"] == f"<{service}ScalableTarget>", "its own service"
+        assert policy["PolicyType"] == "TargetTrackingScaling"
