@@ -5,11 +5,11 @@ from __future__ import annotations
 from ministack.services import ec2
 from ministack.services.cloudformation import provisioners
 
-from fraud_cfn.local.requests import Action, Created, Handler, Properties, element, query, tags
+from fraud_cfn.local.requests import Created, Handler, Properties, element, query, tags
 
 
 def _create_address(_logical_id: str, props: Properties, _stack: str) -> Created:
-    body = query(ec2._allocate_address, {"Domain": "vpc", **tags("elastic-ip", props)})
+    body = query("AllocateAddress", {"Domain": "vpc", **tags("elastic-ip", props)})
     public_ip = element(body, "publicIp")
     return public_ip, {"AllocationId": element(body, "allocationId"), "PublicIp": public_ip}
 
@@ -21,7 +21,7 @@ def _update_address(public_ip: str, _old: Properties, new: Properties, _stack: s
 
 
 def _delete_address(public_ip: str, _props: Properties) -> None:
-    query(ec2._release_address, {"AllocationId": _allocation(public_ip)})
+    query("ReleaseAddress", {"AllocationId": _allocation(public_ip)})
 
 
 def _allocation(public_ip: str) -> str:
@@ -29,7 +29,7 @@ def _allocation(public_ip: str) -> str:
 
 
 def _create_nat(_logical_id: str, props: Properties, _stack: str) -> Created:
-    gateway = element(query(ec2._create_nat_gateway, {**props, **tags("natgateway", props)}), "natGatewayId")
+    gateway = element(query("CreateNatGateway", {**props, **tags("natgateway", props)}), "natGatewayId")
     return gateway, {"NatGatewayId": gateway}
 
 
@@ -39,16 +39,18 @@ def _update_nat(gateway: str, _old: Properties, new: Properties, _stack: str) ->
 
 
 def _delete_nat(gateway: str, _props: Properties) -> None:
-    query(ec2._delete_nat_gateway, {"NatGatewayId": gateway})
+    query("DeleteNatGateway", {"NatGatewayId": gateway})
 
 
-def _rule_handlers(authorize: Action, revoke: Action) -> Handler:
+def _rule_handlers(direction: str) -> Handler:
     """The handlers of a stand-alone security group rule; only its description changes in place."""
 
     def create(_logical_id: str, props: Properties, _stack: str) -> Created:
         permission = provisioners._ec2_sg_permissions([props])[0]
         permission["Groups"] = permission.pop("UserIdGroupPairs")  # its name in a request
-        body = query(authorize, {"GroupId": props["GroupId"], "IpPermissions": [permission]})
+        body = query(
+            f"AuthorizeSecurityGroup{direction}", {"GroupId": props["GroupId"], "IpPermissions": [permission]}
+        )
         rule = element(body, "securityGroupRuleId")
         return rule, {"Id": rule}
 
@@ -58,7 +60,10 @@ def _rule_handlers(authorize: Action, revoke: Action) -> Handler:
 
     def delete(rule: str, props: Properties) -> None:
         if props["GroupId"] in ec2._security_groups:
-            query(revoke, {"GroupId": props["GroupId"], "SecurityGroupRuleId": [rule]})
+            query(
+                f"RevokeSecurityGroup{direction}",
+                {"GroupId": props["GroupId"], "SecurityGroupRuleId": [rule]},
+            )
 
     return {"create": create, "update": update, "delete": delete}
 
@@ -75,8 +80,8 @@ def _delete_web_acl_association(_identifier: str, _props: Properties) -> None:
 HANDLERS: dict[str, Handler] = {
     "AWS::EC2::EIP": {"create": _create_address, "update": _update_address, "delete": _delete_address},
     "AWS::EC2::NatGateway": {"create": _create_nat, "update": _update_nat, "delete": _delete_nat},
-    "AWS::EC2::SecurityGroupEgress": _rule_handlers(ec2._authorize_sg_egress, ec2._revoke_sg_egress),
-    "AWS::EC2::SecurityGroupIngress": _rule_handlers(ec2._authorize_sg_ingress, ec2._revoke_sg_ingress),
+    "AWS::EC2::SecurityGroupEgress": _rule_handlers("Egress"),
+    "AWS::EC2::SecurityGroupIngress": _rule_handlers("Ingress"),
     "AWS::WAFv2::WebACLAssociation": {
         "create": _create_web_acl_association,
         "delete": _delete_web_acl_association,

@@ -7,6 +7,7 @@ events for one that it adds; ministack reports an update of every resource.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from ministack.services import ssm
 from ministack.services.cloudformation import stacks
 
 from fraud_cfn.local import FAILURE
+from fraud_cfn.local.requests import json_call
 
 _add_event = stacks._add_event
 _provision_resource = stacks._provision_resource
@@ -84,8 +86,9 @@ def _begin(pace: float, stack: str, logical_id: str, kind: str, status: str) -> 
     name = FAILURE.format(stack=stack, logical_id=logical_id)
     reason, _, later = (ssm.resolve_parameter_value(name, None, decrypt=True) or "").partition("\n")
     if later:
-        ssm._put_parameter({"Name": name, "Value": later, "Type": "String", "Overwrite": True})
+        json_call(ssm, "PutParameter", {"Name": name, "Value": later, "Type": "String", "Overwrite": True})
     else:
-        ssm._delete_parameter({"Name": name})
+        with suppress(ValueError):  # it need not be there
+            json_call(ssm, "DeleteParameter", {"Name": name})
     if reason:
         raise ValueError(reason)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
+
+from ministack.services import ec2
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]  # what Ref gives, and what GetAtt gives
@@ -65,9 +69,24 @@ def call(action: Action, *request: Any) -> bytes:
     return body
 
 
-def query(action: Action, request: dict[str, Any]) -> bytes:
+def query(action: str, request: dict[str, Any]) -> bytes:
     """`call` of an EC2 action."""
-    return call(action, _flat(request))
+    return call(_answer, ec2, {}, urlencode({"Action": action, **_flat(request)}, doseq=True))
+
+
+def json_call(service: Any, action: str, request: dict[str, Any]) -> bytes:
+    """`call` of an action of a service that speaks JSON."""
+    return call(_answer, service, {"x-amz-target": f"local.{action}"}, json.dumps(request))
+
+
+def _answer(service: Any, headers: dict[str, str], body: str) -> tuple[int, Any, bytes]:
+    """What a service answers that need not wait for anything."""
+    answering = service.handle_request("POST", "/", headers, body, {})
+    try:
+        answering.send(None)
+    except StopIteration as answered:
+        return answered.value
+    raise RuntimeError(f"{service.__name__} waits instead of answering")
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, list[str]]:

@@ -12,10 +12,13 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, json_response
 from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs
+
+from fraud_cfn.local.requests import json_call
 
 Data = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -397,6 +400,7 @@ def _log(task: Data, container: Data, message: str) -> None:
         "logGroupName": group,
         "logStreamName": f"{prefix}/{container['name']}/{task['taskArn'].rpartition('/')[2]}",
     }
-    cloudwatch_logs._create_log_stream(where)
     event = {"timestamp": int(time.time() * 1000), "message": message}
-    cloudwatch_logs._put_log_events({**where, "logEvents": [event]})
+    for action, more in (("CreateLogStream", {}), ("PutLogEvents", {"logEvents": [event]})):
+        with suppress(ValueError):  # the stream is there already, or the group is not
+            json_call(cloudwatch_logs, action, {**where, **more})
