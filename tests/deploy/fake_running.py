@@ -48,6 +48,7 @@ class Task:
     exit_code: int | None = 1
     family: bool = False
     hidden_until: float = 0  # ECS does not know it before
+    told: float = float("inf")  # when it was told to stop, if it needs longer than that
 
     @property
     def id(self) -> str:
@@ -138,7 +139,11 @@ class Running:
 
     def _of(self, owner: str, status: str) -> list[Task]:
         known = [task for task in self.tasks if task.hidden_until <= self.aws.now]
-        return [task for task in known if task.owner == owner and self._now(task) == status]
+        return [task for task in known if task.owner == owner and self._wanted(task) == status]
+
+    def _wanted(self, task: Task) -> str:
+        """What ECS wants of it, by which ListTasks lists."""
+        return "STOPPED" if min(task.ends, task.told) <= self.aws.now else "RUNNING"
 
     def describe_services(self, asked: Answer) -> Answer:
         services = []

@@ -127,6 +127,14 @@ def test_nobody_to_ask(stack: Aws, tell: Teller, follow: Follow) -> None:
     assert stack.current() == "UPDATE_COMPLETE"
 
 
+@advises("guards.refuse")
+def test_what_would_lose_data(stack: Aws, tell: Teller, follow: Follow) -> None:
+    stack.changes = [change("Remove", "JobQueue", "AWS::SQS::Queue")]
+    told = tell("deploy dev --yes")
+    assert told.code == 7
+    assert follow(told, "--allow-delete", "JobQueue").code == 0
+
+
 @advises("carry_out._again")
 def test_a_change_set_that_somebody_deleted(stack: Aws, tell: Teller, follow: Follow) -> None:
     stack.faults["ExecuteChangeSet"] = [FaultError("ChangeSetNotFound", "does not exist", 404)]
@@ -186,7 +194,7 @@ def test_a_stack_that_lacks_something(live: Running, tell: Teller, follow: Follo
     assert tell(line).code == 0
 
 
-@advises("prepare._look_at_values")
+@advises("halfway.look")
 def test_services_at_the_creation(tell: Teller) -> None:
     told = tell("deploy dev --yes --param ServicesEnabled=true")
     assert told.code == 2
@@ -546,6 +554,7 @@ def test_a_deletion_that_is_held(stack: Aws, tell: Teller, follow: Follow) -> No
         "0 DELETE_IN_PROGRESS", "1 DELETE_FAILED Cluster AWS::ECS::Cluster no", "2 DELETE_FAILED"
     )
     stack.answers["ListTasks"] = lambda _: {"taskArns": []}
+    stack.answers["DescribeClusters"] = lambda _: {"clusters": [{"status": "ACTIVE"}]}
     told = tell("destroy dev --yes --confirm TapStackdev")
     assert told.code == 6
     stack.scripts["DeleteStack"] = good

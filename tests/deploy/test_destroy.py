@@ -101,6 +101,13 @@ def test_only_what_aws_failed_to_delete_can_be_retained(whole: Aws, tell: Teller
 def test_what_is_retained_is_named_as_still_there(whole: Aws, tell: Teller) -> None:
     whole.status = "DELETE_FAILED"
     whole.resources[1]["ResourceStatus"] = "DELETE_FAILED"
+    gone_too = tell(f"{LINE} --retain Vpc")
+    assert (gone_too.code, gone_too.last) == (6, "result=not-retained stack=TapStackdev")
+    assert "gone all the same, and not, as asked: vpc-1" in gone_too.text
+    whole.current()
+    whole.status = "DELETE_FAILED"
+    whole.events.clear()
+    whole.answers["DescribeVpcs"] = lambda _: {"Vpcs": [{"VpcId": "vpc-1"}]}
     told = tell(f"{LINE} --retain Vpc")
     assert (told.code, told.last) == (0, "result=retained stack=TapStackdev")
     assert "still there, as asked: vpc-1  AWS::EC2::VPC  (Vpc)" in told.text

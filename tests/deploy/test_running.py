@@ -303,6 +303,16 @@ def test_back_holds_scaling_before_the_change_and_proves_that_nothing_runs(
     assert live.aws.now >= 40
 
 
+def test_back_waits_for_tasks_that_were_told_to_stop_and_still_run(live: Running, tell: Teller) -> None:
+    live.aws.changes = [SERVICE]
+    for task in live.tasks:
+        task.told, task.ends = live.aws.now, live.aws.now + 90
+    told = tell("start dev --back --yes")
+    assert told.code == 0, told.text
+    assert "No task of a service runs" in told.text
+    assert live.aws.now >= 90
+
+
 def test_back_that_fails_lets_scaling_go_on(live: Running, tell: Teller) -> None:
     live.aws.scripts["ExecuteChangeSet"] = steps(
         "0 UPDATE_IN_PROGRESS",

@@ -135,6 +135,15 @@ def look(session: Session, wanted: Iterable[Named], console: Console) -> Verdict
     return Verdict(len(wanted) - len(unknown), tuple(left), tuple(unknown.items()))
 
 
+def exists(session: Session, resource: Resource) -> bool | None:
+    """Whether it is there now; `None` where that cannot be asked."""
+    for named in of_stack([resource]):
+        left, unknown = dict[Named, None](), dict[Named, str]()
+        _ask(session, named, left, unknown)
+        return None if unknown else bool(left)
+    return None
+
+
 def _ask(session: Session, named: Named, left: dict[Named, None], unknown: dict[Named, str]) -> bool:
     """Note what is known of it now; whether it may be otherwise a little later."""
     left.pop(named, None)

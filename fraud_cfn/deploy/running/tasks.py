@@ -53,6 +53,12 @@ def running(session: Session, cluster: str, *, service: str = "", family: str = 
     return _listed(session, cluster, service=service, family=family, status="RUNNING")
 
 
+def alive(session: Session, cluster: str, *, service: str) -> list[str]:
+    """ARNs of a service's tasks that run, or were told to stop and still do: up to two minutes."""
+    ending = [task.arn for task in stopped(session, cluster, service=service) if task.status != "STOPPED"]
+    return [*running(session, cluster, service=service), *ending]
+
+
 def stopped(session: Session, cluster: str, *, service: str = "", known: Iterable[str] = ()) -> list[Task]:
     """Those that ECS still remembers, newest first, without the `known` ones; of a service or of all."""
     arns = _listed(session, cluster, service=service, status="STOPPED")

@@ -373,8 +373,10 @@ def _prove(
 ) -> Outcome:
     """Look for each; what stays, what is left and what nobody knows is named."""
     verdict = leftovers.look(place.session, wanted, console)
-    for one in retained:
-        console.result(f"still there, as asked: {one.physical_id}  {one.type}  ({one.logical_id})", "yellow")
+    kept = [(one, leftovers.exists(place.session, one)) for one in retained]
+    for one, there in kept:
+        said = "still there" if there else "left" if there is None else "gone all the same, and not"
+        console.result(f"{said}, as asked: {one.physical_id}  {one.type}  ({one.logical_id})", "yellow")
     for named in verdict.left:
         console.result(f"still there: {named.name}  {named.type}  ({named.logical_id})", "red")
     for named, why in verdict.unknown:
@@ -395,6 +397,8 @@ def _prove(
             f"next:  ask for the permissions that are missing, then {stacks.command('destroy', place.suffix)}"
         )
         return Outcome("unknown", "", Exit.RECOVERY, data)
+    if any(there is False for _, there in kept):
+        return Outcome("not-retained", "", Exit.RECOVERY, data)
     if retained:
         console.result(f"Nothing else is left: none of {rest} exists")
         return Outcome("retained", "", data=data)

@@ -239,7 +239,7 @@ def _at_rest(place: Place, found: Deployed) -> dict[str, int] | None:
     """Job → its running tasks, once no service runs any; `None` before."""
     for workload in found.services:
         cluster = workload.cluster.physical_id
-        if tasks.running(place.session, cluster, service=workload.service_name):
+        if tasks.alive(place.session, cluster, service=workload.service_name):
             return None
     counts = {
         workload.name: len(tasks.running(place.session, workload.cluster.physical_id, family=workload.family))
