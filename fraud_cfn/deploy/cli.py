@@ -245,7 +245,10 @@ def _word(text: str) -> str:
 
 def _span(text: str) -> float:
     """A number that a clock can reach."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
     if not number >= 0:
         raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
     return number

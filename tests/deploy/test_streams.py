@@ -354,7 +354,7 @@ def test_a_switch_that_says_no_is_not_set(
         ("deploi dev", "invalid choice: 'deploi'", "result=usage stack=TapStackdev"),
         ("deploy", "ENV", "result=usage stack="),
         ("deploy dev --ye", "unrecognized arguments: --ye", "result=usage stack=TapStackdev"),
-        ("deploy dev --timeout soon", "invalid float value: 'soon'", "result=usage stack=TapStackdev"),
+        ("deploy dev --timeout soon", "'soon' is not a number", "result=usage stack=TapStackdev"),
         ("plan dev --param Note=\udcff", "argument 4 is not text", "result=usage stack=TapStackdev"),
         ("plan Dev\nresult=done", "is not an environment suffix", "result=usage stack="),
     ],
