@@ -30,7 +30,7 @@ MAKE = sorted({command for page in PAGES.values() for command in _MAKE.findall(p
 @pytest.mark.parametrize("command", MAKE)
 def test_make_knows_every_command_shown(command: str) -> None:
     ran = subprocess.run(
-        [*shlex.split(command), "--dry-run", "--old-file=.venv/installed"],
+        [*(word.encode("utf-8") for word in shlex.split(command)), "--dry-run", "--old-file=.venv/installed"],
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.config import ROOT
+from fraud_cfn.streams import UTF8
 from tests.deploy.conftest import environment
 from tests.deploy.fake_aws import Aws, FaultError, change, steps
 from tests.deploy.fake_running import Running, Task
@@ -28,7 +29,7 @@ def begin(aws: Aws, line: str | list[str]) -> subprocess.Popen[str]:
     arguments = line.split() if isinstance(line, str) else line
     return subprocess.Popen(
         [sys.executable, "-m", "fraud_cfn.deploy", *arguments],
-        env=environment(aws.url),
+        env=environment(aws.url) | UTF8,
         cwd=ROOT,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
