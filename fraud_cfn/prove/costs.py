@@ -15,7 +15,7 @@ from fraud_cfn.review.resolve import Side, scalar
 from fraud_cfn.template.document import minify
 from fraud_cfn.template.scenarios import BASE
 
-READ_ON = "2026-11-25"
+KNOWN_ON = "2026-11-25"
 HOURS = 730  # a month, as AWS reckons
 
 
@@ -40,8 +40,8 @@ _ABOUT = f"""\
 # What it costs, and what each choice adds
 
 **An estimate**, for parameters at their defaults and no use at all, over {HOURS} hours: prices of
-eu-central-1 in USD, without tax, from public pages, noted on {READ_ON}. AWS's own pages, named in the
-last column, decide."""
+eu-central-1 in USD, without tax, as this project's authors knew them on {KNOWN_ON}; AWS's pages, named in
+the last column, could not be read from where they worked, and decide."""
 
 _BY_USE = """\
 Paid by use, and so not in these figures: what passes the NAT gateway (0.052 a GB) and the load balancer (its
