@@ -43,15 +43,21 @@ def play(aws: Aws, text: str, *wanted: str, more: str = "") -> tuple[str, int]:
     """Type the advised command that has these words, with what a script needs `more`: its text and code."""
     aws.calls.clear()
     process = begin(aws, [*the(text, *wanted), *more.split()])
-    out, errors = process.communicate(timeout=PATIENCE)
+    try:
+        out, errors = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()  # one that hangs ends with its test
     return errors + out, process.returncode
 
 
 def stopped_at(aws: Aws, line: str, condition: Any) -> str:
     """Run it, interrupt it once `condition` holds; what it said. It ends as documented."""
     process = begin(aws, line)
-    until(condition)
-    text, code = interrupt(process)
+    try:
+        until(condition)
+        text, code = interrupt(process)
+    finally:
+        process.kill()
     assert code == 130, text
     assert "Traceback" not in text
     assert re.search(r"^result=(detached|interrupted) stack=TapStackdev$", text, re.MULTILINE)
