@@ -129,6 +129,18 @@ def test_a_missing_permission_for_findings_never_hides_the_cause(deployed: Aws, 
     told = tell("deploy dev --yes")
     assert told.code == 5
     assert "error: CloudFormation rejects the change set: Unresolved condition dependency Foo" in told.text
+    assert (
+        "not looked at: what early validation and hooks found: no permission for DescribeEvents" in told.text
+    )
+
+
+@pytest.mark.parametrize("verb", ["plan", "deploy"])
+def test_findings_that_may_not_be_read_are_unknown(deployed: Aws, tell: Teller, verb: str) -> None:
+    deployed.faults["DescribeEvents"] = [FaultError("AccessDenied", "no")]
+    told = tell(f"{verb} dev --param ApiImageTag=v1.2 --format json" + (" --yes" if verb == "deploy" else ""))
+    assert told.code == 0
+    document = json.JSONDecoder().raw_decode(told.text[told.text.index("{") :])[0]
+    assert "what early validation and hooks found" in document["unknown"]
 
 
 def test_an_invalid_template_is_rejected_before_a_change_set(deployed: Aws, tell: Teller) -> None:

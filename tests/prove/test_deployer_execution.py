@@ -36,7 +36,6 @@ from tests.prove.test_deployer import RENAMED, SERVICES
 UNJUDGED = {
     "application-autoscaling:DescribeScalableTargets": "not judged",
     "application-autoscaling:DescribeScalingActivities": "not judged",
-    "cloudformation:DescribeEvents": "what early validation found is added where it may be asked for",
     "elasticloadbalancing:ModifyRule": "the weights are right already",
 }
 Command = Callable[[], tuple[str, ...]]

@@ -71,6 +71,7 @@ class Review:
     change_set: ChangeSet
     preview: Preview
     warnings: tuple[str, ...] = field(default=())
+    unknown: dict[str, str] = field(default_factory=dict[str, str])  # what could not be looked at → why
 
 
 def carry_out(
@@ -100,7 +101,8 @@ def carry_out(
                 one.settled = True
     if reviewed is None:
         return Outcome("unchanged", stack.arn if stack else "", data=one.left)
-    return follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
+    done = follow(place, reviewed.change_set, run, console, new=stack is None, beside=beside)
+    return replace(done, data={**done.data, "unknown": reviewed.unknown}) if reviewed.unknown else done
 
 
 def review(
@@ -111,10 +113,12 @@ def review(
     change_set = changeset.wait(place.cloudformation, arn, console)
     if change_set.empty:
         return None
-    failures, warnings = changeset.findings(place.cloudformation, change_set)
+    failures, warnings, unseen = changeset.findings(place.cloudformation, change_set)
+    unknown = {"what early validation and hooks found": unseen} if unseen else {}
     if change_set.status == "FAILED" or failures:
         reason = change_set.reason or "early validation failed"
-        details = "".join(f"\n  {line}" for line in failures)
+        lines = (*failures, *_not_looked_at(unknown))
+        details = "".join(f"\n  {line}" for line in lines)
         raise ChangeSetError(
             f"CloudFormation rejects the change set: {reason}{details}",
             _where(failures, place.document) or "correct the template or the parameters, and run it again",
@@ -125,7 +129,11 @@ def review(
     before = stack.parameters if stack else None
     notes = database.notes(place.session, change_set, before)
     shown = preview.preview(change_set, before, dangers, notes)
-    return Review(change_set, shown, tuple(warnings))
+    return Review(change_set, shown, tuple(warnings), unknown)
+
+
+def _not_looked_at(unknown: Mapping[str, str]) -> list[str]:
+    return [f"not looked at: {what}: {why}" for what, why in unknown.items()]
 
 
 def _where(failures: list[str], document: Document) -> str:
@@ -137,6 +145,8 @@ def show(reviewed: Review, console: Console, *, result: bool = False) -> None:
     console.lines(preview.text(reviewed.preview, console.width(result=result)), result=result)
     for line in reviewed.warnings:
         console.warn(f"CloudFormation warns: {line}")
+    for line in _not_looked_at(reviewed.unknown):
+        console.warn(line)
 
 
 def agree(

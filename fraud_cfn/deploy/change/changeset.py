@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -258,11 +258,17 @@ def executing(cloudformation: Any, arn: str) -> bool:
     return _describe(cloudformation, arn).execution_status in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
 
 
-def findings(cloudformation: CloudFormationClient, change_set: ChangeSet) -> tuple[list[str], list[str]]:
-    """What early validation and hooks found about a change set: failures and warnings, one line each.
+class Findings(NamedTuple):
+    """What early validation and hooks found about a change set, one line each."""
 
-    Empty where the caller may not ask: a missing permission never hides the cause.
-    """
+    failures: list[str]
+    warnings: list[str]
+    unseen: str  # why AWS did not tell; empty where it did
+
+
+def findings(cloudformation: CloudFormationClient, change_set: ChangeSet) -> Findings:
+    """What was found; where the caller may not ask, why not: a missing permission never hides the cause."""
+    unseen = ""
     failures: dict[str, None] = {}  # in AWS's order, each once
     warnings: dict[str, None] = {}
     try:
@@ -275,11 +281,11 @@ def findings(cloudformation: CloudFormationClient, change_set: ChangeSet) -> tup
                 elif kind == "HOOK_INVOCATION_ERROR":
                     into = warnings if event.get("HookFailureMode") == "WARN" else failures
                     into[_hook(event.get("HookType"), event.get("HookStatusReason"))] = None
-    except trouble.UNANSWERED:
-        pass
+    except trouble.UNANSWERED as error:
+        unseen = trouble.words(error)
     if not failures and _HOOKS in change_set.reason:
         failures = dict.fromkeys(_failed_hooks(cloudformation, change_set.arn))
-    return list(failures), list(warnings)
+    return Findings(list(failures), list(warnings), unseen)
 
 
 def _finding(event: OperationEventTypeDef) -> str:

@@ -87,7 +87,7 @@ def run(
             place, source, stack, asked, given.tags, role_arn=role_arn, bucket_name=s3_bucket, consent=making
         )
         done = carry_out(place, stack, wanted, consent, how, console)
-        done = replace(done, data={**done.data, "unknown": asked.unknown})
+        done = replace(done, data={**done.data, "unknown": asked.unknown | done.data.get("unknown", {})})
     if "outputs" in done.data:
         console.say()
         outcome.outputs(console, done.data["outputs"])

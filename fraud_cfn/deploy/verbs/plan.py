@@ -62,7 +62,8 @@ def run(
         else:
             consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
             done = _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
-    return replace(done, data={**done.data, **one.left, "unknown": asked.unknown})
+    unknown = asked.unknown | (found.unknown if found else {})
+    return replace(done, data={**done.data, **one.left, "unknown": unknown})
 
 
 def _at_rest(place: Place, console: Console, timeout: float) -> Stack | None:
