@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import COMMITTED, REGION
-from fraud_cfn.local import Endpoint, seed
+from fraud_cfn.local import Endpoint, push, seed
 from fraud_cfn.template.document import Document
 from tests.integration.deployer import Deployer
 from tests.integration.platform import Platform
+from tests.lens import WORKLOADS, kebab
 
 HERE = Path(__file__).parent
 READ_ONLY = """\
@@ -81,6 +82,9 @@ def enabled(deployer: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Pla
     command = [sys.executable, "-m", "fraud_cfn.deploy", "deploy", "it-dev", "--yes", f"--template={copy}"]
     environment = {**os.environ, **deployer.endpoint.environment}
     for change in ((), ("--param", "ServicesEnabled=true")):
+        if change:
+            for workload in WORKLOADS:
+                push(deployer.endpoint.url, "it-dev", kebab(workload), "latest")
         result = subprocess.run(
             [*command, *change],
             env=environment,
