@@ -23,6 +23,18 @@ PSEUDO = {
     "AWS::StackName": "TapStackdev",
 }
 
+SECTIONS = [
+    "AWSTemplateFormatVersion",
+    "Description",
+    "Parameters",
+    "Metadata",
+    "Rules",
+    "Mappings",
+    "Conditions",
+    "Resources",
+    "Outputs",
+]
+
 # The property that names a resource of a type; None: the type takes no name from us.
 NAME_PROPERTY: dict[str, str | None] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": None,

@@ -34,8 +34,8 @@ PROJECT = (
     "Makefile",
     "generate.py",
     "pyproject.toml",
+    "setup.cfg",
 )
-PROJECT += ("setup.cfg",)
 IMPORT = "from fraud_cfn.platform.services import api, job, worker"
 # What tests say of the template, and of what is said of it.
 TEMPLATE_TESTS = (

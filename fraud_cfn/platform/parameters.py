@@ -38,7 +38,9 @@ def choice(title: str, description: str, *values: str) -> Parameter:
     )
 
 
-def number(title: str, description: str, default: float, least: int, most: int, rule: str) -> Parameter:
+def number(
+    title: str, description: str, default: float, least: int, most: int, unit: str, rest: str = ""
+) -> Parameter:
     return Parameter(
         title,
         Type="Number",
@@ -46,7 +48,7 @@ def number(title: str, description: str, default: float, least: int, most: int, 
         MinValue=least,
         MaxValue=most,
         Default=default,
-        ConstraintDescription=f"must be {rule}",
+        ConstraintDescription=f"must be {unit} from {least} to {most}{rest}",
     )
 
 
@@ -172,7 +174,8 @@ DATABASE_MIN_CAPACITY = number(
     default=0.5,
     least=0,
     most=256,
-    rule="Aurora capacity units from 0 to 256, in steps of 0.5",
+    unit="Aurora capacity units",
+    rest=", in steps of 0.5",
 )
 DATABASE_MAX_CAPACITY = number(
     names.DATABASE_MAX_CAPACITY,
@@ -180,7 +183,8 @@ DATABASE_MAX_CAPACITY = number(
     default=4,
     least=1,
     most=256,
-    rule="Aurora capacity units from 1 to 256, in steps of 0.5, not below DatabaseMinCapacity",
+    unit="Aurora capacity units",
+    rest=", in steps of 0.5, not below DatabaseMinCapacity",
 )
 DATABASE_READER = choice(
     "DatabaseReader",

@@ -109,6 +109,16 @@ def _encrypts_clients(value: Value) -> _State:
 _Check = tuple[str, str, Callable[[Value], _State]]  # kind, path, state of the value there
 
 _TLS = _unless("HTTP", "TCP", "UDP", "TCP_UDP")
+_DATABASE_SETTINGS: tuple[_Check, ...] = (
+    ("encryption", "Parameters/rds.force_ssl", _flag),
+    ("encryption", "Parameters/require_secure_transport", _unless("0", "OFF", "false")),
+)
+_SEARCH_DOMAIN: tuple[_Check, ...] = (
+    ("encryption", "EncryptionAtRestOptions/Enabled", _flag),
+    ("encryption", "NodeToNodeEncryptionOptions/Enabled", _flag),
+    ("encryption", "DomainEndpointOptions/EnforceHTTPS", _flag),
+    ("logging", "LogPublishingOptions", _given),
+)
 _DATABASE: tuple[_Check, ...] = (
     ("encryption", "StorageEncrypted", _flag),
     ("logging", "EnableCloudwatchLogsExports", _given),
@@ -118,14 +128,8 @@ _SWITCHES: dict[str, tuple[_Check, ...]] = {
     "AWS::RDS::DBInstance": _DATABASE,
     "AWS::DocDB::DBCluster": _DATABASE,
     "AWS::Neptune::DBCluster": _DATABASE,
-    "AWS::RDS::DBParameterGroup": (
-        ("encryption", "Parameters/rds.force_ssl", _flag),
-        ("encryption", "Parameters/require_secure_transport", _unless("0", "OFF", "false")),
-    ),
-    "AWS::RDS::DBClusterParameterGroup": (
-        ("encryption", "Parameters/rds.force_ssl", _flag),
-        ("encryption", "Parameters/require_secure_transport", _unless("0", "OFF", "false")),
-    ),
+    "AWS::RDS::DBParameterGroup": _DATABASE_SETTINGS,
+    "AWS::RDS::DBClusterParameterGroup": _DATABASE_SETTINGS,
     "AWS::RDS::DBProxy": (("encryption", "RequireTLS", _flag),),
     "AWS::S3::Bucket": (
         ("encryption", "BucketEncryption", _given),
@@ -141,18 +145,8 @@ _SWITCHES: dict[str, tuple[_Check, ...]] = {
         ("encryption", "AtRestEncryptionEnabled", _flag),
         ("logging", "LogDeliveryConfigurations", _given),
     ),
-    "AWS::OpenSearchService::Domain": (
-        ("encryption", "EncryptionAtRestOptions/Enabled", _flag),
-        ("encryption", "NodeToNodeEncryptionOptions/Enabled", _flag),
-        ("encryption", "DomainEndpointOptions/EnforceHTTPS", _flag),
-        ("logging", "LogPublishingOptions", _given),
-    ),
-    "AWS::Elasticsearch::Domain": (
-        ("encryption", "EncryptionAtRestOptions/Enabled", _flag),
-        ("encryption", "NodeToNodeEncryptionOptions/Enabled", _flag),
-        ("encryption", "DomainEndpointOptions/EnforceHTTPS", _flag),
-        ("logging", "LogPublishingOptions", _given),
-    ),
+    "AWS::OpenSearchService::Domain": _SEARCH_DOMAIN,
+    "AWS::Elasticsearch::Domain": _SEARCH_DOMAIN,
     "AWS::DynamoDB::GlobalTable": (("encryption", "SSESpecification/SSEEnabled", _flag),),
     "AWS::DAX::Cluster": (("encryption", "SSESpecification/SSEEnabled", _flag),),
     "AWS::MemoryDB::Cluster": (("encryption", "TLSEnabled", _on_by_default),),

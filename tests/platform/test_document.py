@@ -5,19 +5,7 @@ from __future__ import annotations
 import re
 
 from fraud_cfn.template.document import Document
-from tests.lens import references
-
-SECTIONS = [
-    "AWSTemplateFormatVersion",
-    "Description",
-    "Parameters",
-    "Metadata",
-    "Rules",
-    "Mappings",
-    "Conditions",
-    "Resources",
-    "Outputs",
-]
+from tests.lens import SECTIONS, references
 
 
 def test_no_macro_and_no_section_beside_these_changes_the_template(document: Document) -> None:

@@ -18,7 +18,7 @@ from fraud_cfn.platform.intrinsics import because
 from fraud_cfn.platform.stack import Stack, assemble, build
 from fraud_cfn.template.document import Document, parse
 from fraud_cfn.template.render import RenderError, plain, render
-from tests.lens import Lens
+from tests.lens import SECTIONS, Lens
 
 SOURCES = [  # in reading order
     "fraud_cfn/platform/network.py",
@@ -63,17 +63,7 @@ def test_each_rendering_is_the_same_text(stack: Stack, document: Document) -> No
 
 
 def test_what_is_given_stands_before_what_is_built(document: Document) -> None:
-    assert list(document.template) == [
-        "AWSTemplateFormatVersion",
-        "Description",
-        "Parameters",
-        "Metadata",
-        "Rules",
-        "Mappings",
-        "Conditions",
-        "Resources",
-        "Outputs",
-    ]
+    assert list(document.template) == SECTIONS
 
 
 def test_parameters_stand_in_the_order_of_the_console_each_once(document: Document) -> None:

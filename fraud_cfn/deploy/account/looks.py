@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,6 +10,11 @@ from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.errors import UsageError
 
 _T = TypeVar("_T")
+
+
+def not_looked_at(unknown: Mapping[str, str]) -> list[str]:
+    """What could not be looked at, and why, a line each."""
+    return [f"not looked at: {what}: {why}" for what, why in unknown.items()]
 
 
 @dataclass(frozen=True)

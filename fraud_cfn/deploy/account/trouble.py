@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from fraud_cfn.deploy.account.session import code_of, denied, explain
-from fraud_cfn.deploy.errors import CredentialsError
+from fraud_cfn.deploy.errors import CredentialsError, DeployError
+
+_T = TypeVar("_T")
 
 # All that a question may raise: a refusal, no connection, a page of some proxy instead of an answer, and an
 # answer without what it should hold (LookupError).
@@ -66,3 +71,14 @@ def words(error: Exception) -> str:
     if isinstance(error, ResponseParserError):
         return "what came is no answer of AWS's: a page of some proxy?"
     return explain(error).message
+
+
+def known(what: str, ask: Callable[[], _T], unknown: dict[str, str]) -> _T | None:
+    """The answer; `None`, and a reason in `unknown`, where there is none."""
+    try:
+        return ask()
+    except DeployError as error:
+        unknown[what] = error.message
+    except UNANSWERED as error:
+        unknown[what] = code_of(error) or words(error)
+    return None

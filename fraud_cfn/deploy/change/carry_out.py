@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from fraud_cfn.deploy.account import trouble
+from fraud_cfn.deploy.account.looks import not_looked_at
 from fraud_cfn.deploy.account.session import Session, code_of, denied, message_of
 from fraud_cfn.deploy.change import changeset, database, guards, preview, template, traffic
 from fraud_cfn.deploy.change.changeset import ChangeSet
@@ -117,7 +118,7 @@ def review(
     unknown = {"what early validation and hooks found": unseen} if unseen else {}
     if change_set.status == "FAILED" or failures:
         reason = change_set.reason or "early validation failed"
-        lines = (*failures, *_not_looked_at(unknown))
+        lines = (*failures, *not_looked_at(unknown))
         details = "".join(f"\n  {line}" for line in lines)
         raise ChangeSetError(
             f"CloudFormation rejects the change set: {reason}{details}",
@@ -132,10 +133,6 @@ def review(
     return Review(change_set, shown, tuple(warnings), unknown)
 
 
-def _not_looked_at(unknown: Mapping[str, str]) -> list[str]:
-    return [f"not looked at: {what}: {why}" for what, why in unknown.items()]
-
-
 def _where(failures: list[str], document: Document) -> str:
     files = {document.defined_in.get(line.split(":")[0], "") for line in failures} - {""}
     return f"see {', '.join(sorted(files))}" if files else ""
@@ -145,7 +142,7 @@ def show(reviewed: Review, console: Console, *, result: bool = False) -> None:
     console.lines(preview.text(reviewed.preview, console.width(result=result)), result=result)
     for line in reviewed.warnings:
         console.warn(f"CloudFormation warns: {line}")
-    for line in _not_looked_at(reviewed.unknown):
+    for line in not_looked_at(reviewed.unknown):
         console.warn(line)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from fraud_cfn import names
 from fraud_cfn.config import INLINE_LIMIT
 from fraud_cfn.deploy.account import preflight, secret_lookup
-from fraud_cfn.deploy.account.looks import Looks
+from fraud_cfn.deploy.account.looks import Looks, not_looked_at
 from fraud_cfn.deploy.account.secret_lookup import Before
 from fraud_cfn.deploy.change import bucket, database, halfway, parameters, template
 from fraud_cfn.deploy.change.carry_out import Place
@@ -55,8 +55,8 @@ def parameters_for(
         preflight.look(place.session, values, source.document.template["Resources"], looks)
     if looks.obstacles and source.size > INLINE_LIMIT:  # else handing the template over tells it
         _look_at_bucket(place, bucket_name, looks, may_make=may_make_bucket)
-    for what, why in looks.unknown.items():
-        console.warn(f"not looked at: {what}: {why}")
+    for line in not_looked_at(looks.unknown):
+        console.warn(line)
     looks.refuse()
     if stack is not None:
         _warn_of_stale_defaults(place, source, stack, chosen, console)

@@ -12,7 +12,7 @@ from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.change import live, readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
-from fraud_cfn.deploy.errors import DeployError, Exit
+from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.running import balancing, log_lines, services, tasks, workloads
 from fraud_cfn.deploy.running.tasks import Task
 from fraud_cfn.deploy.running.workloads import Deployed, Workload
@@ -45,12 +45,7 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     findings: list[Finding] = []
     unknown: dict[str, str] = {}
     for what, look in patient.looks.items():
-        try:
-            findings += look()
-        except DeployError as error:
-            unknown[what] = error.message
-        except trouble.UNANSWERED as error:
-            unknown[what] = code_of(error) or trouble.words(error)
+        trouble.known(what, lambda look=look: findings.extend(look()), unknown)
     for finding in findings:
         console.result(finding.wrong, "red")
         if finding.todo:

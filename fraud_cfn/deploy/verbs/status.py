@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from fraud_cfn import names
 from fraud_cfn.deploy.account import trouble
-from fraud_cfn.deploy.account.session import Session, code_of
+from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import live
-from fraud_cfn.deploy.errors import DeployError, Exit
+from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.running import balancing, images, jobs, scaling, services, tasks, workloads
 from fraud_cfn.deploy.running.images import Ran
 from fraud_cfn.deploy.running.services import Service
@@ -34,7 +34,7 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     if url := live.url(stack):
         console.result(f"url      {url}")
     unknown: dict[str, str] = {}
-    found = _known("workloads", lambda: workloads.read(session, stack), unknown)
+    found = trouble.known("workloads", lambda: workloads.read(session, stack), unknown)
     seen = _look(session, found, unknown) if found else {}
     if found:
         _show(found, seen, console, session.now())
@@ -49,17 +49,6 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     }
     code = Exit.AWS if unknown else Exit.DONE
     return Outcome("status" if not unknown else "unknown", stack.arn, code, data)
-
-
-def _known(what: str, ask: Callable[[], Any], unknown: dict[str, str]) -> Any:
-    """The answer; `None`, and a reason in `unknown`, where there is none."""
-    try:
-        return ask()
-    except DeployError as error:
-        unknown[what] = error.message
-    except trouble.UNANSWERED as error:
-        unknown[what] = code_of(error) or trouble.words(error)
-    return None
 
 
 def _look(session: Session, found: Deployed, unknown: dict[str, str]) -> dict[str, Any]:
@@ -86,7 +75,7 @@ def _look(session: Session, found: Deployed, unknown: dict[str, str]) -> dict[st
         "jobs": lambda: _jobs(session, found),
         "stopped": lambda: [task for cluster in clusters for task in tasks.stopped(session, cluster)[:_LAST]],
     }
-    answers = {name: _known(name, ask, unknown) for name, ask in sections.items()}
+    answers = {name: trouble.known(name, ask, unknown) for name, ask in sections.items()}
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 

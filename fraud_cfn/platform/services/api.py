@@ -54,7 +54,7 @@ CANARY_PERCENT = parameters.number(
     default=10,
     least=3,  # Source: Amazon ECS API Reference, LinearConfiguration; a canary would take less
     most=100,
-    rule="percent from 3 to 100",
+    unit="percent",
 )
 STEP_MINUTES = parameters.number(
     "ApiStepMinutes",
@@ -62,7 +62,7 @@ STEP_MINUTES = parameters.number(
     default=5,
     least=0,
     most=1440,
-    rule="minutes from 0 to 1440",
+    unit="minutes",
 )
 BAKE_TIME_MINUTES = parameters.number(
     "ApiBakeTimeMinutes",
@@ -70,7 +70,7 @@ BAKE_TIME_MINUTES = parameters.number(
     default=5,
     least=0,
     most=1440,
-    rule="minutes from 0 to 1440",
+    unit="minutes",
 )
 ENABLE_DEPLOYMENT_ALARMS = parameters.choice(
     "EnableDeploymentAlarms",
