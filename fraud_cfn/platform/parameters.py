@@ -148,14 +148,14 @@ CERTIFICATE_ARN = text(
     default="",
 )
 ACCESS_LOG_BUCKET = text(
-    "AccessLogBucket",
+    names.ACCESS_LOG_BUCKET,
     "Existing bucket for the load balancer's access logs; empty: none",
     r"^((?!.*\.\.|(\d+\.){3}\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
     "empty or the name of a bucket",
     default="",
 )
 WEB_ACL_ARN = text(
-    "WebAclArn",
+    names.WEB_ACL_ARN,
     "Existing AWS WAF web ACL in front of the load balancer; empty: none",
     rf"^(arn:aws:wafv2:{REGION}:\d{{12}}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+)?$",
     f"empty or the ARN of a regional web ACL in {REGION}",
@@ -194,7 +194,7 @@ DATABASE_READER = choice(
 )
 CPU_ARCHITECTURE = choice(names.CPU_ARCHITECTURE, "Architecture of the images", "X86_64", "ARM64")
 PERMISSIONS_BOUNDARY_ARN = text(
-    "PermissionsBoundaryArn",
+    names.PERMISSIONS_BOUNDARY_ARN,
     "Permissions boundary of every role; empty: none",
     r"^(arn:aws:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$",
     "empty or the ARN of an IAM policy",

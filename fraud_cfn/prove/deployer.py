@@ -23,7 +23,6 @@ MOST_CHARACTERS = 6144
 _ACCOUNT = "${aws:PrincipalAccount}"
 _STACK = f"arn:aws:cloudformation:{REGION}:{_ACCOUNT}:stack/TapStack*/*"
 _TEMPLATES = f"arn:aws:s3:::fraud-templates-{_ACCOUNT}-*"
-_ON_TEMPLATES = {"HandOverTheTemplate": f"{_TEMPLATES}/*", "MakeTheTemplateBucket": _TEMPLATES}
 BOUNDARY = f"arn:aws:iam::{_ACCOUNT}:policy/NAME-OF-THE-BOUNDARY"
 
 # ── What handlers ask for, and this template does not need: why → actions ──
@@ -105,6 +104,12 @@ CALLS: dict[str, tuple[str, ...]] = {
         "s3:PutLifecycleConfiguration",
     ),
     "FindSecrets": ("secretsmanager:DescribeSecret",),
+    "LookAtWhatIsGiven": (
+        "acm:DescribeCertificate",
+        "iam:GetPolicy",
+        "s3:GetBucketLocation",
+        "wafv2:GetWebACL",
+    ),
     "ReadSecrets": ("secretsmanager:GetSecretValue",),
     "LookAround": (
         "application-autoscaling:DescribeScalableTargets",
@@ -197,6 +202,18 @@ def _named(service: str, *rest: str) -> tuple[str, ...]:
     return tuple(f"arn:aws:{service}:{REGION}:{_ACCOUNT}:{each}" for each in rest)
 
 
+# What is not of this platform by name: templates, and what parameters name.
+_OUTSIDE: dict[str, tuple[str, ...]] = {
+    "HandOverTheTemplate": (f"{_TEMPLATES}/*",),
+    "MakeTheTemplateBucket": (_TEMPLATES,),
+    "LookAtWhatIsGiven": (
+        *_named("acm", "certificate/*"),
+        *_named("wafv2", "regional/webacl/*"),
+        f"arn:aws:iam::{_ACCOUNT}:policy/*",
+        "arn:aws:iam::aws:policy/*",
+        "arn:aws:s3:::*",
+    ),
+}
 # None: names are AWS's own (`vpc-0a1b…`), so the region is the limit.
 _PLACES: dict[str, tuple[str, ...] | None] = {
     "application-autoscaling": _named("application-autoscaling", "scalable-target/*"),
@@ -289,7 +306,16 @@ _FREES_ROLES = "iam:DeleteRolePermissionsBoundary"
 def policies(template: Template) -> dict[str, dict[str, Any]]:
     """Policy name → document, each within IAM's size: whoever deploys, plans only, or hands over a role."""
     handlers = handler_actions(template)
-    planning = [*_calls("LookAtStacks", "PlanChanges", "HandOverTheTemplate", "FindSecrets", "LookAround")]
+    planning = [
+        *_calls(
+            "LookAtStacks",
+            "PlanChanges",
+            "HandOverTheTemplate",
+            "FindSecrets",
+            "LookAtWhatIsGiven",
+            "LookAround",
+        )
+    ]
     carrying = [*_calls("MakeTheTemplateBucket", "CarryOut", "RunTheJob", "Destroy")]
     reading = [*_calls("ReadSecrets")]
     passing = _pass_roles(template)
@@ -333,8 +359,8 @@ def size(document: Mapping[str, Any]) -> int:
 
 def _calls(*sids: str) -> Iterator[dict[str, Any]]:
     for sid in sids:
-        if sid in _ON_TEMPLATES:
-            yield _allow(sid, CALLS[sid], [_ON_TEMPLATES[sid]])
+        if sid in _OUTSIDE:
+            yield _allow(sid, CALLS[sid], _OUTSIDE[sid])
         else:
             yield from _by_place(sid, CALLS[sid])
 

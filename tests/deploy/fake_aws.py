@@ -477,6 +477,7 @@ class Handler(BaseHTTPRequestHandler):
         operation = f"{verb}{setting}" if setting else f"{verb}Object" if key else whole
         words = url.query.replace("=", "&").split("&")
         operation = next((_OF_BUCKETS[word] for word in words if word in _OF_BUCKETS), operation)
+        region = {"x-amz-bucket-region": self.aws.regions.get(bucket, "eu-central-1")}
         try:
             with _LOCK:
                 if setting:
@@ -485,11 +486,9 @@ class Handler(BaseHTTPRequestHandler):
                 answer = self.aws.answer(operation, asked)
         except FaultError as fault:
             error = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
-            self._send(fault.status, b"" if verb == "Head" else error.encode())
+            self._send(fault.status, b"" if verb == "Head" else error.encode(), region)
         else:
-            region = self.aws.regions.get(bucket, "eu-central-1")
-            text = answer.encode() if isinstance(answer, str) else b""
-            self._send(200, text, {"x-amz-bucket-region": region} if verb == "Head" else {})
+            self._send(200, answer.encode() if isinstance(answer, str) else b"", region)
 
     def handle_expect_100(self) -> bool:
         answered = super().handle_expect_100()
@@ -554,6 +553,7 @@ def _paging(service: str, operation: str) -> tuple[str, str, str]:
 _OF_BUCKETS = {
     "delete": "DeleteObjects",
     "legal-hold": "GetObjectLegalHold",
+    "location": "GetBucketLocation",
     "object-lock": "GetObjectLockConfiguration",
     "retention": "GetObjectRetention",
     "uploads": "ListMultipartUploads",

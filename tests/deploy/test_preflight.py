@@ -19,7 +19,9 @@ NEEDS_ALL = (
     " DatabaseEngineVersion: {Type: String, Default: '17.9'},"
     " DatabaseMinCapacity: {Type: Number, Default: 0.5}, DatabaseMaxCapacity: {Type: Number, Default: 4},"
     " ServicesEnabled: {Type: String, Default: 'false'}, VpcCidr: {Type: String, Default: 10.0.0.0/16},"
-    " DataKmsKeyArn: {Type: String, Default: ''},"
+    " DataKmsKeyArn: {Type: String, Default: ''}, CertificateArn: {Type: String, Default: ''},"
+    " WebAclArn: {Type: String, Default: ''}, PermissionsBoundaryArn: {Type: String, Default: ''},"
+    " AccessLogBucket: {Type: String, Default: ''},"
     " DatabaseCredentialsArn: {Type: String}, ApiKeysArn: {Type: String}}\n"
     "Resources:\n"
     "  V: {Type: AWS::EC2::VPC}\n"
@@ -320,7 +322,153 @@ def test_a_data_key_that_can_encrypt_is_taken(rich: Aws, tell: Teller, template:
     assert tell("plan dev", *template, "--param", "DataKmsKeyArn=arn:k").code == 0
     rich.faults["DescribeKey"] = [FaultError("AccessDeniedException", "no")]
     told = tell("plan dev", *template, "--param", "DataKmsKeyArn=arn:k")
-    assert (told.code, "not looked at: the key for the data" in told.text) == (0, True)
+    assert (told.code, "not looked at: the key arn:k" in told.text) == (0, True)
+
+
+# ── What parameters name of the account's own ─────────────────────────────────────────────────────
+
+CERTIFICATE = f"arn:aws:acm:eu-central-1:{ACCOUNT}:certificate/1a"
+WEB_ACL = f"arn:aws:wafv2:eu-central-1:{ACCOUNT}:regional/webacl/company/0b1c"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+GIVEN = {
+    "CertificateArn": CERTIFICATE,
+    "WebAclArn": WEB_ACL,
+    "PermissionsBoundaryArn": BOUNDARY,
+    "AccessLogBucket": "company-logs",
+}
+OPTIONS = [word for name, value in GIVEN.items() for word in ("--param", f"{name}={value}")]
+LOOKS = ["DescribeCertificate", "GetWebACL", "GetPolicy", "GetBucketLocation"]
+
+
+@pytest.fixture
+def given(rich: Aws) -> Aws:
+    """An account that has what those parameters name."""
+    policy = {"PolicyName": "boundary", "PolicyId": "P", "Arn": BOUNDARY, "IsAttachable": True}
+    rich.answers |= {
+        "DescribeCertificate": lambda _: {"Certificate": {"Status": "ISSUED"}},
+        "GetWebACL": lambda _: {"WebACL": {"Name": "company", "Id": "0b1c", "ARN": WEB_ACL}},
+        "GetPolicy": lambda _: {"Policy": policy},
+        "GetBucketLocation": lambda _: location("eu-central-1"),
+    }
+    return rich
+
+
+def location(region: str) -> str:
+    return f"<LocationConstraint>{region}</LocationConstraint>"
+
+
+def test_what_parameters_name_and_is_there_is_taken(given: Aws, tell: Teller, template: list[str]) -> None:
+    told = tell("plan dev", *template, *OPTIONS)
+    assert (told.code, "not looked at" in told.text) == (0, False)
+    assert set(LOOKS) < set(given.calls)
+
+
+def test_what_parameters_do_not_name_is_not_asked_for(given: Aws, tell: Teller, template: list[str]) -> None:
+    assert tell("plan dev", *template).code == 0
+    assert not set(LOOKS) & set(given.calls)
+
+
+# As each service words it that there is no such thing.
+MISSING = {
+    "DescribeCertificate": FaultError(
+        "ResourceNotFoundException", f"Could not find certificate {CERTIFICATE} in account {ACCOUNT}."
+    ),
+    "GetWebACL": FaultError(
+        "WAFNonexistentItemException",
+        "AWS WAF couldn’t perform the operation because your resource doesn’t exist.",
+    ),
+    "GetPolicy": FaultError("NoSuchEntity", f"Policy {BOUNDARY} was not found.", 404),
+    "GetBucketLocation": FaultError("NoSuchBucket", "The specified bucket does not exist", 404),
+}
+
+
+@pytest.mark.parametrize("verb", ["plan dev", "deploy dev --yes"])
+def test_what_parameters_name_and_is_not_there_is_told_at_once(
+    given: Aws, tell: Teller, template: list[str], verb: str
+) -> None:
+    given.faults |= {operation: [fault] for operation, fault in MISSING.items()}
+    told = tell(verb, *template, *OPTIONS)
+    assert refused(told, given)
+    assert "error: 4 things stand in the way" in told.text
+    for name, value in GIVEN.items():
+        assert f"{value} of {name} does not exist\n    → " in told.text
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "says"),
+    [
+        (
+            "DescribeCertificate",
+            {"Certificate": {"Status": "PENDING_VALIDATION"}},
+            f"the certificate {CERTIFICATE} of CertificateArn is PENDING_VALIDATION",
+        ),
+        (
+            "DescribeCertificate",
+            {"Certificate": {"Status": "FAILED", "FailureReason": "CAA_ERROR"}},
+            "is FAILED (CAA_ERROR)",
+        ),
+        ("GetPolicy", {"Policy": {"Arn": BOUNDARY, "IsAttachable": False}}, "is not attachable"),
+        ("GetBucketLocation", location("eu-west-1"), "company-logs of AccessLogBucket is in eu-west-1"),
+        ("GetBucketLocation", location("EU"), "is in eu-west-1, and the load balancer in eu-central-1"),
+        ("GetBucketLocation", "<LocationConstraint/>", "is in us-east-1"),
+    ],
+)
+def test_what_parameters_name_and_aws_would_not_take_is_refused(
+    given: Aws, tell: Teller, template: list[str], operation: str, answer: object, says: str
+) -> None:
+    given.answers[operation] = lambda _: answer
+    told = tell("plan dev", *template, *OPTIONS)
+    assert refused(told, given)
+    assert says in told.text
+
+
+@pytest.mark.parametrize(("name", "value"), [item for item in GIVEN.items() if item[0] != "AccessLogBucket"])
+def test_what_is_of_another_account_is_refused_unasked(
+    given: Aws, tell: Teller, template: list[str], name: str, value: str
+) -> None:
+    told = tell("plan dev", *template, "--param", f"{name}={value.replace(ACCOUNT, '9' * 12)}")
+    assert refused(told, given)
+    assert f"of {name} is of another account than {ACCOUNT}" in told.text
+    assert not set(LOOKS) & set(given.calls)
+
+
+def test_a_boundary_of_awss_own_is_taken(given: Aws, tell: Teller, template: list[str]) -> None:
+    own = "arn:aws:iam::aws:policy/PowerUserAccess"
+    assert tell("plan dev", *template, "--param", f"PermissionsBoundaryArn={own}").code == 0
+    assert "GetPolicy" in given.calls
+
+
+def test_what_may_not_be_looked_at_of_them_is_told(given: Aws, tell: Teller, template: list[str]) -> None:
+    for operation in LOOKS:
+        given.faults[operation] = [FaultError("AccessDenied", "no", 403)]
+    told = tell("plan dev", *template, *OPTIONS)
+    assert told.code == 0
+    for value in GIVEN.values():
+        assert f" {value}: no permission for" in told.text.split("not looked at", 1)[1]
+    given.answers["DescribeCertificate"] = lambda _: {"Certificate": {}}
+    told = tell("plan dev", *template, *OPTIONS)
+    assert f"not looked at: the certificate {CERTIFICATE}: AWS's answer lacks Status" in told.text
+
+
+def test_a_bucket_that_is_anothers_tells_its_region_all_the_same(
+    given: Aws, tell: Teller, template: list[str]
+) -> None:
+    given.faults["GetBucketLocation"] = [FaultError("AccessDenied", "Access Denied", 403)] * 9
+    given.regions["company-logs"] = "eu-west-3"
+    told = tell("plan dev", *template, *OPTIONS)
+    assert refused(told, given)
+    assert "company-logs of AccessLogBucket is in eu-west-3" in told.text
+
+
+def test_of_an_update_only_what_is_new_is_looked_at(given: Aws, tell: Teller, template: list[str]) -> None:
+    deployed_with(given, **GIVEN)
+    assert tell("plan dev", *template).code == 0
+    assert not set(LOOKS) & set(given.calls)
+    given.calls.clear()
+    given.faults["DescribeCertificate"] = [MISSING["DescribeCertificate"]]
+    told = tell("plan dev", *template, "--param", f"CertificateArn={CERTIFICATE}2")
+    assert refused(told, given)
+    assert f"the certificate {CERTIFICATE}2 of CertificateArn does not exist" in told.text
 
 
 # ── Before what is left of a failed creation is deleted ───────────────────────────────────────────

@@ -35,6 +35,7 @@ RENAMED = {
     "put_public_access_block": {"s3:PutBucketPublicAccessBlock"},
 }
 SERVICES = {
+    "acm": "acm",
     "application-autoscaling": "application-autoscaling",
     "cloudformation": "cloudformation",
     "cloudwatch": "cloudwatch",
@@ -52,6 +53,7 @@ SERVICES = {
     "service-quotas": "servicequotas",
     "servicediscovery": "servicediscovery",
     "sqs": "sqs",
+    "wafv2": "wafv2",
 }
 # Names that another service has too, or that are no request (`sts:GetCallerIdentity` needs no permission).
 ELSEWHERE = {

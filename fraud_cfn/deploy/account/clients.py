@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
+    from types_boto3_acm import ACMClient
     from types_boto3_application_autoscaling import ApplicationAutoScalingClient
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudwatch import CloudWatchClient
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
     from types_boto3_sqs import SQSClient
     from types_boto3_sts import STSClient
+    from types_boto3_wafv2 import WAFV2Client
 
 
 class Clients:
@@ -35,6 +37,8 @@ class Clients:
     def _make(self, service: str) -> Any:
         raise NotImplementedError
 
+    @overload
+    def client(self, service: Literal["acm"]) -> ACMClient: ...
     @overload
     def client(self, service: Literal["application-autoscaling"]) -> ApplicationAutoScalingClient: ...
     @overload
@@ -71,6 +75,8 @@ class Clients:
     def client(self, service: Literal["sqs"]) -> SQSClient: ...
     @overload
     def client(self, service: Literal["sts"]) -> STSClient: ...
+    @overload
+    def client(self, service: Literal["wafv2"]) -> WAFV2Client: ...
     @overload
     def client(self, service: str) -> Any: ...
     def client(self, service: str) -> Any:

@@ -40,7 +40,6 @@ def look(session: Session, values: Mapping[str, str], resources: Mapping[str, An
         ("AWS::EC2::VPC", "room for another VPC", lambda: _vpcs(session, looks)),
         ("AWS::EC2::EIP", "room for another address", lambda: _addresses(session, looks)),
         ("AWS::ECS::Cluster", "the service-linked role of ECS", lambda: _linked_role(session, looks)),
-        ("AWS::RDS::DBCluster", "the key for the data", lambda: _data_key(session, values, looks)),
     )
     for needed_by, what, question in questions:
         if needed_by in types:
@@ -118,29 +117,6 @@ def _engine(session: Session, version: str, looks: Looks) -> None:
         f"Aurora PostgreSQL {version} is not offered here (there is {', '.join(near) or 'none'})",
         f"choose one: --param {names.DATABASE_ENGINE_VERSION}={near[-1] if near else 'VERSION'}",
     )
-
-
-def _data_key(session: Session, values: Mapping[str, str], looks: Looks) -> None:
-    """It cannot be changed later, and Aurora takes no other kind."""
-    if not (arn := values.get(names.DATA_KMS_KEY_ARN, "")):
-        return
-    try:
-        key = session.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
-    except ClientError as error:
-        if code_of(error) != "NotFoundException":
-            raise
-        looks.stop(f"the key {arn} of {names.DATA_KMS_KEY_ARN} does not exist", "correct the ARN")
-        return
-    state, spec = key.get("KeyState", "Enabled"), key.get("KeySpec", "SYMMETRIC_DEFAULT")
-    if state != "Enabled":
-        looks.stop(
-            f"the key {arn} of {names.DATA_KMS_KEY_ARN} is {state}", "enable it again, or name another one"
-        )
-    elif spec != "SYMMETRIC_DEFAULT":
-        looks.stop(
-            f"the key {arn} of {names.DATA_KMS_KEY_ARN} is {spec}: data at rest takes a symmetric one",
-            "name another one",
-        )
 
 
 def _vpcs(session: Session, looks: Looks) -> None:

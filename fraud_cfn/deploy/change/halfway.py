@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fraud_cfn import names
-from fraud_cfn.deploy.account import preflight, secret_lookup
+from fraud_cfn.deploy.account import given, preflight, secret_lookup
 from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.change import parameters
 from fraud_cfn.deploy.change.carry_out import Place
@@ -54,6 +54,10 @@ def look(place: Place, source: Template, stack: Stack | None, chosen: dict[str, 
     was, wanted = (one.get(names.DATABASE_ENGINE_VERSION) for one in (before, values))
     if was and wanted and was != wanted:
         preflight.look_at_upgrade(place.session, was, wanted, looks)
+    new = {name: value for name, value in values.items() if value != before.get(name)}
+    given.look(
+        place.session, {name: value for name, value in new.items() if not (stack and name in _FIXED)}, looks
+    )
     by_look_up = [expected.parameter for expected in secret_lookup.EXPECTED]
     missing = [
         name
