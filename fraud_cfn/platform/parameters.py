@@ -78,7 +78,7 @@ ENVIRONMENT_SUFFIX = Parameter(
 SERVICES_ENABLED = choice(
     names.SERVICES_ENABLED,
     "false: no task runs, no image is needed (at creation); starting: goes live by a deployment; "
-    "true: live, with as many tasks as scaling chose",
+    "true: live, as many tasks as scaling chose",
     "false",
     "starting",
     "true",
@@ -91,7 +91,7 @@ DATABASE_CREDENTIALS_ARN = text(
 )
 DATABASE_CREDENTIALS_VERSION = text(
     names.DATABASE_CREDENTIALS_VERSION,
-    "Version id of the database secret: another one brings a rotated password to Aurora and the tasks; "
+    "Version id of the database secret: another brings a rotated password to Aurora and the tasks; "
     "empty: the current one",
     r"^([A-Za-z0-9-]{32,64})?$",
     "empty or a version id: 32 to 64 letters, digits and hyphens",
@@ -202,7 +202,7 @@ PERMISSIONS_BOUNDARY_ARN = text(
 )
 TRACING_IMAGE = text(
     "TracingImage",
-    "Image of the AWS Distro for OpenTelemetry collector, at an explicit version",
+    "AWS Distro for OpenTelemetry collector, at an explicit version",
     r"^[a-z0-9][a-z0-9./_:-]*(:v\d+\.\d+\.\d+|@sha256:[a-f0-9]{64})$",
     "an image with an explicit version (:v1.2.3) or digest",
     default="public.ecr.aws/aws-observability/aws-otel-collector:v0.50.0",

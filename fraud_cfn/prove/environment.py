@@ -170,9 +170,9 @@ class Environment:
             yield f"{database}/{self.database_user(task)}"
 
     def database_user(self, task: str) -> str:
-        """The user of its own as whom it logs in to the database: `fraud_` and its container's name."""
+        """The user as whom it logs in to the database: `fraud_` and its container's name, `_` for `-`."""
         app = self.of(_TASK_DEFINITION)[task]["ContainerDefinitions"][0]
-        return f"fraud_{app['Name']}"
+        return f"fraud_{app['Name'].replace('-', '_')}"
 
 
 def secret_arn(kind: str, suffix: str, account: str = ACCOUNT) -> str:

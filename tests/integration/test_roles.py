@@ -97,7 +97,7 @@ def test_a_task_role_uses_the_data_bucket_and_its_own_database_user(
     identifier = platform.ids["DatabaseCluster"]
     described = platform.client("rds").describe_db_clusters(DBClusterIdentifier=identifier)["DBClusters"][0]
     (user,) = resources(platform, f"{workload}-task", "rds-db:connect")
-    assert user.endswith(f":dbuser:{described['DbClusterResourceId']}/fraud_{workload}")
+    assert user.endswith(f":dbuser:{described['DbClusterResourceId']}/fraud_{workload.replace('-', '_')}")
 
 
 def test_the_schedule_runs_the_job_and_passes_its_two_roles_only(platform: Platform) -> None:

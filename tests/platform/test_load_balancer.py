@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from fraud_cfn.config import ROOT
 from tests.lens import Lens
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/1a"
@@ -51,6 +55,14 @@ def test_access_logs_go_to_an_existing_bucket_when_it_is_given(base: Lens) -> No
         "access_logs.s3.bucket": "company-logs",
         "access_logs.s3.prefix": "fraud-alb-dev",
     }
+
+
+def test_the_page_on_access_logs_lets_them_be_written_where_the_load_balancer_writes(base: Lens) -> None:
+    page = (ROOT / "docs/access-logs.md").read_text("utf-8")
+    (policy,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (statement,) = json.loads(policy)["Statement"]
+    prefix = attributes(base.under(AccessLogBucket="BUCKET"))["access_logs.s3.prefix"]
+    assert statement["Resource"] == f"arn:aws:s3:::BUCKET/{prefix}/AWSLogs/111122223333/*"
 
 
 def test_a_web_acl_filters_the_load_balancer_when_it_is_given(base: Lens) -> None:

@@ -167,7 +167,8 @@ def beyond(template: Template) -> Iterator[str]:
         own = {arn for key, arn in arns(subject).items() if made_in[key] == module}
         own |= {f"{arn.removesuffix(':1')}:*" for arn in own if ":task-definition/" in arn}
         workload = kebab(holder.logical_id.removesuffix("ExecutionRole").removesuffix("TaskRole"))
-        of_everyone = execution(workload) | DATA | TRACES | login(f"fraud_{workload}") | PROTECTION | RUNNING
+        own_user = login(f"fraud_{workload.replace('-', '_')}")
+        of_everyone = execution(workload) | DATA | TRACES | own_user | PROTECTION | RUNNING
         of_everyone["*"] += " " + EXECUTION_ON_EVERYTHING
         for grant in grants:
             usual = str(grant.action) in of_everyone.get(place(grant), "").split()

@@ -95,7 +95,7 @@ def task_role(title: str, service: str, database: Database, data: Bucket, *own: 
         f"{service}-task",
         *own,
         permissions.use_data(data),
-        permissions.connect(database.cluster, f"fraud_{service}"),
+        permissions.connect(database.cluster, f"fraud_{service}".replace("-", "_")),
         permissions.send_traces(),
     )
 
@@ -155,7 +155,7 @@ def definition(
         Environment=[
             *(Environment(Name=key, Value=value) for key, value in environment.items()),
             Environment(Name="AWS_XRAY_DAEMON_ADDRESS", Value="127.0.0.1:2000"),
-            Environment(Name="OTEL_EXPORTER_OTLP_ENDPOINT", Value="http://localhost:4318"),
+            Environment(Name="OTEL_EXPORTER_OTLP_ENDPOINT", Value="http://127.0.0.1:4318"),
             Environment(Name="OTEL_EXPORTER_OTLP_PROTOCOL", Value="http/protobuf"),
             Environment(Name="OTEL_PROPAGATORS", Value="xray,tracecontext"),
             Environment(Name="OTEL_SERVICE_NAME", Value=name(service)),
@@ -233,7 +233,10 @@ def _sidecar(log_group: LogGroup) -> ContainerDefinition:
         Name=SIDECAR,
         Image=Ref(TRACING_IMAGE),
         Essential=because(False, "without it the workload goes on, untraced, and ECS starts it again"),
-        RestartPolicy=RestartPolicy(Enabled=True),
+        RestartPolicy=RestartPolicy(
+            Enabled=True,
+            RestartAttemptPeriod=because(60, "seconds that it must have run; 300 is the default"),
+        ),
         Cpu=_SIDECAR_CPU,
         MemoryReservation=_SIDECAR_RESERVED_MIB,
         Memory=_SIDECAR_MOST_MIB,

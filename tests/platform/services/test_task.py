@@ -83,7 +83,7 @@ def test_container_knows_its_data_and_its_tracing(base: Lens, workload: str) -> 
         "DATABASE_NAME": "fraud",
         "DATA_BUCKET": "<DataBucket>",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_PROPAGATORS": "xray,tracecontext",
         "OTEL_SERVICE_NAME": f"fraud-{kebab(workload)}-dev",
@@ -206,7 +206,7 @@ def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens,
     assert sidecar["Name"] == "tracing"
     assert sidecar["Image"] == "public.ecr.aws/aws-observability/aws-otel-collector:v0.50.0"
     assert sidecar["Essential"] is False
-    assert sidecar["RestartPolicy"] == {"Enabled": True}
+    assert sidecar["RestartPolicy"] == {"Enabled": True, "RestartAttemptPeriod": 60}
     assert app["Cpu"] + sidecar["Cpu"] == int(base[f"{workload}TaskDefinition"]["Cpu"]), (
         "the workload outweighs its sidecar"
     )
