@@ -22,15 +22,16 @@ _LOAD_BALANCERS = (
 )
 _LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 _FUNCTION = "AWS::Lambda::Url"
-_BUCKET = "AWS::S3::Bucket"
+_BLOCK = "PublicAccessBlockConfiguration"  # of buckets and access points
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-# Property, wherever it stands in a resource → the value that makes it public.
+# Property, wherever it stands in a resource → the values that make it public.
 _PUBLIC_WHERE = {
-    "AssignPublicIp": "enabled",
-    "AssociatePublicIpAddress": "true",
-    "MapPublicIpOnLaunch": "true",
-    "PubliclyAccessible": "true",
-    "EndpointPublicAccess": "true",
+    "AssignPublicIp": ("enabled",),
+    "AssociatePublicIpAddress": ("true",),
+    "MapPublicIpOnLaunch": ("true",),
+    "PubliclyAccessible": ("true",),
+    "EndpointPublicAccess": ("true",),
+    "AccessControl": ("publicread", "publicreadwrite"),
 }
 
 
@@ -61,10 +62,10 @@ class ExposureChange:
 
 def concerns(kind: str, declared: Any) -> bool:
     """Whether a resource, of that type and so declared, has a part in who reaches whom."""
-    if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION, _BUCKET):
+    if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION):
         return True
     text = json.dumps(declared)
-    return any(key in text for key in _PUBLIC_WHERE)
+    return any(key in text for key in (*_PUBLIC_WHERE, _BLOCK))
 
 
 def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
@@ -83,8 +84,8 @@ def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
 def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChange, ...]:
     """What newly faces the internet, then what no longer does."""
     old, new = exposures(before) | _unblocked(before, after), exposures(after) | _unblocked(after, before)
-    begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, new, old)]
-    ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, old, new)]
+    begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, old)]
+    ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, new)]
     differences = compare(before, after)
     begins += _rules(after, differences, "added")
     ends += _rules(before, differences, "removed")
@@ -115,7 +116,7 @@ def _public_properties(node: Any, path: str = "Properties") -> Iterator[tuple[st
     """(path, property) of everything that asks for a public address."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            if str(value).lower() == _PUBLIC_WHERE.get(key):
+            if str(value).lower() in _PUBLIC_WHERE.get(key, ()):
                 yield f"{path}.{key}", key
             else:
                 yield from _public_properties(value, f"{path}.{key}")
@@ -126,7 +127,7 @@ def _public_properties(node: Any, path: str = "Properties") -> Iterator[tuple[st
 
 def _is_public(properties: Mapping[str, Any]) -> bool:
     """Both generations are internet-facing unless they say `internal`; a gateway's has no address."""
-    return properties.get("Scheme", "internet-facing") != "internal" and properties.get("Type") != "gateway"
+    return properties.get("Scheme") != "internal" and properties.get("Type") != "gateway"
 
 
 def _listeners(resources: Resources) -> dict[tuple[str, ...], Exposure]:
@@ -167,33 +168,27 @@ def _is_internet_gateway(gateway: str, resources: Resources) -> bool:
     return kind == "AWS::EC2::InternetGateway" or gateway.startswith("igw-")
 
 
-def _follows(
-    key: tuple[str, ...],
-    having: Mapping[tuple[str, ...], Exposure],
-    without: Mapping[tuple[str, ...], Exposure],
-) -> bool:
+def _follows(key: tuple[str, ...], without: Mapping[tuple[str, ...], Exposure]) -> bool:
     """A subnet that only follows its table (which is told), or a listener its load balancer."""
     match key:
         case ("subnet", _, table):
-            return ("table", table) in having and ("table", table) not in without
+            return ("table", table) not in without
         case ("listener", balancer, _):
-            return ("load balancer", balancer) in having and ("load balancer", balancer) not in without
+            return ("load balancer", balancer) not in without
     return False
 
 
 def _unblocked(side: Resources, other: Resources) -> dict[tuple[str, ...], Exposure]:
     """Public access that a bucket of both sides no longer blocks here, though the other side does."""
-    found: dict[tuple[str, ...], Exposure] = {}
-    for logical_id, (kind, properties) in side.items():
-        if kind != _BUCKET or logical_id not in other:
-            continue
-        for block in _BLOCKS:
-            if _blocks(other[logical_id][1], block) and not _blocks(properties, block):
-                path = f"Properties.PublicAccessBlockConfiguration.{block}"
-                found["bucket", logical_id, block] = Exposure(logical_id, path)
-    return found
+    return {
+        ("bucket", logical_id, block): Exposure(logical_id, f"Properties.{_BLOCK}.{block}")
+        for logical_id in side
+        if logical_id in other
+        for block in _BLOCKS
+        if _blocks(other[logical_id][1], block) and not _blocks(side[logical_id][1], block)
+    }
 
 
 def _blocks(properties: Mapping[str, Any], block: str) -> bool:
-    blocks = properties.get("PublicAccessBlockConfiguration")
+    blocks = properties.get(_BLOCK)
     return isinstance(blocks, Mapping) and str(blocks.get(block)).lower() == "true"

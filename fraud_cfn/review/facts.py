@@ -165,6 +165,7 @@ NAME_SCOPES: dict[str, tuple[Path_, ...]] = {
     "AWS::Logs::MetricFilter": (("LogGroupName",),),
     "AWS::Logs::SubscriptionFilter": (("LogGroupName",),),
     "AWS::Lambda::Alias": (("FunctionName",),),
+    "AWS::Events::Rule": (("EventBusName",),),
     "AWS::ApiGateway::Model": (("RestApiId",),),
     "AWS::ApiGateway::RequestValidator": (("RestApiId",),),
     "AWS::ApiGateway::Stage": (("RestApiId",),),

@@ -65,7 +65,7 @@ class Grant:
         """Whether everything that `other` grants (or denies), this one does too. True is certain."""
         return (
             self.effect == other.effect
-            and _within(self.action, other.action, str.lower)
+            and is_action_within(self.action, other.action)
             and _within(self.resource, other.resource, str)
             and _principal_within(self.principal, other.principal)
             and all(any(_implies(given, test) for given in other.tests) for test in self.tests)
@@ -139,6 +139,11 @@ def _principals(value: Json) -> list[str]:
     if isinstance(value, Mapping) and not any(key.startswith("Fn::") or key == "Ref" for key in value):
         return [_text(item) for items in value.values() for item in _listed(items)]
     return _texts(value)
+
+
+def is_action_within(whole: str | None, part: str | None) -> bool:
+    """Whether all that one text of actions stands for, the other one does too."""
+    return _within(whole, part, str.lower)
 
 
 def _within(whole: str | None, part: str | None, read: Callable[[str], str]) -> bool:

@@ -9,7 +9,7 @@ from fraud_cfn.review.diff import ABSENT, at, canonical
 from fraud_cfn.review.effects import meets
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.resolve import Side, Value, World, references
-from fraud_cfn.review.schemas import schema
+from fraud_cfn.review.schemas import Path_, schema
 
 
 class Identities:
@@ -23,8 +23,6 @@ class Identities:
         """What there can be only one of, as text; None where there is nothing of the kind."""
         type_name = side.template.type_of(logical_id)
         properties = side.properties(logical_id, world)
-        if not properties:
-            return None
         name = facts.name_property(type_name)
         if name is not None:
             value = at(properties, (name,))
@@ -36,14 +34,13 @@ class Identities:
         if paths is None:
             known = schema(type_name)
             paths = known.identifier if known else ()
-            if known is None or any(path in known.read_only for path in paths):
-                return None
             if any(at(properties, path) is ABSENT for path in paths):
                 return None
-        values = [at(properties, path) for path in paths]
-        if all(value is ABSENT for value in values):
-            return None
-        return (type_name, *map(_as_identity, values))
+        return (
+            (type_name, *(_as_identity(at(properties, path)) for path in paths))
+            if _is_given(properties, paths)
+            else None
+        )
 
     @cached_property
     def _identities_before(self) -> dict[str, set[tuple[str, ...]]]:
@@ -62,14 +59,14 @@ class Identities:
             if identity is None or identity in own or self._is_of_replaced(logical_id, world):
                 continue
             for other, identities in self._identities_before.items():
-                if other != logical_id and identity in identities:
+                if identity in identities:
                     return other
         return None
 
     def _is_of_replaced(self, logical_id: str, world: World) -> bool:
         """Whether its identity stands on a resource that is made anew, and so is another one."""
         paths = facts.IDENTITIES.get(self.pair.after.template.type_of(logical_id), ())
-        properties = self.pair.after.properties(logical_id, world) or {}
+        properties = self.pair.after.properties(logical_id, world)
         return any(
             reference.name in self.judgement.views
             and self.judgement.attribute_moves(reference.name, reference.attribute or "", world) == "yes"
@@ -79,16 +76,19 @@ class Identities:
 
     def is_kept(self, logical_id: str) -> bool:
         """Whether it is replaced by one of the same identity, which cannot be while the old one is there."""
-        paths = facts.IDENTITIES.get(self.pair.type_of(logical_id))
-        if not paths:
-            return False
+        paths = facts.IDENTITIES.get(self.pair.type_of(logical_id), ())
         return any(
             view.replacement != "no"
             and not any(meets(path, leaf.difference.steps) for path in paths for leaf in view.leaves.values())
-            and any(at(view.after, path) is not ABSENT for path in paths)
+            and _is_given(view.after, paths)
             for view in self.judgement.views[logical_id]
-            if view.before is not None and view.after is not None
+            if view.before is not None
         )
+
+
+def _is_given(properties: Value, paths: tuple[Path_, ...]) -> bool:
+    """Whether the template gives any part of an identity; the parts that it leaves out count as such."""
+    return any(at(properties, path) is not ABSENT for path in paths)
 
 
 def _as_identity(value: Value) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fraud_cfn.review.actions import expand
-from fraud_cfn.review.grants import Grant, Json, documents, grants
-from fraud_cfn.review.wildcards import covers, is_pattern
+from fraud_cfn.review.grants import Grant, Json, documents, grants, is_action_within
+from fraud_cfn.review.wildcards import is_pattern
 
 Properties = Mapping[str, Any]
 Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
@@ -115,9 +115,9 @@ def compare(before: Resources, after: Resources) -> Comparison:
     roles: dict[str, str] = {}
     policies: dict[str, str] = {}
     for holder in {**new.grants, **old.grants}:
-        if _same_text(old.sources.get(holder), new.sources.get(holder)):
-            continue
         was, now = _distinct(old.grants.get(holder, ())), _distinct(new.grants.get(holder, ()))
+        if not (was or now) or _same_text(old.sources.get(holder), new.sources.get(holder)):
+            continue
         changes += [
             PermissionChange("added", holder.role, grant, _gives(grant, was)) for grant in _gained(was, now)
         ]
@@ -169,20 +169,19 @@ def _gained(was: tuple[Grant, ...], now: tuple[Grant, ...]) -> list[Grant]:
         beside.setdefault(_besides_action(grant), []).append(grant)
     gained = []
     for grant in now:
-        patterns = [(other.action or "").lower() for other in beside.get(_besides_action(grant), ())]
-        gained += [grant.with_action(action) if action else grant for action in _more(grant.action, patterns)]
+        others = [other.action for other in beside.get(_besides_action(grant), ())]
+        gained += [grant.with_action(action) if action else grant for action in _more(grant.action, others)]
     return list({grant.key: grant for grant in gained}.values())
 
 
-def _more(action: str | None, patterns: list[str]) -> list[str | None]:
-    """What `action` stands for beyond those patterns."""
-    own = (action or "").lower()
-    if own in patterns or any(covers(pattern, own) for pattern in patterns):
+def _more(action: str | None, others: list[str | None]) -> list[str | None]:
+    """What `action` stands for beyond those others."""
+    if any(is_action_within(other, action) for other in others):
         return []
     if action is None or not is_pattern(action):
         return [action]
     listed = expand(action)
-    left = [name for name in listed if not any(covers(pattern, name.lower()) for pattern in patterns)]
+    left = [name for name in listed if not any(is_action_within(other, name) for other in others)]
     # Untouched by the other side, or all listed there while AWS adds actions: the wildcard itself.
     return [action] if not left or len(left) == len(listed) else [*left]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fraud_cfn.review import facts
-from fraud_cfn.review.diff import ABSENT, at
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.mentions import depends_on, mentioned
 from fraud_cfn.review.resolve import Reference, Side, Value, World, references, written
@@ -19,7 +18,7 @@ def target_groups_that_stay(judgement: Judgement, logical_id: str) -> list[str]:
         for name in judgement.pair.logical_ids:
             if before.template.type_of(name) != kind:
                 continue
-            used = {ref.name for view in judgement.views[name] for ref in references(view.before or {})}
+            used = {ref.name for view in judgement.views[name] for ref in references(view.before)}
             if used & behind:
                 behind.add(name)
                 groups |= {
@@ -39,12 +38,12 @@ def target_groups_that_stay(judgement: Judgement, logical_id: str) -> list[str]:
 
 def subnets_of_another_vpc(judgement: Judgement, logical_id: str) -> list[str]:
     """A subnet group is kept in its VPC by what stands in it."""
-    path = (facts.SUBNET_GROUPS[judgement.pair.type_of(logical_id)],)
+    name = facts.SUBNET_GROUPS[judgement.pair.type_of(logical_id)]
     for view in judgement.views[logical_id]:
         if view.before is None or view.after is None:
             continue
-        old = _vpcs(judgement.pair.before, at(view.before, path), view.world)
-        new = _vpcs(judgement.pair.after, at(view.after, path), view.world)
+        old = _vpcs(judgement.pair.before, view.before.get(name), view.world)
+        new = _vpcs(judgement.pair.after, view.after.get(name), view.world)
         moved = {
             vpc
             for vpc in new
@@ -59,7 +58,7 @@ def subnets_of_another_vpc(judgement: Judgement, logical_id: str) -> list[str]:
 
 def _vpcs(side: Side, subnets: Value, world: World) -> set[Value]:
     found: set[Value] = set()
-    for reference in references(subnets if subnets is not ABSENT else None):
+    for reference in references(subnets):
         if side.template.type_of(reference.name) == "AWS::EC2::Subnet":
             vpc = (side.properties(reference.name, world) or {}).get("VpcId")
             names = tuple(references(vpc))
@@ -70,7 +69,7 @@ def _vpcs(side: Side, subnets: Value, world: World) -> set[Value]:
 def undefined(judgement: Judgement, logical_id: str) -> list[str]:
     """Names that the resource refers to in AFTER, on any branch, and that nothing there defines."""
     after = judgement.pair.after.template
-    if after.transforms or after.loops or logical_id not in after.resources:
+    if after.transforms or after.loops:
         return []
     before = {*judgement.pair.before.template.resources, *judgement.pair.before.template.parameters}
     declared = {*after.resources, *after.parameters, *before}
@@ -96,7 +95,7 @@ def still_referred(judgement: Judgement, logical_id: str) -> str | None:
             return name
         for world in judgement.pair.worlds(name, logical_id):
             missing = judgement.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
-            used = {ref.name for ref in references(after.properties(name, world) or {})}
+            used = {ref.name for ref in references(after.properties(name, world))}
             if missing and logical_id in used:
                 return name
     return _still_in_outputs(judgement, logical_id)

@@ -1,4 +1,8 @@
-"""Before and after, and what AWS makes of it: each case cites the page or the schema that says so."""
+"""Before and after, and what AWS makes of it: each case cites the page or the schema that says so.
+
+`cases` has a case a file; `rules` has, by module of the judge, the cases that hold one of its rules each: a
+side without sections there is its Resources.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,26 @@ from fraud_cfn.review import model
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.review import review
 
-FOLDER = Path(__file__).with_name("cases")
-CASES = sorted(FOLDER.glob("*.yaml"))
+HERE = Path(__file__).parent
 
 
 def load(path: Path) -> dict[str, Any]:
-    case: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=model._Loader)  # noqa: S506
-    assert case["source"], "every case says who says so"
-    return case
+    read: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=model._Loader)  # noqa: S506
+    return read
+
+
+def whole(case: dict[str, Any]) -> dict[str, Any]:
+    sides = {side: case[side] for side in ("before", "after")}
+    return {
+        **case,
+        **{name: side if "Resources" in side else {"Resources": side} for name, side in sides.items()},
+    }
+
+
+CASES = {path.stem: load(path) for path in sorted(HERE.glob("cases/*.yaml"))}
+for path in sorted(HERE.glob("rules/*.yaml")):
+    CASES |= {f"{path.stem}: {title}": whole(case) for title, case in load(path).items()}
+EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def answer(case: dict[str, Any]) -> dict[str, Any]:
@@ -59,9 +75,9 @@ def in_short(answered: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_the_whole_answer_is_as_aws_says(path: Path) -> None:
-    case = load(path)
+@EACH
+def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
+    assert case["source"], "every case says who says so"
     expected = case["expected"]
     answered = answer(case)
     found = in_short(answered)
@@ -86,9 +102,8 @@ def test_the_whole_answer_is_as_aws_says(path: Path) -> None:
         assert [detail["path"] for detail in change["details"]] == paths
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_template_against_itself_is_nothing(path: Path) -> None:
-    case = load(path)
+@EACH
+def test_a_template_against_itself_is_nothing(case: dict[str, Any]) -> None:
     for side in ("before", "after"):
         answered = answer({**case, "before": case[side], "after": case[side]})
         assert (answered["verdict"], answered["changes"]) == ("none", [])
