@@ -29,7 +29,7 @@ from fraud_cfn import local
 from fraud_cfn.config import COMMITTED, ROOT
 
 HERE = Path(__file__).parent
-COLUMNS = 100
+COLUMNS = 110
 PACE = 1.0  # seconds a resource: longer than between two looks at the stack, so each is seen at work
 _STACK_ID = "5e8a0c7e-fd3c-4c1e-9a55-0d6f2b1c7a90"
 AT_WORK = "ApiService UPDATE"  # on the live line that is drawn

@@ -53,6 +53,14 @@ def _service_request(operation: str, props: Properties) -> Properties:
     return request
 
 
+_CLUSTER: Handler = _REGISTRY["AWS::ECS::Cluster"]
+
+
+def _delete_cluster(cluster: str, props: Properties) -> None:
+    _CLUSTER["delete"](cluster, props)
+    running.forget(cluster)
+
+
 def _create_associations(_logical_id: str, props: Properties, _stack: str) -> Created:
     call(ecs._put_cluster_capacity_providers, input_of("ecs", "PutClusterCapacityProviders", props))
     return props["Cluster"], {}
@@ -151,6 +159,7 @@ HANDLERS: dict[str, Handler] = {
         "update": _update_policy,
         "delete": _delete_policy,
     },
+    "AWS::ECS::Cluster": {**_CLUSTER, "delete": _delete_cluster},
     "AWS::ECS::ClusterCapacityProviderAssociations": {
         "create": _create_associations,
         "update": _update_associations,

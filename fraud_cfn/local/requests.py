@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -65,8 +66,14 @@ def call(action: Action, *request: Any) -> bytes:
         text = body.decode()
         message = re.search(r'<Message>(.*?)</Message>|"message": *"(.*?)"', text)
         reason = next(filter(None, message.groups())) if message else text
-        raise ValueError(f'Resource handler returned message: "{reason}"')
+        raise ValueError(handler_error(reason))
     return body
+
+
+def handler_error(reason: str) -> str:
+    """A resource's failure in CloudFormation's words (aws/copilot-cli#5296)."""
+    token = f"RequestToken: {uuid.uuid4()}, HandlerErrorCode: GeneralServiceException"
+    return f'Resource handler returned message: "{reason}" ({token})'
 
 
 def query(action: str, request: dict[str, Any]) -> bytes:

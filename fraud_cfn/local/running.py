@@ -18,7 +18,7 @@ from typing import Any
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, json_response
 from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs
 
-from fraud_cfn.local.requests import json_call
+from fraud_cfn.local.requests import handler_error, json_call
 
 Data = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -41,8 +41,7 @@ class CircuitBreakerError(ValueError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit "
-            "Breaker was triggered'.\" (HandlerErrorCode: GeneralServiceException)"
+            handler_error("Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.")
         )
 
 
@@ -118,6 +117,14 @@ def _keep(service: Data, request: Data) -> None:
 _DROPPED = ("availabilityZoneRebalancing", "serviceRegistries", "propagateTags", "enableECSManagedTags")
 _BREAKER = {"resetOnHealthyTask": True, "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50}}
 _ROLE = "arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+
+
+def forget(cluster: str) -> None:
+    """What ran in a cluster that is deleted: another one of that name begins anew."""
+    for records in (ecs._tasks, _deployments, _revisions):
+        for arn, record in list(records.items()):
+            if record["clusterArn"].rpartition("/")[2] == cluster:
+                del records[arn]
 
 
 def failed(arn: str) -> bool:

@@ -385,7 +385,7 @@ def test_a_protected_database_is_told_before_anything_is_stopped(whole: Aws, tel
     told = tell(f"{LINE} --unprotect")
     assert told.code == 0, told.text
     assert cluster["DeletionProtection"] is False
-    assert "took away the protection of fraud-dev" in told.text
+    assert "Took away the protection of fraud-dev" in told.text
 
 
 def test_a_protected_stack_goes_once_the_protection_is_taken_away(whole: Aws, tell: Teller) -> None:

@@ -141,9 +141,9 @@ def test_status_tells_what_runs(live: Place) -> None:
     told = live("status ops")
     assert told.code == 0
     assert "TapStackops  UPDATE_COMPLETE  live" in told.text
-    for part in ("api      2/2 running", "worker   1/1 running", "(the stack's)", "scaling 2–10"):
+    for part in ("api       2/2 running", "worker    1/1 running", "(the stack's)", "scaling 2–10"):
         assert part in told.text
-    for part in ("queues   jobs 0, dead letters 0", "schedule cron(0 0/6 * * ? *) ENABLED"):
+    for part in ("queues    jobs 0, dead letters 0", "schedule  cron(0 0/6 * * ? *) ENABLED"):
         assert part in told.text
     assert told.text.count("; before: ") == 1, "of the worker nothing else ran"
     services = live.data("status ops")["services"]

@@ -322,7 +322,7 @@ def test_back_that_fails_lets_scaling_go_on(live: Running, tell: Teller) -> None
     )
     told = tell("start dev --back --yes")
     assert told.code == 1
-    assert "scaling goes on as before" in told.text
+    assert "Scaling goes on as before" in told.text
     assert not live.suspended
 
 
@@ -353,7 +353,7 @@ def test_going_live_after_a_release_and_back_needs_no_hand(green: Running, tell:
     green.aws.answers["ExecuteChangeSet"] = go_live
     told = tell("start dev --yes")
     assert told.code == 0, told.text
-    assert "put blue in front of api (was blue 0, green 100): nothing of it serves now" in told.text
+    assert "Blue is put in front of api (was blue 0, green 100): nothing of it serves now" in told.text
     assert green.aws.weights == (100, 0)
 
 
@@ -367,7 +367,7 @@ def test_with_nothing_running_blue_is_put_in_front_by_ourselves(green: Running, 
     green.aws.changes = [TOUCHING]
     told = tell("deploy dev --yes")
     assert told.code == 0, told.text
-    assert "put blue in front of api" in told.text
+    assert "Blue is put in front of api" in told.text
     assert green.aws.calls.index("ModifyRule") < green.aws.calls.index("ExecuteChangeSet")
 
 
@@ -626,7 +626,7 @@ def test_back_that_may_not_be_carried_out_changes_nothing(live: Running, tell: T
     told = tell("start dev --back --yes")
     assert told.code == (2 if code == "AccessDenied" else 5), told.text
     assert live.suspended is False
-    assert "scaling goes on as before" in told.text
+    assert "Scaling goes on as before" in told.text
     assert "\nnow:" not in told.text
 
 
@@ -775,11 +775,27 @@ def test_status_tells_what_runs_since_when_and_what_ran_before(live: Running, te
     live.tasks.append(Task("arn/job-9", "fraud-job-dev", family=True))
     told = tell("status dev")
     assert told.code == 0, told.text
-    assert "url      http://lb.example" in told.text
-    assert "api      2/2 running  fraud-api-dev:7 (the stack's)" in told.text
+    assert "url       http://lb.example" in told.text
+    assert "api       2/2 running  fraud-api-dev:7 (the stack's)" in told.text
     assert "v1.4 (sha256:v1.4) since 2023-11-14 22:13 UTC; before: v1" in told.text
     assert "runs job-9 RUNNING" in told.text
     assert "next about 2026-03-01 18:00 UTC" in told.text
+
+
+@pytest.mark.parametrize(
+    ("enabled", "status", "state"),
+    [
+        ("starting", "UPDATE_IN_PROGRESS", "going live"),
+        ("starting", "UPDATE_COMPLETE", "live"),
+        ("true", "UPDATE_IN_PROGRESS", "live"),
+    ],
+)
+def test_status_calls_live_what_has_gone_live(
+    live: Running, tell: Teller, enabled: str, status: str, state: str
+) -> None:
+    live.aws.parameters["ServicesEnabled"] = enabled
+    live.aws.status = status
+    assert f"TapStackdev  {status}  {state}\n" in tell("status dev").text
 
 
 @pytest.mark.parametrize(
@@ -915,7 +931,7 @@ def test_a_fourth_service_is_known_to_every_verb(live: Running, tell: Teller) ->
     live.images["reports"] = {"v1", "v2"}
     live.aws.parameters |= {"ReportsImageTag": "v1", "ServicesEnabled": "false"}
     assert "reports 1/1" in tell("start dev --yes").text
-    assert "reports  1/1 running" in tell("status dev").text
+    assert "reports   1/1 running" in tell("status dev").text
     assert "Serving fraud-reports-dev:7" in tell("release dev --service reports --tag v2 --yes").text
     assert tell("diagnose dev").code == 0
     live.images["reports"] = set()

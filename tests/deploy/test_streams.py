@@ -306,8 +306,28 @@ def test_a_markdown_cell_shows_a_value_letter_by_letter(value: str, shown: str) 
 
 
 def test_lines_are_wrapped_at_spaces_and_words_stay_whole() -> None:
-    assert plain.wrapped("aaa bbb cccccccccccc d", 8, 2) == ["aaa bbb", "  cccccccccccc", "  d"]
+    assert plain.wrapped("aaa bbb cccccc d", 8, 2) == ["aaa bbb", "  cccccc", "  d"]
     assert plain.wrapped("  aaa bbb", 20, 2) == ["  aaa bbb"]
+
+
+def test_a_word_that_fits_nowhere_stays_where_it_is_and_the_next_goes_below() -> None:
+    assert plain.wrapped("aaa bbb cccccccccccc d", 8, 2) == ["aaa bbb cccccccccccc", "  d"]
+    assert plain.wrapped("aaaaaaaaaaaaa bbbbbbbbbbbbb", 8, 2) == ["aaaaaaaaaaaaa", "  bbbbbbbbbbbbb"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make logs ENV=dev ARGS='--service api --since 1h'",
+        "make help",
+        "aws sts get-caller-identity --query Account",
+        ".venv/bin/fraud-cfn status dev",
+    ],
+)
+def test_a_command_is_not_broken_where_it_fits_on_a_line(command: str) -> None:
+    told = plain.wrapped(f"next:  its last words; see: {command}; then go on", 57, 7)
+    assert any(command in line for line in told)
+    assert max(map(len, told)) <= 57
 
 
 def test_what_does_not_fit_on_the_live_line_is_counted() -> None:

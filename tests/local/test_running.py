@@ -10,7 +10,7 @@ import pytest
 
 from fraud_cfn import local
 from fraud_cfn.local import Endpoint
-from tests.local.conftest import eventually
+from tests.local.conftest import NewStack, eventually
 
 SUBNET = "10.7.0.0/24"
 CIRCUIT_BREAKER = {"enable": True, "rollback": True}
@@ -289,3 +289,15 @@ def test_at_a_pace_a_stacks_deployment_is_seen_in_its_stages_while_the_weights_m
         assert before == (0, 100)
         eventually(shifts, True)
         assert {stage for stage, _ in seen} & {"RECONCILE_SERVICE", "SCALE_UP"}
+
+
+def test_what_is_made_anew_has_no_former_life(endpoint: Endpoint, new_stack: NewStack) -> None:
+    stack, ecs = new_stack(), endpoint.client("ecs")
+    assert stack.deploy("CREATE") == "CREATE_COMPLETE"
+    assert stack.deploy("UPDATE", Enabled="true") == "UPDATE_COMPLETE"
+    assert stack.delete() == "DELETE_COMPLETE"
+    assert stack.deploy("CREATE") == "CREATE_COMPLETE"
+    ids = stack.physical_ids
+    assert ecs.list_tasks(cluster=ids["Cluster"], desiredStatus="STOPPED")["taskArns"] == []
+    deployments = ecs.list_service_deployments(cluster=ids["Cluster"], service=ids["Service"])
+    assert len(deployments["serviceDeployments"]) == 1

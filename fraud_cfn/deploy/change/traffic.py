@@ -119,7 +119,9 @@ def clear(session: Session, held: Hold, console: Console, *, agreed: bool, timeo
         interrupts.declare(
             Standing(f"blue is in front of {held.workload.name}, which runs nothing", changed=True)
         )
-        console.say(f"  put blue in front of {held.workload.name} (was {held.now}): nothing of it serves now")
+        console.say(
+            f"Blue is put in front of {held.workload.name} (was {held.now}): nothing of it serves now"
+        )
         return
     if not agreed:
         console.say(f"\n{held.refusal().message}", "yellow")
@@ -148,7 +150,7 @@ def _redeploy(session: Session, held: Hold, console: Console, timeout: float) ->
         cluster=workload.cluster.physical_id, service=workload.service_name, forceNewDeployment=True
     )
     interrupts.declare(Standing(f"{workload.name} is being deployed anew", see, changed=True, goes_on=True))
-    console.say(f"  deploying what {workload.name} runs once more, to put blue in front")
+    console.say(f"Deploying what {workload.name} runs once more, to put blue in front")
     shown = ""
 
     def ended() -> services.Deployment | None:

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 Line = tuple[str, str]  # style, text
 
 _LAST = re.compile(r"^(?=result=)", re.MULTILINE)
-_COMMAND = re.compile(r"\b(make|aws|docker|git|\.venv/\S+) [a-z]")
-_HEAD = re.compile(r"(\w+: +)? *")  # what further parts of a line stand below
+_HEAD = re.compile(r"(\w{1,8}(: +|  +))? *")  # what further parts of a line stand below
 _BEGIN = re.compile(r"^(?=.)", re.MULTILINE)  # of each line that is not empty
 _BADGE = "[local] "  # begins each line where the local endpoint answered
 _UNBOUNDED = 10_000  # columns where there is no terminal
@@ -194,12 +193,12 @@ class Console:
 
 
 def _folded(text: str, width: int) -> str:
-    """Its lines broken at spaces, further parts indented; a line that holds a command stays whole."""
+    """Its lines broken at spaces, further parts indented."""
     return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
 
 
 def _parts(line: str, width: int) -> list[str]:
-    if len(line) <= width or _COMMAND.search(line):
+    if len(line) <= width:
         return [line]
     head = _HEAD.match(line)
     return wrapped(line, width, (head.end() if head else 0) or 4)

@@ -16,6 +16,12 @@ _SEQUENCE = re.compile(
 )
 _BREAK = re.compile("\r\n|[\u2028\u2029\x85]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+# A command to copy is one word: make's variables end with it, those of other programs at a semicolon.
+_WORD = re.compile(
+    r"\s*(?:make [a-z-]+(?: [A-Z]+=(?:'[^']*'|\"[^\"]*\"|[^\s'\";,)])+)*[;,)]*"
+    r"|(?:aws|docker|git|\.venv/\S+) [a-z](?:'[^']*'|[^';])*;?"
+    r"|\S+)"
+)
 _NOT_IN_CODE = re.compile(r"[`|\\]")  # a table's cell ends at |, and the others change what \ and ` mean
 
 
@@ -42,14 +48,16 @@ def clean_data(value: Any) -> Any:
 
 
 def wrapped(text: str, width: int, indent: int) -> list[str]:
-    """Lines of at most `width` characters, broken at spaces; all but the first are indented. A word that is
-    longer stays whole, so that it can be copied."""
+    """Lines of at most `width` characters, broken at spaces; all but the first are indented. A command stays
+    whole, so that it can be copied, and so does a longer word, where it stands."""
     lines: list[str] = []
     line = ""
-    for word in re.findall(r"\s*\S+", text):
-        if line.strip() and len(line) + len(word) > width:
+    for word in _WORD.findall(text):
+        below = " " * indent + word.lstrip()
+        too_wide = len(line) + len(word) > width
+        if line.strip() and too_wide and (len(below) <= width or len(line) > width):
             lines.append(line)
-            line = " " * indent + word.lstrip()
+            line = below
         else:
             line += word
     return [*lines, line] if line else lines or [""]

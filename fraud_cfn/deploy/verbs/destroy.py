@@ -88,7 +88,7 @@ def run(
     for one in protected:
         one.lift()
         teardown.declare(stack, "nothing protects it against deletion any more")
-        console.say(f"  took away the protection of {one.of}")
+        console.say(f"Took away the protection of {one.of}")
     if stack.status == "REVIEW_IN_PROGRESS":
         return _delete_shell(deletion, console)
     ended = _delete(deletion, console)
@@ -99,7 +99,7 @@ def run(
     words = f"{stack.name} is deleted; whether anything is left was not looked at to the end"
     interrupts.declare(Standing(words, look, changed=True))
     for name in _sweep(deletion):
-        console.say(f"  swept the log group {name}, which AWS had written anew")
+        console.say(f"Swept the log group {name}, which AWS had written anew")
     return _prove(place, console, "destroyed", leftovers.of_stack(deletion.goes), deletion.retained)
 
 

@@ -97,7 +97,7 @@ def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
         status = f"see it: {stacks.command('status', place.suffix)}"
         words = f"blue is in front of {workload.name}, which runs nothing"
         interrupts.declare(Standing(words, status, changed=True))
-        console.say(f"  put blue in front of {workload.name} (was {now}): nothing of it serves now")
+        console.say(f"Blue is put in front of {workload.name} (was {now}): nothing of it serves now")
 
 
 def _idle(place: Place, found: Deployed) -> bool:
@@ -192,7 +192,7 @@ def _back(
         if held:
             _declare(stack, "scaling is held, nothing else was changed")
             scaling.suspend(place.session, held)
-            console.say(f"  scaling held: {', '.join(one.name for one in held)}")
+            console.say(f"Scaling is held: {', '.join(one.name for one in held)}")
 
     asked = prepare.same_template(stack, {names.SERVICES_ENABLED: live.OFF})
     try:
@@ -231,7 +231,7 @@ def _let_go(place: Place, held: list[scaling.Bounds], console: Console) -> bool:
     except trouble.UNANSWERED as error:
         console.warn(f"scaling is still held: {trouble.words(error)}")
         return False
-    console.say("  scaling goes on as before")
+    console.say("Scaling goes on as before")
     return True
 
 

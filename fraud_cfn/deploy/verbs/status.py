@@ -20,19 +20,23 @@ from fraud_cfn.deploy.running.workloads import Deployed, Workload
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Resource
+from fraud_cfn.deploy.stack.statuses import in_progress
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
-_LIVE = {live.ON: "live", live.STARTING: "going live", live.OFF: "bootstrap: no services yet"}
+_LIVE = {live.ON: "live", live.STARTING: "live", live.OFF: "bootstrap: no services yet"}
 _LAST = 3  # stopped tasks that are shown
 
 
 def run(session: Session, suffix: str, console: Console) -> Outcome:
     stack = stacks.must_find(session.client("cloudformation"), suffix)
-    state = _LIVE.get(stack.parameters.get(names.SERVICES_ENABLED, ""), "no services")
+    enabled = stack.parameters.get(names.SERVICES_ENABLED, "")
+    state = _LIVE.get(enabled, "no services")
+    if enabled == live.STARTING and in_progress(stack.status):
+        state = "going live"
     console.result(f"{stack.name}  {stack.status}  {state}")
     if url := live.url(stack):
-        console.result(f"url      {url}")
+        console.result(_row("url", url))
     unknown: dict[str, str] = {}
     found = trouble.known("workloads", lambda: workloads.read(session, stack), unknown)
     seen = _look(session, found, unknown) if found else {}
@@ -42,7 +46,7 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
         console.result(f"{what}: unknown ({why})", "yellow")
     data = {
         "status": stack.status,
-        "enabled": stack.parameters.get(names.SERVICES_ENABLED, ""),
+        "enabled": enabled,
         "url": url,
         **{name: _plain(value) for name, value in seen.items()},
         "unknown": unknown,
@@ -91,33 +95,33 @@ def _plain(value: Any) -> Any:
 
 
 def _show(found: Deployed, seen: dict[str, Any], console: Console, now: datetime) -> None:
-    width = max((len(workload.name) for workload in found.workloads), default=0) + 1
-    width = max(width, 9)
     by_name = {service.name: service for service in seen.get("services", ())}
     bounds = {bound.name: bound for bound in seen.get("scaling", ())}
     for workload in found.workloads:
         if workload.service:
-            _show_service(workload, by_name.get(workload.name), bounds, seen, width, console)
+            _show_service(workload, by_name.get(workload.name), bounds, seen, console)
         ran = seen.get("images", {}).get(workload.name)
         if ran:
-            lead = "" if workload.service else workload.name
-            console.result(f"{lead:<{width}}{_ran(ran)}")
+            console.result(_row("" if workload.service else workload.name, _ran(ran)))
         for task in seen.get("jobs", {}).get(workload.name, ()):
-            console.result(
-                f"{'':<{width}}runs {task.id} {task.status} {clock.ago(task.started, now)}".rstrip(), "cyan"
-            )
-        _show_targets(workload, seen, width, console)
+            console.result(_row("", f"runs {task.id} {task.status} {clock.ago(task.started, now)}"), "cyan")
+        _show_targets(workload, seen, console)
     for activity in seen.get("activities", ()):
-        console.result(
-            f"scaling  {activity.name}: {activity.description} "
-            f"{clock.ago(activity.at, now)} ({activity.status})"
-        )
+        told = f"{activity.name}: {activity.description} {clock.ago(activity.at, now)} ({activity.status})"
+        console.result(_row("scaling", told))
     if queues := seen.get("queues"):
-        console.result(f"queues   {', '.join(f'{name} {count}' for name, count in queues.items())}")
+        console.result(_row("queues", ", ".join(f"{name} {count}" for name, count in queues.items())))
     for name, schedule in seen.get("schedules", {}).items():
-        console.result(f"schedule {schedule if len(seen['schedules']) == 1 else f'{name}: {schedule}'}")
+        console.result(_row("schedule", schedule if len(seen["schedules"]) == 1 else f"{name}: {schedule}"))
     for task in seen.get("stopped", ()):
-        console.result(f"stopped  {task.owner} {clock.ago(task.ended, now)}: {task.why}")
+        console.result(_row("stopped", f"{task.owner} {clock.ago(task.ended, now)}: {task.why}"))
+    if any(service.strayed for service in by_name.values()):
+        console.result(f"next:  {stacks.command('diagnose', found.stack.suffix)}")
+
+
+def _row(lead: str, text: str) -> str:
+    """In two columns; what goes on below on a narrow terminal stands in the second, too."""
+    return f"{lead:<8}  {text}".rstrip()
 
 
 def _show_service(
@@ -125,12 +129,11 @@ def _show_service(
     service: Service | None,
     bounds: dict[str, scaling.Bounds],
     seen: dict[str, Any],
-    width: int,
     console: Console,
 ) -> None:
     if service is None:
         missing = "does not exist" if "services" in seen else "unknown"
-        console.result(f"{workload.name:<{width}}{missing}", "yellow")
+        console.result(_row(workload.name, missing), "yellow")
         return
     same = service.revision == service.stacks_revision
     own = "the stack's" if same else f"the stack's is {service.stacks_revision or 'unknown'}"
@@ -138,12 +141,12 @@ def _show_service(
     scaled = f"scaling {bound.least}–{bound.most}{' (suspended)' if bound.suspended else ''}" if bound else ""
     pending = f", {service.pending} pending" if service.pending else ""
     counts = f"{service.running}/{service.desired} running{pending}"
-    console.result(f"{service.name:<{width}}{counts}  {service.revision} ({own})  {scaled}".rstrip())
+    console.result(_row(service.name, f"{counts}  {service.revision} ({own})  {scaled}"))
     if service.deployment and service.deployment.going:
         stage = f"{service.deployment.status} {service.deployment.stage}".rstrip()
-        console.result(f"{'':<{width}}deployment {stage}", "yellow")
+        console.result(_row("", f"deployment {stage}"), "yellow")
     if service.strayed:
-        console.result(f"{'':<{width}}ECS rolled back by itself: see diagnose", "bold red")
+        console.result(_row("", "ECS rolled back by itself"), "bold red")
 
 
 def _ran(ran: list[Ran]) -> str:
@@ -155,7 +158,7 @@ def _ran(ran: list[Ran]) -> str:
     return f"{now.tag or 'no tag'}{digest}{since}{before}"
 
 
-def _show_targets(workload: Workload, seen: dict[str, Any], width: int, console: Console) -> None:
+def _show_targets(workload: Workload, seen: dict[str, Any], console: Console) -> None:
     if "targets" not in seen:
         return
     weights = seen.get("weights", {}).get(workload.name)
@@ -169,7 +172,7 @@ def _show_targets(workload: Workload, seen: dict[str, Any], width: int, console:
             for target in mine
             if target.state != "healthy"
         )
-        console.result(f"{colour or group.logical_id:<{width}}{healthy}/{len(mine)} healthy{weight}{sick}")
+        console.result(_row(colour or group.logical_id, f"{healthy}/{len(mine)} healthy{weight}{sick}"))
 
 
 # ── Sections ──────────────────────────────────────────────────────────────────────────────────────
