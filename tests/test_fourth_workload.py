@@ -45,6 +45,7 @@ TEMPLATE_TESTS = (
     "tests/test_layers.py",
     "tests/test_requirements.py",
     "tests/test_readme.py",
+    "tests/prove/test_costs.py",
     "tests/prove/test_matrix.py",
 )
 

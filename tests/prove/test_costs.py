@@ -11,6 +11,7 @@ from fraud_cfn.config import COMMITTED
 from fraud_cfn.prove import costs
 from fraud_cfn.review.model import Template, parse, read
 from fraud_cfn.template.document import minify
+from tests.lens import FURTHER
 
 TEMPLATE = read(COMMITTED)
 
@@ -31,35 +32,38 @@ def totals(page: str) -> list[int]:
 
 
 def test_what_runs_by_the_hour_is_counted() -> None:
-    assert dict(counted(costs.rendered(TEMPLATE))) == {
+    found = dict(counted(costs.rendered(TEMPLATE)))
+    tasks = {item: found.pop(item) for item in ("Fargate vCPU (x86)", "Fargate GB of memory")}
+    assert found == {
         "NAT gateway": 1,
         "load balancer": 1,
         "public IPv4 address": 4,  # the load balancer's three, the NAT gateway's
         "Aurora capacity unit": 1,  # a writer and a reader of 0.5
-        "Fargate vCPU (x86)": 2,  # two of the API, one of the worker
-        "Fargate GB of memory": 4,
     }
+    least = (2, 4)  # two tasks of the API, one of the worker
+    assert tuple(tasks.values()) > least if FURTHER else tuple(tasks.values()) == least
 
 
 def test_the_totals_are_within_what_was_reckoned_for_the_platform() -> None:
     idle, live = totals(costs.rendered(TEMPLATE))
     assert 160 <= idle <= 175
-    assert 245 <= live <= 260
+    assert live >= 245
+    assert live <= 260 or FURTHER
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "item", "number"),
+    ("old", "new", "item", "more"),
     [
-        ("Cpu: '1024'", "Cpu: '2048'", "Fargate vCPU (x86)", 3),
-        ("Memory: '2048'", "Memory: '4096'", "Fargate GB of memory", 6),
-        ("    Default: 0.5\n", "    Default: 2\n", "Aurora capacity unit", 4),
-        ("    Default: 'true'\n", "    Default: 'false'\n", "Aurora capacity unit", 0.5),
+        ("Cpu: '1024'", "Cpu: '2048'", "Fargate vCPU (x86)", 1),
+        ("Memory: '2048'", "Memory: '4096'", "Fargate GB of memory", 2),
+        ("    Default: 0.5\n", "    Default: 2\n", "Aurora capacity unit", 3),
+        ("    Default: 'true'\n", "    Default: 'false'\n", "Aurora capacity unit", -0.5),
     ],
 )
-def test_a_changed_size_is_another_bill(old: str, new: str, item: str, number: float) -> None:
-    page = costs.rendered(edited(old, new))
-    assert dict(counted(page))[item] == number
-    assert totals(page) != totals(costs.rendered(TEMPLATE))
+def test_a_changed_size_is_another_bill(old: str, new: str, item: str, more: float) -> None:
+    before, after = costs.rendered(TEMPLATE), costs.rendered(edited(old, new))
+    assert dict(counted(after))[item] - dict(counted(before))[item] == more
+    assert totals(after) != totals(before)
 
 
 def test_each_optional_parameter_is_listed_and_none_that_is_needed() -> None:
