@@ -5,8 +5,9 @@ AWS Control Tower's proactive controls, and the constraints that are known to fa
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+import json
+from collections import ChainMap, Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from fraud_cfn.prove.engine import Judge, controls_judge, deploy_judge
+from fraud_cfn.prove.engine import Failure, controls_judge, deploy_judge
 from fraud_cfn.prove.packs import Control, deploy_rules
 
 ACCEPTED = Path(__file__).with_name("controls.yaml")
@@ -89,27 +90,52 @@ def _types(templates: Templates) -> set[str]:
 
 
 def findings(controls: Collection[Control], templates: Templates) -> Findings:
-    """The controls that do not hold, in every scenario."""
-    by_rule = {control.rule: control.id for control in controls}
-    return _found(controls_judge(list(controls)), by_rule, templates)
+    """The controls that do not hold, in every scenario.
+
+    A rule sees resources of the types that its text names, and no others: those of them that are as they
+    were in an earlier scenario are not judged again.
+    """
+    judge, kinds = controls_judge(list(controls)), _seen_together(controls)
+    known: dict[str, list[Failure]] = {}  # what is seen together → what does not hold in it
+    judged: dict[str, list[Failure]] = {}
+    for scenario, template in templates.items():
+        resources = template["Resources"].items()
+        parts = [{name: one for name, one in resources if one["Type"] in together} for together in kinds]
+        new = {text: part for part in parts if (text := json.dumps(part)) not in known}
+        failures = judge.failures({**template, "Resources": dict(ChainMap(*new.values()))})
+        known |= {
+            text: [one for one in failures if not one.logical_id or one.logical_id in part]
+            for text, part in new.items()
+        }
+        judged[scenario] = [failure for part in parts for failure in known[json.dumps(part)]]
+    return _found(judged, {control.rule: control.id for control in controls})
+
+
+def _seen_together(controls: Collection[Control]) -> list[frozenset[str]]:
+    """The resource types that the rules name, those that one rule sees at a time in the same set."""
+    found: list[frozenset[str]] = []
+    for control in controls:
+        apart = [kinds for kinds in found if not kinds & control.sees]
+        found = [*apart, control.sees.union(*(kinds for kinds in found if kinds & control.sees))]
+    return found
 
 
 def deploy_findings(templates: Templates) -> Findings:
     """The constraints known to fail a deployment that do not hold, in every scenario."""
     rules, libraries = deploy_rules()
     types = _types(templates)
-    concerned = [rule for rule in rules if rule.types & types]
-    return _found(deploy_judge(concerned, libraries), {}, templates)
-
-
-def _found(judge: Judge, names: Mapping[str, str], templates: Templates) -> Findings:
-    found: Findings = {}
+    judge = deploy_judge([rule for rule in rules if rule.types & types], libraries)
     with ThreadPoolExecutor() as pool:  # the engine releases the interpreter's lock
         judged = pool.map(judge.failures, templates.values())
-        for scenario, failures in zip(templates, judged, strict=True):
-            for failure in failures:
-                by_scenario = found.setdefault(names.get(failure.rule, failure.rule), {})
-                by_scenario.setdefault(scenario, set()).add(failure.logical_id)
+        return _found(dict(zip(templates, judged, strict=True)), {})
+
+
+def _found(judged: Mapping[str, Iterable[Failure]], names: Mapping[str, str]) -> Findings:
+    found: Findings = {}
+    for scenario, failures in judged.items():
+        for failure in failures:
+            by_scenario = found.setdefault(names.get(failure.rule, failure.rule), {})
+            by_scenario.setdefault(scenario, set()).add(failure.logical_id)
     return found
 
 

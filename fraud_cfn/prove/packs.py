@@ -43,6 +43,11 @@ class Control:
     rule: str  # the name of its Guard rule
     guard: str
 
+    @property
+    def sees(self) -> frozenset[str]:
+        """The resource types that its text names."""
+        return frozenset(_TYPE.findall(self.guard))
+
 
 @dataclass(frozen=True)
 class DeployRule:

@@ -12,7 +12,7 @@ from fraud_cfn.prove import __main__ as prove
 from fraud_cfn.prove import controls, faults, packs
 from fraud_cfn.prove.claims import claims
 from fraud_cfn.prove.controls import Accepted, Findings
-from fraud_cfn.prove.engine import Judge, controls_judge
+from fraud_cfn.prove.engine import controls_judge
 from fraud_cfn.prove.packs import Control, PackError
 from fraud_cfn.prove.packs import controls as all_controls
 from fraud_cfn.prove.resolved import resolved
@@ -86,6 +86,18 @@ def test_every_control_and_constraint_is_met_or_accepted_in_every_scenario(
     assert controls.complaints(found | deploy_found, controls.accepted(), templates, given) == []
 
 
+def test_what_is_seen_together_is_judged_as_the_whole_is(
+    concerned: list[Control], found: Findings, templates: dict[str, Resolved]
+) -> None:
+    names = {control.rule: control.id for control in concerned}
+    whole = {
+        (names[failure.rule], failure.logical_id)
+        for failure in controls_judge(concerned).failures(templates["everything"])
+    }
+    assert whole
+    assert {(name, one) for name, at in found.items() for one in at.get("everything", ())} == whole
+
+
 def test_a_broken_constraint_is_seen(templates: dict[str, Resolved]) -> None:
     broken = copy.deepcopy(templates["live"])
     attributes = broken["Resources"]["LoadBalancer"]["Properties"]["LoadBalancerAttributes"]
@@ -105,23 +117,41 @@ def met(concerned: list[Control]) -> dict[str, Control]:
     return {verdict.control.id: verdict.control for verdict in verdicts if verdict.word == "met"}
 
 
-@pytest.fixture(scope="module")
-def judge(met: dict[str, Control]) -> Judge:
-    return controls_judge(list(met.values()))
-
-
-def broken(template: Resolved, changes: dict[str, Any]) -> Resolved:
-    copy_ = copy.deepcopy(template)
+def broken(properties: Resolved, changes: dict[str, Any]) -> Resolved:
+    """Properties of one resource with those changes; each says where, its logical id first."""
+    properties = copy.deepcopy(properties)
     for where, value in changes.items():
-        logical_id, *way, last = (int(step) if step.isdigit() else step for step in where.split("/"))
-        parent = copy_["Resources"][logical_id]["Properties"]
+        _, *way, last = (int(step) if step.isdigit() else step for step in where.split("/"))
+        parent: Any = properties
         for step in way:
             parent = parent[step]
         if value is None:
             del parent[last]
         else:
             parent[last] = value
-    return copy_
+    return properties
+
+
+def subject(name: str) -> str:
+    """Logical id of what is broken for that control."""
+    (logical_id,) = {where.split("/")[0] for where in BROKEN[name]}
+    return logical_id
+
+
+def beside(name: str) -> str:
+    """Logical id of the broken one, which stands beside what it was copied from."""
+    return f"Broken{name.replace('.', '').replace('-', '')}"
+
+
+@pytest.fixture(scope="module")
+def failures(met: dict[str, Control], templates: dict[str, Resolved]) -> set[tuple[str, str]]:
+    """(rule, logical id) of every failure, where each subject stands broken beside the whole one."""
+    template = copy.deepcopy(templates["everything"])
+    for name, changes in BROKEN.items():
+        whole = template["Resources"][subject(name)]
+        template["Resources"][beside(name)] = {**whole, "Properties": broken(whole["Properties"], changes)}
+    judge = controls_judge(list(met.values()))
+    return {(failure.rule, failure.logical_id) for failure in judge.failures(template)}
 
 
 def test_every_control_that_is_met_was_seen_to_fail(met: dict[str, Control]) -> None:
@@ -130,11 +160,10 @@ def test_every_control_that_is_met_was_seen_to_fail(met: dict[str, Control]) -> 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_control_that_is_met_fails_when_its_subject_is_broken(
-    met: dict[str, Control], judge: Judge, templates: dict[str, Resolved], name: str
+    met: dict[str, Control], failures: set[tuple[str, str]], name: str
 ) -> None:
-    resource = next(iter(BROKEN[name])).split("/")[0]
-    failures = judge.failures(broken(templates["everything"], BROKEN[name]))
-    assert (met[name].rule, resource) in {(failure.rule, failure.logical_id) for failure in failures}
+    assert (met[name].rule, beside(name)) in failures
+    assert (met[name].rule, subject(name)) not in failures
 
 
 def test_a_control_that_does_not_apply_is_reviewed_and_gives_no_finding(
