@@ -29,7 +29,7 @@ class Identities:
             if value is ABSENT:
                 return None
             scope = (at(properties, path) for path in facts.NAME_SCOPES.get(type_name, ()))
-            return (type_name, *map(_as_identity, (value, *scope)))
+            return (type_name, *map(canonical, (value, *scope)))
         paths = facts.IDENTITIES.get(type_name)
         if paths is None:
             known = schema(type_name)
@@ -37,7 +37,7 @@ class Identities:
             if any(at(properties, path) is ABSENT for path in paths):
                 return None
         return (
-            (type_name, *(_as_identity(at(properties, path)) for path in paths))
+            (type_name, *(canonical(at(properties, path)) for path in paths))
             if _is_given(properties, paths)
             else None
         )
@@ -56,7 +56,7 @@ class Identities:
         own = self._identities_before.get(logical_id, set())
         for world in self.pair.worlds(logical_id):
             identity = self._of(logical_id, self.pair.after, world)
-            if identity is None or identity in own or self._is_of_replaced(logical_id, world):
+            if identity in own or self._is_of_replaced(logical_id, world):
                 continue
             for other, identities in self._identities_before.items():
                 if identity in identities:
@@ -82,14 +82,9 @@ class Identities:
             and not any(meets(path, leaf.difference.steps) for path in paths for leaf in view.leaves.values())
             and _is_given(view.after, paths)
             for view in self.judgement.views[logical_id]
-            if view.before is not None
         )
 
 
 def _is_given(properties: Value, paths: tuple[Path_, ...]) -> bool:
     """Whether the template gives any part of an identity; the parts that it leaves out count as such."""
     return any(at(properties, path) is not ABSENT for path in paths)
-
-
-def _as_identity(value: Value) -> str:
-    return "" if value is ABSENT else canonical(value)

@@ -8,6 +8,7 @@ told as not effective. Resources come resolved, as for permissions.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -142,14 +143,9 @@ class Firewall:
                 found.setdefault((*rule.ends, protocol), []).append((ports, True))
         connections: dict[Connection, bool] = {}
         for key, offered in found.items():
-            whole = merged(ports for ports, agreed in offered if agreed)
-            half = [
-                ports
-                for ports in merged(ports for ports, _ in offered)
-                if not any(had.covers(ports) for had in whole)
-            ]
-            connections |= {Connection(*key, ports): False for ports in half}
-            connections |= {Connection(*key, ports): True for ports in whole}
+            for agreed in (False, True):
+                told = merged(ports for ports, both in offered if both or not agreed)
+                connections |= {Connection(*key, ports): agreed for ports in told}
         return connections
 
     @cached_property
@@ -160,8 +156,7 @@ class Firewall:
     def has(self, connection: Connection) -> bool:
         """Whether a connection that can be opened covers that one."""
         to_it = self._open_to.get(connection.server, ())
-        to_networks = self._open_to_networks if _network(connection.server) else ()
-        return any(other.covers(connection) for other in (*to_it, *to_networks))
+        return any(other.covers(connection) for other in (*to_it, *self._open_to_networks))
 
     @cached_property
     def _rules_of(self) -> dict[str, list[Rule]]:
@@ -205,7 +200,7 @@ def firewall(resources: Resources, default_egress_of: Iterable[str] | None = Non
 
 def compare(before: Resources, after: Resources) -> tuple[ReachabilityChange, ...]:
     """The connections a change adds and removes; what newly faces the internet first."""
-    kept = [key for key, (kind, _) in after.items() if kind == GROUP and key in before]
+    kept = after.keys() & before.keys()
     old, new = firewall(before, kept), firewall(after, kept)
     changes = [*_differences("added", old, new), *_differences("removed", new, old)]
     return tuple(sorted(changes, key=_order))
@@ -386,4 +381,4 @@ def _list(value: Any) -> list[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, str) else str(value)
+    return value if isinstance(value, str) else json.dumps(value)

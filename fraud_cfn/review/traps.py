@@ -94,9 +94,8 @@ def still_referred(judgement: Judgement, logical_id: str) -> str | None:
         if is_gone:
             return name
         for world in judgement.pair.worlds(name, logical_id):
-            missing = judgement.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
             used = {ref.name for ref in references(after.properties(name, world))}
-            if missing and logical_id in used:
+            if logical_id in used and not after.exists(logical_id, world):
                 return name
     return _still_in_outputs(judgement, logical_id)
 
@@ -107,14 +106,8 @@ def _still_in_outputs(judgement: Judgement, logical_id: str) -> str | None:
         if not any(ref.name == logical_id for ref in mentioned(output)):
             continue
         declaration = after.template.resources.get(logical_id)
-        if declaration is None:
-            return f"the output {name}"
-        old = judgement.pair.before.template.resources.get(logical_id)
-        for world in judgement.pair.worlds_of(
-            [(after, output), (after, declaration), (judgement.pair.before, old)]
-        ):
-            gone = judgement.pair.before.exists(logical_id, world) and not after.exists(logical_id, world)
-            if not gone or not after.holds(output.get("Condition"), world):
+        for world in judgement.pair.worlds_of([(after, output), (after, declaration)]):
+            if after.exists(logical_id, world) or not after.holds(output.get("Condition"), world):
                 continue
             if any(ref.name == logical_id for ref in references(after.resolve(output.get("Value"), world))):
                 return f"the output {name}"

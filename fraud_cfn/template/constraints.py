@@ -103,6 +103,9 @@ def _matches(pattern: str | None, value: str) -> bool:
 def _number_misfit(declaration: Declaration, value: str) -> str:
     if not _NUMBER.fullmatch(value):
         return "it must be a number"
-    least = float(declaration.get("MinValue", "-inf"))
-    most = float(declaration.get("MaxValue", "inf"))
-    return "" if least <= float(value) <= most else f"it must be from {least:g} to {most:g}"
+    least, most = (text(declaration.get(bound)) for bound in ("MinValue", "MaxValue"))
+    if float(least or "-inf") <= float(value) <= float(most or "inf"):
+        return ""
+    return "it must be " + " and ".join(
+        filter(None, (least and f"at least {least}", most and f"at most {most}"))
+    )

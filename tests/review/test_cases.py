@@ -41,7 +41,13 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 def answer(case: dict[str, Any]) -> dict[str, Any]:
     sides = [model.parse(json.dumps(case[side]), side) for side in ("before", "after")]
-    return json.loads(json.dumps(document(review(sides[0], sides[1], case.get("params") or {}))))
+    return json.loads(json.dumps(document(review(*sides, case.get("params"), case.get("given")))))
+
+
+def beside(entry: dict[str, Any]) -> list[str]:
+    """What a reader must know of an entry that is not certain, or that changes nothing."""
+    depends = [f"depends on {', '.join(entry['depends_on'])}"] if entry["maybe"] else []
+    return [*depends, *([] if entry["effective"] else ["not effective"])]
 
 
 def in_short(answered: dict[str, Any]) -> dict[str, Any]:
@@ -65,11 +71,18 @@ def in_short(answered: dict[str, Any]) -> dict[str, Any]:
         ),
         "roles": {entry["role"]: entry["permissions"] for entry in answered["roles"]},
         "permissions": sorted(
-            [entry["change"], entry["role"], entry["effect"], entry["action"], entry["resource"]]
-            for entry in answered["permissions"]
+            (
+                [
+                    *(entry[key] for key in ("change", "role", "effect", "action", "resource")),
+                    *(entry[key] for key in ("principal", "condition") if entry[key]),
+                    *beside(entry),
+                ]
+                for entry in answered["permissions"]
+            ),
+            key=str,
         ),
         "reachability": sorted(
-            [entry["change"], entry["from"], entry["to"], entry["protocol"], entry["ports"]]
+            [*(entry[key] for key in ("change", "from", "to", "protocol", "ports")), *beside(entry)]
             for entry in answered["reachability"]
         ),
     }
@@ -82,13 +95,18 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
     answered = answer(case)
     found = in_short(answered)
     wanted = {
-        part: sorted(expected.get(part, [])) if isinstance(value, list) else expected.get(part, {})
+        part: sorted(expected.get(part, []), key=str) if isinstance(value, list) else expected.get(part, {})
         for part, value in found.items()
     }
     assert found == {**wanted, "verdict": expected["verdict"]}
     for logical_id, reasons in expected.get("reasons", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert change["because"] == reasons
+    told = {f"{entry['name']} {entry['change']}": entry for entry in answered["parameters"]}
+    for name, because in expected.get("told", {}).items():
+        assert told[name]["because"] == because
+    for name, values in expected.get("values", {}).items():
+        assert [told[name]["before"], told[name]["after"]] == values
     notes = {entry["name"]: entry["because"] for entry in answered["outputs"]}
     assert {**notes, **expected.get("notes", {})} == notes
     for logical_id, details in expected.get("details", {}).items():
@@ -105,7 +123,7 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
 @EACH
 def test_a_template_against_itself_is_nothing(case: dict[str, Any]) -> None:
     for side in ("before", "after"):
-        answered = answer({**case, "before": case[side], "after": case[side]})
+        answered = answer({**case, "given": {}, "before": case[side], "after": case[side]})
         assert (answered["verdict"], answered["changes"]) == ("none", [])
 
 

@@ -168,12 +168,14 @@ def test_what_newly_faces_the_internet_comes_first() -> None:
     assert told({"Database": group()}, {"Database": group(rules)})[0][1] == "0.0.0.0/0"
 
 
-@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "2000::/3"])
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "8.0.0.0/7", "2000::/3"])
 def test_the_internet_is_recognised_however_it_is_written(network: str) -> None:
     assert faces_internet(network)
 
 
-@pytest.mark.parametrize("network", ["10.0.0.0/8", "203.0.113.0/24", "fd00::/8", "${Cidr}", "Api", ""])
+@pytest.mark.parametrize(
+    "network", ["10.0.0.0/8", "203.0.113.0/24", "fd00::/8", "2000::/4", "${Cidr}", "Api", ""]
+)
 def test_a_part_of_it_is_not_the_internet(network: str) -> None:
     assert not faces_internet(network)
 
