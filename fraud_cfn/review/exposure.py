@@ -108,7 +108,7 @@ def _rules(
         for rule in rules:
             client, server = rule.ends
             opened = Connection(client, server, rule.protocol, rule.ports)
-            if client == connection.client and server == connection.server and connection.covers(opened):
+            if client == connection.client and connection.covers(opened):
                 yield Exposure(rule.logical_id, rule.path)
 
 

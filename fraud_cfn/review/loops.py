@@ -18,12 +18,13 @@ def loops(pair: Pair, judgement: Judgement) -> Iterator[Change]:
     before, after = pair.before.template, pair.after.template
     for key in {**after.loops, **before.loops}:
         old, new = before.loops.get(key, ABSENT), after.loops.get(key, ABSENT)
-        type_name = _type_within(new if new is not ABSENT else old)
+        types = {*_types(old), *_types(new)}
+        type_name = next(iter(types)) if len(types) == 1 else ""
+        class_ = "data-loss" if types & facts.STATEFUL else "replacement"
         reason = "a loop or transform, which is not expanded here"
         if old is ABSENT:
             yield Change(key, type_name, "add", "no", "harmless", (reason,))
         elif new is ABSENT:
-            class_ = "data-loss" if type_name in facts.STATEFUL else "replacement"
             yield Change(key, type_name, "remove", "no", class_, (reason,))
         else:
             moved = [
@@ -32,7 +33,6 @@ def loops(pair: Pair, judgement: Judgement) -> Iterator[Change]:
                 if reference.name in judgement.views and judgement.replacement(reference.name) != "no"
             ]
             if canonical(old) != canonical(new) or moved:
-                class_ = "data-loss" if type_name in facts.STATEFUL else "replacement"
                 detail = Detail(key, shown(old), shown(new), "maybe", reason)
                 yield Change(key, type_name, "modify", "maybe", class_, (f"may: {reason}",), (detail,))
     yield from _macros(pair)
@@ -57,13 +57,8 @@ def _made_by_others(section: Node, whole: bool) -> Node:
     return {key: node for key, node in entries.items() if whole or key.startswith("Fn::")}
 
 
-def _type_within(node: Node) -> str:
-    """The one type that a loop makes; `""` where it is none or many."""
-    types = set(_types(node))
-    return types.pop() if len(types) == 1 else ""
-
-
 def _types(node: Node) -> Iterator[str]:
+    """The types that a loop makes."""
     if isinstance(node, dict):
         if isinstance(node.get("Type"), str) and "::" in node["Type"]:
             yield node["Type"]

@@ -41,7 +41,7 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 def answer(case: dict[str, Any]) -> dict[str, Any]:
     sides = [model.parse(json.dumps(case[side]), side) for side in ("before", "after")]
-    return json.loads(json.dumps(document(review(*sides, case.get("params"), case.get("given")))))
+    return json.loads(json.dumps(document(review(sides[0], sides[1], case.get("params"), case.get("given")))))
 
 
 def beside(entry: dict[str, Any]) -> list[str]:
