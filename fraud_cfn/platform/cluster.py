@@ -59,10 +59,5 @@ def build(vpc: VPC) -> Platform:
                 "of what names no strategy; the services and the schedule name theirs",
             ),
         ),
-        namespace=PrivateDnsNamespace(
-            "Namespace",
-            Name=naming.namespace(),
-            Description="DNS names of the services, inside the VPC",
-            Vpc=Ref(vpc),
-        ),
+        namespace=PrivateDnsNamespace("Namespace", Name=naming.namespace(), Vpc=Ref(vpc)),
     )

@@ -74,6 +74,18 @@ def build() -> Network:
     private = _subnets(vpc, "Private", _FIRST_PRIVATE, _PRIVATE_BITS)
     database = _subnets(vpc, "Database", _FIRST_DATABASE, _SMALL_BITS)
 
+    public_routes = _route_table(vpc, "Public")
+    private_routes = _route_table(vpc, "Private")
+    database_routes = _route_table(vpc, "Database", "no default route: the database reaches nobody")
+
+    public_default_route = Route(
+        "PublicDefaultRoute",
+        DependsOn=because([attachment], "refused before the gateway is attached"),
+        RouteTableId=Ref(public_routes),
+        DestinationCidrBlock="0.0.0.0/0",
+        GatewayId=Ref(gateway),
+    )
+    public_associations = _associations(public, public_routes)
     address = EIP(
         "NatAddress",
         DependsOn=because([attachment], "a gateway cannot be detached while such an address is in use"),
@@ -82,6 +94,10 @@ def build() -> Network:
     )
     nat = NatGateway(
         "NatGateway",
+        DependsOn=because(
+            [public_default_route, public_associations[0]],
+            "its own way out: deleted at once, it would leave tasks that stop without theirs",
+        ),
         AllocationId=GetAtt(address, "AllocationId"),
         SubnetId=because(
             Ref(public[0]), "one for all zones, as asked: if its zone fails, no task reaches AWS"
@@ -89,24 +105,14 @@ def build() -> Network:
         Tags=_named("nat"),
     )
 
-    public_routes = _route_table(vpc, "Public")
-    private_routes = _route_table(vpc, "Private")
-    database_routes = _route_table(vpc, "Database", "no default route: the database reaches nobody")
-
     return Network(
         vpc=vpc,
         internet_gateway=gateway,
         internet_attachment=attachment,
         public_subnets=public,
         public_routes=public_routes,
-        public_default_route=Route(
-            "PublicDefaultRoute",
-            DependsOn=because([attachment], "refused before the gateway is attached"),
-            RouteTableId=Ref(public_routes),
-            DestinationCidrBlock="0.0.0.0/0",
-            GatewayId=Ref(gateway),
-        ),
-        public_associations=_associations(public, public_routes),
+        public_default_route=public_default_route,
+        public_associations=public_associations,
         nat_address=address,
         nat_gateway=nat,
         private_subnets=private,

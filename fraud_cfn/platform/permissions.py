@@ -128,7 +128,7 @@ def execution_role(title: str, thing: str, repository: Repository, logs: LogGrou
                 _read_secrets(DATABASE_CREDENTIALS_ARN, API_KEYS_ARN),
             ),
             SECRETS_KMS_KEYS.choose(_inline("secrets-key", _decrypt_secrets(SECRETS_KMS_KEY_ARNS))),
-            ADDITIONAL_REPOSITORIES.choose(_inline("additional-repositories", _pull_more())),
+            ADDITIONAL_REPOSITORIES.choose(_inline("repositories", _pull_more())),
         ],
     )
 

@@ -39,7 +39,6 @@ def test_services_share_a_private_namespace(base: Lens) -> None:
     assert base.of("AWS::ServiceDiscovery::PrivateDnsNamespace") == {
         "Namespace": {
             "Name": "fraud-dev.internal",
-            "Description": "DNS names of the services, inside the VPC",
             "Vpc": "<Vpc>",
         }
     }

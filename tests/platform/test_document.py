@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fraud_cfn.template.document import Document
-from tests.lens import SECTIONS, references
+from tests.lens import FURTHER, SECTIONS, references
 
 
 def test_no_macro_and_no_section_beside_these_changes_the_template(document: Document) -> None:
@@ -17,6 +17,10 @@ def test_no_macro_and_no_section_beside_these_changes_the_template(document: Doc
     assert {name: set(top) for name, top in document.template["Mappings"].items()} == {
         "Tracing": {"Collector"}
     }
+
+
+def test_the_template_is_no_larger_than_we_allow_ourselves(document: Document) -> None:
+    assert FURTHER or len(document.minified().encode()) <= 90_000, "a further workload may add its own"
 
 
 def test_a_parameter_has_one_form_and_says_it_in_words(document: Document) -> None:

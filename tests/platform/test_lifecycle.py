@@ -59,6 +59,11 @@ def test_nothing_waits_for_itself(needs: dict[str, set[str]]) -> None:
 
 SCHEDULES = list(base(read()).of("AWS::Scheduler::Schedule"))
 STARTS_TASKS = [*(f"{service}Service" for service in SERVICES), *SCHEDULES]
+# From a task to AWS: its subnet's routes, and those of the subnet in which the NAT gateway stands.
+WAY_OUT = (
+    *("PrivateDefaultRoute", "PrivateSubnetARoutes", "PrivateSubnetBRoutes", "PrivateSubnetCRoutes"),
+    *("PublicDefaultRoute", "PublicSubnetARoutes"),
+)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,7 @@ STARTS_TASKS = [*(f"{service}Service" for service in SERVICES), *SCHEDULES]
         *((f"{service}ScalableTarget", f"{service}Service") for service in SERVICES),
         ("JobSchedule", "ScheduleRole"),
         ("JobSchedule", "MissedRunsQueue"),
-        *((task, "PrivateDefaultRoute") for task in STARTS_TASKS),
+        *((task, route) for task in STARTS_TASKS for route in WAY_OUT),
         *((task, "ClusterCapacityProviders") for task in STARTS_TASKS),
         *((f"{s}Service", f"{s}{part}") for s in SERVICES for part in ("Logs", "TaskRole", "ExecutionRole")),
         *(("JobSchedule", f"Job{part}") for part in ("Logs", "TaskRole", "ExecutionRole")),

@@ -13,6 +13,7 @@ WAY_OUT = {"PrivateDefaultRoute", *(f"PrivateSubnet{letter}Routes" for letter in
 WAITS = {
     "NatAddress": {"InternetAttachment"},
     "PublicDefaultRoute": {"InternetAttachment"},
+    "NatGateway": {"PublicDefaultRoute", "PublicSubnetARoutes"},
     "LoadBalancer": {"InternetAttachment"},
     "Cluster": {"ContainerInsightsLogs"},
     "DatabaseCluster": {"DatabaseLogs"},

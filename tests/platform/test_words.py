@@ -47,7 +47,7 @@ POLICIES = {
     "schedule": "ScheduleRole",
     "data-key": "Role",
     "secrets-key": "ExecutionRole",
-    "additional-repositories": "ExecutionRole",
+    "repositories": "ExecutionRole",
 }
 
 

@@ -111,7 +111,6 @@ def build(
         DependsOn=_service.starts_after(network, platform, connections),
         Name=name(CONTAINER),
         GroupName=Ref(group),
-        Description="Runs the job",
         ScheduleExpression=because(
             EVERY_SIX_HOURS,
             "not a rate, which would fire at the moment of enabling, before the API and the worker answer",

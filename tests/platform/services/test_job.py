@@ -31,7 +31,6 @@ def test_schedule_starts_one_private_task_that_spot_cannot_take_away(base: Lens)
     assert set(base["JobSchedule"]) == {
         "Name",
         "GroupName",
-        "Description",
         "ScheduleExpression",
         "ScheduleExpressionTimezone",
         "FlexibleTimeWindow",
