@@ -40,7 +40,7 @@ the same.
 exit codes: 0 done or no changes, 1 failed and rolled back cleanly, 2 could not begin (arguments,
 credentials, template), 3 plan has changes (--exit-code), 4 declined or nobody to ask, 5 change set
 rejected, 6 something is left to be done, 7 a guard refused, 8 what runs is not well, 9 AWS refused,
-70 a fault of this command, 124 waiting ended and AWS goes on, 130 interrupted.
+70 a fault of this command, 124 AWS goes on, 130 interrupted.
 The last line is 'result=… stack=…'."""
 
 

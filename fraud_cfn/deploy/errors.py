@@ -20,7 +20,7 @@ class Exit(IntEnum):
     UNHEALTHY = 8  # it was carried out, and what runs is not well: tasks that stop, a job that failed
     AWS = 9  # AWS refused or did not answer; the last lines say what was done before
     BUG = 70  # a fault of this command
-    TIMED_OUT = 124  # waiting ended, by the clock or by expired credentials; AWS goes on
+    TIMED_OUT = 124  # AWS goes on: waiting ended, by the clock or by expired credentials, or nobody waited
     INTERRUPTED = 130  # Ctrl-C or SIGTERM; the last lines say what was done and what goes on
 
 

@@ -35,6 +35,7 @@ DEPLOYED = {
     "DatabaseCredentialsVersion": "",
     "SecretsKmsKeyArns": "",
 }
+_BROKEN = re.compile(r"make [a-z-]+ ENV=\S+( (SERVICE|TAG|BACK)=\S+)*( ARGS=('[^']*'|[^'\s]\S*))? -")
 _REWRITE = "FRAUD_REWRITE" in os.environ
 _LOADER = create_loader()
 _PARSE = functools.cache(document.parse)
@@ -93,6 +94,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     yield account
     server.shutdown()
     server.server_close()
+    assert account.unowned == [], "without ExpectedBucketOwner"
 
 
 @pytest.fixture
@@ -137,6 +139,7 @@ class Teller:
             code = main(arguments)
         told = Told(_settled(out.getvalue(), self._aws.url), code)
         assert schema.misfits(told.text) == []
+        assert not _BROKEN.search(told.text), "a hint whose options stand outside of ARGS"
         return told
 
 

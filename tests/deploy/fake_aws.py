@@ -141,6 +141,7 @@ class Aws:
     regions: dict[str, str] = field(default_factory=dict)  # of a bucket that is elsewhere
     settings: dict[str, tuple[str, str]] = field(default_factory=dict)  # of a bucket: expected owner, body
     ahead: timedelta = timedelta(0)  # how far AWS's clock is ahead of ours
+    unowned: list[str] = field(default_factory=list)  # calls on a bucket that do not say whose it must be
 
     # ── State ────────────────────────────────────────────────────────────────────────────────────
 
@@ -477,6 +478,8 @@ class Handler(BaseHTTPRequestHandler):
         operation = f"{verb}{setting}" if setting else f"{verb}Object" if key else whole
         words = url.query.replace("=", "&").split("&")
         operation = next((_OF_BUCKETS[word] for word in words if word in _OF_BUCKETS), operation)
+        if asked["ExpectedBucketOwner"] != ACCOUNT and operation != "CreateBucket":
+            self.aws.unowned.append(operation)
         region = {"x-amz-bucket-region": self.aws.regions.get(bucket, "eu-central-1")}
         try:
             with _LOCK:

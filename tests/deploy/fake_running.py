@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -128,7 +129,7 @@ class Running:
         return self
 
     def edit_template(self, edit: Callable[[dict[str, Any]], None]) -> None:
-        template = document.read(LIVE).template
+        template = deepcopy(document.read(LIVE).template)  # each is parsed once
         edit(template)
         self.aws.template = yaml.safe_dump(template)
 

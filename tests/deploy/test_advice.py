@@ -127,6 +127,23 @@ def test_nobody_to_ask(stack: Aws, tell: Teller, follow: Follow) -> None:
     assert stack.current() == "UPDATE_COMPLETE"
 
 
+@advises("readiness.attach")
+@pytest.mark.parametrize("verb", ["run-job", "start", "rollback"])
+def test_an_operation_in_the_way_is_followed_by_the_verb_itself(
+    stack: Aws, tell: Teller, follow: Follow, verb: str
+) -> None:
+    live = Running(stack).install()
+    live.started = lambda: Task("arn/job-1", "fraud-job-dev", ends=stack.now + 3, exit_code=0)
+    ends = "UPDATE_FAILED" if verb == "rollback" else "UPDATE_COMPLETE"
+    stack.scripts["Other"] = steps("0 UPDATE_IN_PROGRESS", f"90 {ends}")
+    stack.play("Other", "somebody-else")
+    told = tell(f"{verb} dev --timeout 1")
+    assert told.code == 124
+    assert "next:  follow it, and go on: " in told.text
+    assert "stop the update: make cancel ENV=dev" in told.text
+    assert follow(told, verb, more="--yes" if verb == "rollback" else "").code == 0
+
+
 @advises("guards.refuse")
 def test_what_would_lose_data(stack: Aws, tell: Teller, follow: Follow) -> None:
     stack.changes = [change("Remove", "JobQueue", "AWS::SQS::Queue")]

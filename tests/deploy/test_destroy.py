@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fraud_cfn.deploy.running import locks
 from fraud_cfn.deploy.verbs import destroy as verb
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import BEGIN, Aws, FaultError, steps
@@ -151,10 +152,10 @@ def test_only_a_log_group_written_since_the_deletion_began_is_swept(
     assert ("still there" in told.text) is not swept
 
 
-def test_a_creation_that_is_followed_first_is_read_anew(whole: Aws, tell: Teller) -> None:
+def test_an_update_that_is_followed_first_is_read_anew(whole: Aws, tell: Teller) -> None:
     """What it made meanwhile is known, and goes too."""
     made, whole.resources = whole.resources, []
-    whole.scripts["Other"] = steps("0 CREATE_IN_PROGRESS", "30 CREATE_COMPLETE")
+    whole.scripts["Other"] = steps("0 UPDATE_IN_PROGRESS", "30 UPDATE_COMPLETE")
     whole.play("Other", "somebody-else")
     whole.answers["ListStackResources"] = lambda _: {
         "StackResourceSummaries": [{"LastUpdatedTimestamp": BEGIN, **one} for one in made]
@@ -166,11 +167,112 @@ def test_a_creation_that_is_followed_first_is_read_anew(whole: Aws, tell: Teller
     assert "Deleting TapStackdev, 2 resources" in told.text
 
 
+@pytest.fixture
+def creating(whole: Aws) -> Aws:
+    """In the middle of a creation of an hour; it has made the log group, and comes to the VPC."""
+    made = whole.resources
+    whole.scripts["Other"] = steps("0 CREATE_IN_PROGRESS", "3600 CREATE_COMPLETE")
+    whole.play("Other", "somebody-else")
+    whole.answers["ListStackResources"] = lambda _: {
+        "StackResourceSummaries": [
+            {"LastUpdatedTimestamp": BEGIN, **one}
+            for one in (made if "DeleteStack" in whole.calls else made[:1])
+        ]
+    }
+    return whole
+
+
+def test_a_creation_is_cut_short_and_what_came_meanwhile_is_looked_for(creating: Aws, tell: Teller) -> None:
+    told = tell(LINE)
+    assert (told.code, told.last) == (0, "result=destroyed stack=TapStackdev")
+    assert "TapStackdev is being created: AWS gives that up, and deletes what is there" in told.text
+    assert "Deleting TapStackdev, 1 resource\n" in told.text
+    assert "Nothing is left: none of 2 names" in told.text
+    assert creating.now < 120
+
+
+def test_a_creation_is_cut_short_only_once_the_name_was_typed(creating: Aws, tell: Teller) -> None:
+    assert tell("destroy dev").code == 4
+    assert "DeleteStack" not in creating.calls
+
+
+def test_a_creation_cut_short_that_does_not_go_is_emptied_and_deleted_once_more(
+    creating: Aws, tell: Teller
+) -> None:
+    bucket = Bucket(creating, BUCKET, ["a"]).install()
+    made = [*creating.resources, resource("DataBucket", "AWS::S3::Bucket", BUCKET)]
+    creating.answers["ListStackResources"] = lambda _: {
+        "StackResourceSummaries": [{"LastUpdatedTimestamp": BEGIN, **one} for one in made]
+    }
+    refusal = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: 1)"
+    creating.scripts["DeleteStack"] = steps(
+        "0 DELETE_IN_PROGRESS", f"1 DELETE_FAILED DataBucket AWS::S3::Bucket {refusal}", "2 DELETE_FAILED"
+    )
+    bucket.on_delete = lambda: creating.scripts.update(
+        DeleteStack=steps("0 DELETE_IN_PROGRESS", "1 DELETE_COMPLETE")
+    )
+    told = tell(LINE)
+    assert (told.code, creating.calls.count("DeleteStack"), bucket.deleted) == (0, 2, ["a"])
+    assert told.text.index("tried to delete is not empty") < told.text.index(
+        "emptied fraud-data-dev: 1 objects"
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "then"), [("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"), ("DELETE_IN_PROGRESS", "DELETE_COMPLETE")]
+)
+def test_what_somebody_began_while_the_name_was_typed_is_followed_first(
+    whole: Aws, tell: Teller, other: str, then: str
+) -> None:
+    """Nothing is stopped or emptied in the middle of it."""
+    bucket = with_bucket(whole, "a")
+
+    def meanwhile(_: dict[str, Any]) -> dict[str, Any]:
+        if not whole.events:
+            whole.scripts["Other"] = steps(f"0 {other}", f"30 {then}")
+            whole.play("Other", "somebody-else")
+        return {"SecurityGroups": []}
+
+    bucket.on_delete = lambda: None if whole.current() == "UPDATE_COMPLETE" else pytest.fail("in the middle")
+    whole.answers["DescribeSecurityGroups"] = meanwhile
+    told = tell(LINE)
+    assert (told.code, told.last) == (0, "result=destroyed stack=TapStackdev")
+    assert f"TapStackdev is {other}: another operation is running; following it" in told.text
+    assert whole.calls.count("DeleteStack") == (then == "UPDATE_COMPLETE")
+
+
 def test_somebody_elses_deletion_that_fails_is_followed_by_one_of_ours(whole: Aws, tell: Teller) -> None:
     whole.scripts["Other"] = steps("0 DELETE_IN_PROGRESS", "20 DELETE_FAILED")
     whole.play("Other", "somebody-else")
     told = tell(LINE)
     assert (told.code, whole.calls.count("DeleteStack")) == (0, 1)
+
+
+def test_credentials_that_end_at_a_look_before_the_question_are_told_as_such(
+    whole: Aws, tell: Teller
+) -> None:
+    whole.faults["DescribeNetworkInterfaces"] = [FaultError("ExpiredToken", "The security token is expired")]
+    told = tell(LINE)
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert "DeleteStack" not in whole.calls
+
+
+@pytest.mark.parametrize("operation", ["DescribeNetworkInterfaces", "ListStackResources"])
+def test_a_closing_look_that_fails_changes_no_verdict(whole: Aws, tell: Teller, operation: str) -> None:
+    whole.scripts["DeleteStack"] = steps(
+        "0 DELETE_IN_PROGRESS", "1 DELETE_FAILED Vpc AWS::EC2::VPC Access denied", "2 DELETE_FAILED"
+    )
+    answer = whole.answers.get(operation, whole._list_stack_resources)
+
+    def until_deleted(asked: dict[str, Any]) -> dict[str, Any]:
+        if "DeleteStack" in whole.calls:
+            raise FaultError("ExpiredToken", "The security token included in the request is expired")
+        return answer(asked)
+
+    whole.answers[operation] = until_deleted
+    told = tell(LINE)
+    assert (told.code, told.last) == (6, "result=delete-failed stack=TapStackdev")
+    assert "not known: " in told.text
 
 
 def test_a_failure_that_passes_is_tried_after_growing_pauses(whole: Aws, tell: Teller) -> None:
@@ -478,6 +580,21 @@ def test_other_locks_are_told_just_so(whole: Aws, tell: Teller, kept: Any, holds
 def test_a_lock_that_is_over_holds_nothing(whole: Aws, tell: Teller) -> None:
     with_bucket(whole, "a", locking=True, kept={"a": ("COMPLIANCE", BEGIN - timedelta(days=1))})
     assert "S3 does not let objects" not in tell(LINE).text
+
+
+@pytest.mark.parametrize(
+    ("locking", "most", "told_of"), [(True, 2, True), (True, 3, False), (False, 2, False)]
+)
+def test_locks_are_looked_for_so_far_and_that_is_told(
+    whole: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch, locking: bool, most: int, told_of: bool
+) -> None:
+    """Without Object Lock no version can be held, and none is asked for."""
+    monkeypatch.setattr(locks, "MOST", most)
+    with_bucket(whole, "a", "b", "c", locking=locking)
+    told = tell(LINE)
+    assert told.code == 0
+    assert (f"was asked for its first {most} versions only" in told.text) is told_of
+    assert whole.calls.count("GetObjectRetention") == (most if locking else 0)
 
 
 def test_locks_that_may_not_be_asked_for_are_told(whole: Aws, tell: Teller) -> None:

@@ -309,6 +309,7 @@ def test_a_creation_whose_rollback_fails_is_never_advised_to_skip(deployed: Aws,
         ("ROLLBACK_FAILED", "make deploy ENV=dev deletes it first"),
         ("DELETE_FAILED", "make destroy ENV=dev"),
         ("UPDATE_COMPLETE", "make deploy ENV=dev ARGS='--template FILE'"),
+        ("IMPORT_ROLLBACK_FAILED", "ask AWS Support"),
     ],
 )
 def test_where_nothing_is_to_be_rolled_back_what_helps_is_said(

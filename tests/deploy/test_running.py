@@ -300,6 +300,7 @@ def test_back_holds_scaling_before_the_change_and_proves_that_nothing_runs(
     assert len(live.asked["RegisterScalableTarget"]) == 2, "every page of the targets"
     assert live.suspended
     assert "No task of a service runs" in told.text
+    assert told.last == "result=stopped stack=TapStackdev"
     assert live.aws.now >= 40
 
 
@@ -715,6 +716,7 @@ def test_a_job_that_fails_is_told_with_its_reason(live: Running, tell: Teller) -
     told = tell("run-job dev")
     assert told.code == 8
     assert "FAILED exit code 3; Essential container in task exited; job exit 3" in told.text
+    assert "its last words: make logs ENV=dev ARGS='--service job --since 1h'" in told.text
 
 
 def test_a_run_of_the_job_is_stopped_by_its_id(live: Running, tell: Teller) -> None:
@@ -877,6 +879,58 @@ def test_advice_never_leads_back_to_the_diagnosis(live: Running, tell: Teller) -
     assert "diagnose" not in told.text.split("\n", 1)[1].replace("result=", "")
     assert "ECS Deployment Circuit Breaker was triggered" in told.text
     assert "for want of memory" in told.text
+
+
+@pytest.mark.parametrize(
+    ("status", "then"),
+    [
+        ("CREATE_IN_PROGRESS", "stop and delete it: make cancel ENV=dev"),
+        ("UPDATE_IN_PROGRESS", "stop the update: make cancel ENV=dev"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ""),
+        ("DELETE_IN_PROGRESS", ""),
+    ],
+)
+def test_a_diagnosis_while_aws_is_at_work_says_what_goes_on(
+    live: Running, tell: Teller, status: str, then: str
+) -> None:
+    live.aws.status = status
+    next(one for one in live.aws.resources if one["LogicalResourceId"] == "ApiService")["ResourceStatus"] = (
+        "UPDATE_IN_PROGRESS"
+    )
+    told = tell("diagnose dev")
+    assert (told.code, told.last) == (124, "result=in-progress stack=TapStackdev")
+    assert f"TapStackdev is {status}, AWS is at work on it: ApiService" in told.text
+    assert "→ follow it: make plan ENV=dev" in told.text
+    assert ("make cancel" in told.text, then in told.text) == (bool(then), True)
+    assert "Nothing wrong was found so far" in told.text
+    assert f'"status": "{status}"' in tell("diagnose dev --format json").text
+
+
+def test_a_diagnosis_while_it_rolls_back_says_why(live: Running, tell: Teller) -> None:
+    live.aws.scripts["Before"] = steps(
+        "0 UPDATE_IN_PROGRESS",
+        "1 UPDATE_FAILED ApiService AWS::ECS::Service The image is gone",
+        "2 UPDATE_ROLLBACK_IN_PROGRESS",
+    )
+    live.aws.play("Before", "before")
+    live.aws.clock.sleep(10)
+    told = tell("diagnose dev")
+    assert told.code == 8
+    assert "TapStackdev is UPDATE_ROLLBACK_IN_PROGRESS: ApiService: The image is gone" in told.text
+    assert "TapStackdev is UPDATE_ROLLBACK_IN_PROGRESS, AWS is at work on it" in told.text
+    assert "cancel" not in told.text
+
+
+def test_an_update_that_was_cancelled_has_no_cause_among_its_resources(live: Running, tell: Teller) -> None:
+    live.aws.scripts["Before"] = steps(
+        "0 UPDATE_IN_PROGRESS", "2 UPDATE_ROLLBACK_IN_PROGRESS", "3 UPDATE_ROLLBACK_COMPLETE"
+    )
+    live.aws.play("Before", "before")
+    live.aws.clock.sleep(10)
+    told = tell("diagnose dev")
+    assert told.code == 8
+    assert "no resource failed: somebody cancelled it, or rolled it back" in told.text
+    assert "why the new version did not" not in told.text
 
 
 def test_diagnosis_names_what_is_sick(live: Running, tell: Teller) -> None:

@@ -132,6 +132,25 @@ def test_a_failed_deletion_needs_recovery(deployed: Aws, tell: Teller, transcrip
     transcript.check(told, "deploy dev --yes")
 
 
+@pytest.mark.parametrize("line", ["deploy dev --yes", "plan dev", "start dev", "diagnose dev"])
+def test_an_import_that_failed_is_advised_no_verb_that_refuses_it(
+    deployed: Aws, tell: Teller, line: str
+) -> None:
+    deployed.scripts["Other"] = steps(
+        "0 IMPORT_IN_PROGRESS",
+        "1 IMPORT_FAILED Jobs AWS::SQS::Queue Resource of type is not found",
+        "2 IMPORT_ROLLBACK_IN_PROGRESS",
+        "3 IMPORT_ROLLBACK_FAILED",
+    )
+    deployed.play("Other", "somebody-else")
+    deployed.clock.sleep(10)
+    told = tell(line)
+    assert told.code == (8 if line.startswith("diagnose") else 6)
+    assert "TapStackdev is IMPORT_ROLLBACK_FAILED: Jobs: Resource of type is not found" in told.text
+    assert "ask AWS Support" in told.text
+    assert "make rollback" not in told.text
+
+
 def test_every_status_of_cloudformation_has_a_row() -> None:
     import botocore.session
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# Source: Amazon RDS API Reference, CreateDBCluster's `MasterUsername`; the underscore is of the resource's
-# schema in CloudFormation (`^[a-zA-Z]{1}[a-zA-Z0-9_]*$`).
+# Source: Amazon RDS API Reference, CreateDBCluster's `MasterUsername`, and Amazon Aurora User Guide,
+# "Understanding PostgreSQL roles and permissions": 1 to 16 characters for Aurora (63 are RDS for
+# PostgreSQL's); the underscore is of the resource's schema in CloudFormation (`^[a-zA-Z]{1}[a-zA-Z0-9_]*$`).
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}")
 # RDS's own refusals ("… is a reserved word used by the engine"), the roles that are there before, and the
 # words that no role can be named by. Source: PostgreSQL 17 documentation, appendix C "SQL Key Words"

@@ -18,6 +18,7 @@ from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome, conclude
 from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED
 from fraud_cfn.deploy.stack.watch import resuming, watch
 from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
@@ -195,6 +196,7 @@ def refusal(place: Place, stack: Stack | None, reviewed: Review, consent: Consen
 def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -> None:
     """Start it; from here on the stack goes on without us."""
     before, name = interrupts.declared(), place.stack_name
+    begun = Standing(f"{name} goes on", _resuming(name, new=new), changed=True, goes_on=True)
     status = stacks.command("status", place.suffix)
     asked = Standing(f"{name} may have begun: AWS was asked and has not answered", status, changed=True)
     interrupts.declare(replace(asked, goes_on=True))
@@ -209,9 +211,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         if not isinstance(error, ClientError) or trouble.passes(error):
             # Nobody knows whether it arrived; once more, if AWS tells now.
             if changeset.executing(place.cloudformation, change_set.arn):
-                interrupts.declare(
-                    Standing(f"{name} goes on", resuming(name, new=new), changed=True, goes_on=True)
-                )
+                interrupts.declare(begun)
                 return
             interrupts.declare(before)
             raise
@@ -222,9 +222,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
             # An earlier try of this very call may have arrived although its answer got lost.
             if changeset.executing(place.cloudformation, change_set.arn):
-                interrupts.declare(
-                    Standing(f"{name} goes on", resuming(name, new=new), changed=True, goes_on=True)
-                )
+                interrupts.declare(begun)
                 return
             raise ChangeSetError(
                 f"the change set cannot be executed any more: {said}", _again(place)
@@ -234,7 +232,11 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         raise ChangeSetError(
             f"CloudFormation does not execute the change set: {said}", _again(place)
         ) from error
-    interrupts.declare(Standing(f"{name} goes on", resuming(name, new=new), changed=True, goes_on=True))
+    interrupts.declare(begun)
+
+
+def _resuming(name: str, *, new: bool) -> str:
+    return resuming(name, BEING_CREATED if new else BEING_UPDATED)
 
 
 def _again(place: Place) -> str:
@@ -262,7 +264,7 @@ def follow(
         total=len(change_set.changes),
         timeout=run.timeout,
         beside=beside,
-        resume=resuming(place.stack_name, new=new),
+        resume=_resuming(place.stack_name, new=new),
     )
     outcome = conclude(
         console, ended, place.suffix, "created" if new else "updated", place.document.defined_in

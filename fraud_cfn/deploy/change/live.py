@@ -30,7 +30,7 @@ def whole(place: Place, console: Console, timeout: float) -> Stack:
 
 
 def _refusal(place: Place, stack: Stack, todo: Action) -> RecoveryError:
-    if todo in (Action.CONTINUE, Action.DESTROY):
+    if todo in (Action.CONTINUE, Action.DESTROY, Action.SUPPORT):
         return readiness.recovery(place, stack)
     if todo is Action.ROLL_BACK:
         return RecoveryError(f"{stack.name} is {stack.status}", stacks.command("rollback", place.suffix))

@@ -12,8 +12,8 @@ from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, succeeded
-from fraud_cfn.deploy.stack.watch import watch
-from fraud_cfn.deploy.terminal import interrupts
+from fraud_cfn.deploy.stack.watch import resuming, watch
+from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.interrupts import Standing
 
@@ -54,7 +54,8 @@ def ready(
 
 
 def attach(place: Place, stack: Stack, console: Console, timeout: float, resume: str = "") -> None:
-    """Follow what somebody else started; `resume` is how to go on if it is left."""
+    """Follow what somebody else started; `resume` is how to go on if it is left: else what was typed."""
+    resume = resume or resuming(stack.name, stack.status, f"follow it, and go on: {typed.again()}")
     console.say(f"{stack.name} is {stack.status}: another operation is running; following it")
     ended = watch(
         place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout, resume=resume
@@ -63,9 +64,11 @@ def attach(place: Place, stack: Stack, console: Console, timeout: float, resume:
 
 
 def recovery(place: Place, stack: Stack) -> RecoveryError:
-    """Why nothing can be deployed now, with the cause and the verb that helps."""
+    """Why nothing can be deployed now, with the cause and what helps."""
     found = causes.causes(history(place, stack))
     cause = f": {found.first.logical_id}: {found.first.reason}" if found.first else ""
+    if action(stack.status) is Action.SUPPORT:
+        return RecoveryError(f"{stack.name} is {stack.status}{cause}", outcome.SUPPORT)
     if action(stack.status) is Action.DESTROY:
         stuck = [
             one.logical_id
@@ -145,7 +148,8 @@ def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool,
     )
     token = unique_name()
     place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
-    ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout)
+    back = resuming(stack.name, "UPDATE_ROLLBACK_IN_PROGRESS")
+    ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout, resume=back)
     if ended.status != "UPDATE_ROLLBACK_COMPLETE":
         raise RecoveryError(f"{stack.name} is {ended.status}", stacks.command("rollback", place.suffix))
     console.say(f"{stack.name} is rolled back")
@@ -153,7 +157,7 @@ def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool,
 
 def blocked(place: Place, stack: Stack) -> DeployError | None:
     """For `plan`, which changes nothing: why no change set can be made now."""
-    if action(stack.status) in (Action.CONTINUE, Action.DESTROY):
+    if action(stack.status) in (Action.CONTINUE, Action.DESTROY, Action.SUPPORT):
         return recovery(place, stack)
     if action(stack.status) is Action.ROLL_BACK:
         return RecoveryError(f"{stack.name} is {stack.status}", stacks.command("rollback", place.suffix))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fraud_cfn.deploy.account import trouble
+from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.errors import TimedOutError
 from fraud_cfn.deploy.running.quiet import Begin
@@ -44,7 +45,8 @@ class Foreign:
 
 
 def foreign(session: Session, resources: tuple[Resource, ...], *, tasks_run: bool) -> Foreign:
-    """`tasks_run`: interfaces of tasks that have the stack's security groups are its own."""
+    """`tasks_run`: interfaces of tasks that have the stack's security groups are its own. `CredentialsError`
+    where AWS no longer accepts the credentials."""
     looks: list[tuple[str, Callable[[], Iterator[str]]]] = []
     for vpc in physical_ids(resources, "AWS::EC2::VPC"):
         looks += [
@@ -57,13 +59,10 @@ def foreign(session: Session, resources: tuple[Resource, ...], *, tasks_run: boo
     for namespace in physical_ids(resources, "AWS::ServiceDiscovery::PrivateDnsNamespace"):
         looks.append((f"names in {namespace}", lambda n=namespace: _names(session, n, resources)))
     found: list[str] = []
-    unknown: list[str] = []
+    seen = Looks()
     for what, look in looks:
-        try:
-            found += look()
-        except trouble.UNANSWERED as error:
-            unknown.append(f"{what}: {trouble.words(error)}")
-    return Foreign(tuple(found), tuple(unknown))
+        seen.ask(what, lambda look=look: found.extend(look()))
+    return Foreign(tuple(found), tuple(f"{what}: {why}" for what, why in seen.unknown.items()))
 
 
 def _inside(vpc: str) -> list[FilterTypeDef]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _AT_ONCE = 8
-_MOST = 5000  # versions that are asked for
+MOST = 5000  # versions that are asked for
 _NO_LOCKS = ("ObjectLockConfigurationNotFoundError", "NoSuchBucket")
 _NOT_LOCKED = ("NoSuchObjectLockConfiguration", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "404")
 
@@ -37,25 +37,34 @@ class Lock:
         return f"{self.key!r} version {self.version}: {self.held}{end}"
 
 
-def locked(session: Session, bucket: str, now: datetime) -> list[Lock]:
-    """Of the bucket's first versions those that are held, some at least if any are; none where the bucket has
-    no Object Lock. Whatever AWS refuses to tell is raised."""
+@dataclass(frozen=True)
+class Locks:
+    """Some at least of the versions that are held, if any of the first ones is."""
+
+    found: tuple[Lock, ...] = ()
+    more: bool = False  # there are versions that were not asked for
+
+
+def locked(session: Session, bucket: str, now: datetime) -> Locks:
+    """None where the bucket has no Object Lock: no version can be held then. Whatever AWS refuses to tell is
+    raised."""
     s3, owner = session.client("s3"), session.account
     try:
         answer = s3.get_object_lock_configuration(Bucket=bucket, ExpectedBucketOwner=owner)
     except ClientError as error:
         if code_of(error) in _NO_LOCKS:
-            return []
+            return Locks()
         raise
     if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
-        return []
-    versions = islice(_versions(s3, bucket, owner), _MOST)
+        return Locks()
+    every = _versions(s3, bucket, owner)
+    versions = islice(every, MOST)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         while batch := list(islice(versions, 20 * _AT_ONCE)):
             asked = [pool.submit(_locks, s3, bucket, owner, key, version, now) for key, version in batch]
             if found := [lock for job in asked for lock in job.result()]:
-                return found
-    return []
+                return Locks(tuple(found))
+    return Locks(more=next(every, None) is not None)
 
 
 def _versions(s3: S3Client, bucket: str, owner: str) -> Iterator[tuple[str, str]]:

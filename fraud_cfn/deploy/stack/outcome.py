@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from fraud_cfn.deploy.stack.watch import Ended
 
 
+# Of a failed import of resources, which no verb of ours begins: CloudFormation continues rollbacks of updates
+# only. Source: CloudFormation's API Reference, ContinueUpdateRollback and RollbackStack.
+SUPPORT = (
+    "CloudFormation continues no import that failed, so no verb here helps: ask AWS Support; what the stack "
+    "runs stays as it is meanwhile"
+)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What `result=… stack=…` says, the exit code, and for `--format json` everything else."""
@@ -59,11 +67,8 @@ def conclude(
 
 def explain(console: Console, found: causes.Causes, sources: Mapping[str, str]) -> None:
     """The cause, where it is defined, and what else failed."""
-    if not found.known:
-        console.say("cause: not known: the stack's events could not be read")
-        return
     if found.first is None:
-        console.say("cause: no resource failed: somebody cancelled it, or rolled it back")
+        console.say(f"cause: {no_cause(found)}")
         return
     for title, one in (("cause:", found.first), *(("also:", other) for other in found.others)):
         console.say(f"{title:<6} {one.logical_id}  {one.type}", "bold")
@@ -73,6 +78,13 @@ def explain(console: Console, found: causes.Causes, sources: Mapping[str, str]) 
             console.say(f"       defined in {sources[one.logical_id]}")
     if found.cancelled:
         console.say(f"also:  {', '.join(found.cancelled)} (cancelled as a result)")
+
+
+def no_cause(found: causes.Causes) -> str:
+    """In the place of a cause, where there is none."""
+    if not found.known:
+        return "not known: the stack's events could not be read"
+    return "no resource failed: somebody cancelled it, or rolled it back"
 
 
 def _orphans(console: Console, ended: Ended) -> dict[str, Any]:
@@ -97,6 +109,8 @@ def next_step(found: causes.Causes, status: str, suffix: str, again: str = "") -
         return stacks.command("rollback", suffix)
     if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
         return stacks.command("destroy", suffix)
+    if status == "IMPORT_ROLLBACK_FAILED":
+        return SUPPORT
     known = causes.advice(found.first.reason) if found.first else ""
     known = known.replace("{diagnose}", stacks.command("diagnose", suffix))
     return known or f"correct the cause, then {again or stacks.command('deploy', suffix)}"

@@ -16,6 +16,12 @@ class Action(Enum):
     ROLL_BACK = "offer to roll back first"
     CONTINUE = "exit 6: `rollback` continues it"
     DESTROY = "exit 6: `destroy` finishes it"
+    SUPPORT = "exit 6: only AWS brings it back"
+
+
+BEING_CREATED = "CREATE_IN_PROGRESS"
+BEING_UPDATED = "UPDATE_IN_PROGRESS"
+GONE = "DELETE_COMPLETE"
 
 
 _EXACT = {
@@ -27,7 +33,7 @@ _EXACT = {
     "ROLLBACK_FAILED": Action.ASK,
     "UPDATE_FAILED": Action.ROLL_BACK,
     "UPDATE_ROLLBACK_FAILED": Action.CONTINUE,
-    "IMPORT_ROLLBACK_FAILED": Action.CONTINUE,
+    "IMPORT_ROLLBACK_FAILED": Action.SUPPORT,
     "DELETE_FAILED": Action.DESTROY,
 }
 

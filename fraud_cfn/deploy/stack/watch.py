@@ -12,7 +12,7 @@ from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.causes import said
 from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.statuses import in_progress
+from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, in_progress
 from fraud_cfn.deploy.stack.waiting import Tolerance, until
 from fraud_cfn.deploy.terminal import clock, interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
@@ -52,7 +52,7 @@ def watch(
     total: int = 0,
     timeout: float = 5400,
     beside: Callable[[], str] | None = None,
-    resume: str = "",
+    resume: str,
 ) -> Ended:
     """Follow the operation that `token` began (`None`: the newest) on `stack`, a name and an ARN.
 
@@ -63,7 +63,6 @@ def watch(
     """
     name, arn = stack
     before = interrupts.declared()
-    resume = resume or resuming(name)
     changed = before.changed or token is not None
     interrupts.declare(Standing(f"{name} goes on", resume, changed=changed, goes_on=True))
     events = Events(cloudformation, arn, token)
@@ -90,11 +89,14 @@ def row(status: str, logical_id: str, width: int = _WIDEST) -> str:
     return f"{status:<{width}}  {logical_id}"
 
 
-def resuming(name: str, *, new: bool = False) -> str:
-    """How to follow what goes on, and how to stop it; a creation is stopped by deleting it."""
+_STOPS = {BEING_CREATED: "stop and delete it", BEING_UPDATED: "stop the update"}
+
+
+def resuming(name: str, status: str, follow: str = "") -> str:
+    """How to follow what goes on and, where AWS can be told to, how to stop it."""
     suffix = name.removeprefix("TapStack")
-    stop = "stop and delete it" if new else "stop an update"
-    return f"follow it: {typed.following(suffix)}; {stop}: {stacks.command('cancel', suffix)}"
+    stop = f"; {_STOPS[status]}: {stacks.command('cancel', suffix)}" if status in _STOPS else ""
+    return f"{follow or f'follow it: {typed.following(suffix)}'}{stop}"
 
 
 @dataclass(frozen=True)

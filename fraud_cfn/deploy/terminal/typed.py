@@ -18,8 +18,9 @@ def again(*more: str) -> str:
     """What to type to do the same with `more` words; values of parameters may be secret, and are left out."""
     verb, suffix, *options = *_words, *("",) * (2 - len(_words))
     if not suffix or suffix.startswith("-") or _secretive(options):
-        return f"run it again with {shlex.join(more)}"
-    return f"make {verb} ENV={suffix} ARGS={shlex.quote(shlex.join([*options, *more]))}"
+        return f"run it again{f' with {shlex.join(more)}' if more else ''}"
+    given = f" ARGS={shlex.quote(shlex.join([*options, *more]))}" if options or more else ""
+    return f"make {verb} ENV={suffix}{given}"
 
 
 def following(suffix: str) -> str:
@@ -27,8 +28,7 @@ def following(suffix: str) -> str:
     verb, _, *options = *_words, *("",) * (2 - len(_words))
     if verb not in _FOLLOW or any(word.startswith("--change-set") for word in options):
         return f"make plan ENV={suffix}"
-    given = f" ARGS={shlex.quote(shlex.join(options))}" if options and not _secretive(options) else ""
-    return f"make {verb} ENV={suffix}{given}"
+    return f"make {verb} ENV={suffix}" if _secretive(options) else again()
 
 
 def _secretive(options: list[str]) -> bool:

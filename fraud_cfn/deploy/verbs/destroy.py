@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.secret_lookup import EXPECTED
@@ -22,7 +22,7 @@ from fraud_cfn.deploy.stack import causes, outcome, stacks, waiting
 from fraud_cfn.deploy.stack.events import Event
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Resource, Stack
-from fraud_cfn.deploy.stack.statuses import in_progress
+from fraud_cfn.deploy.stack.statuses import BEING_CREATED, GONE, in_progress
 from fraud_cfn.deploy.stack.watch import Ended, watch
 from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
@@ -73,8 +73,8 @@ def run(
 ) -> Outcome:
     place = Place(session, suffix, template.if_readable())
     deadline = clock.Deadline(timeout * 60)
-    stack = _at_rest(place, console, deadline)
-    if stack is None or stack.status == "DELETE_COMPLETE":
+    stack = _at_rest(place, console, deadline, place.stack_name)
+    if stack is None or stack.status == GONE:
         return _absent(place, console, gone=stack)
     resources = tuple(one for one in stacks.resources(place.cloudformation, stack.arn) if _exists(one))
     protected = protection.protections(session, stack, resources, console)
@@ -91,8 +91,8 @@ def run(
         console.say(f"Took away the protection of {one.of}")
     if stack.status == "REVIEW_IN_PROGRESS":
         return _delete_shell(deletion, console)
-    ended = _delete(deletion, console)
-    if ended.status != "DELETE_COMPLETE":
+    deletion, ended = _delete_now(deletion, console)
+    if ended.status != GONE:
         return _failed(deletion, ended, console)
     console.say(f"\nDONE {stack.name} DELETE_COMPLETE in {clock.span(ended.seconds)}", "bold green")
     look = f"look for it: {stacks.command('destroy', suffix)}"
@@ -103,10 +103,11 @@ def run(
     return _prove(place, console, "destroyed", leftovers.of_stack(deletion.goes), deletion.retained)
 
 
-def _at_rest(place: Place, console: Console, deadline: clock.Deadline) -> Stack | None:
-    """The stack once nothing works on it, read anew after each operation that was followed."""
-    stack = stacks.find(place.cloudformation, place.stack_name)
-    while stack and in_progress(stack.status):
+def _at_rest(place: Place, console: Console, deadline: clock.Deadline, name: str) -> Stack | None:
+    """The stack of that name or ARN, read anew after each operation that was followed; its creation is not:
+    AWS deletes a stack that is being created."""
+    stack = stacks.find(place.cloudformation, name)
+    while stack and in_progress(stack.status) and stack.status != BEING_CREATED:
         again = f"go on: {stacks.command('destroy', place.suffix)}"
         readiness.attach(place, stack, console, max(deadline.left, 1), again)
         stack = stacks.find(place.cloudformation, stack.arn)
@@ -133,14 +134,19 @@ def _locked(session: Session, resources: Iterable[Resource], console: Console) -
     for one in resources:
         if one.type == "AWS::S3::Bucket" and one.physical_id:
             try:
-                found = locks.locked(session, one.physical_id, session.now())
+                looked = locks.locked(session, one.physical_id, session.now())
             except trouble.UNANSWERED as error:
                 console.warn(
                     f"whether S3 holds objects of {one.physical_id} is not known: {trouble.words(error)}"
                 )
                 continue
-            if found:
-                held[one.logical_id] = found
+            if looked.found:
+                held[one.logical_id] = list(looked.found)
+            if looked.more:
+                console.warn(
+                    f"whether S3 holds objects of {one.physical_id} was asked for its first {locks.MOST:,} "
+                    "versions only: one beyond them is met when the rest of the bucket is deleted"
+                )
     return held
 
 
@@ -205,16 +211,44 @@ def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | N
     again = stacks.command("destroy", stack.suffix, f"--yes --confirm {stack.name} {kept}".rstrip())
     if yes:
         raise DeclinedError("--yes alone does not destroy", again)
-    number = len(deletion.goes)
     if stack.status == "REVIEW_IN_PROGRESS":
         console.say(f"\n{stack.name} was planned and never created: it holds nothing", "yellow")
     else:
-        console.say(f"\nThis deletes {stack.name} for good: {number} resources, their data included", "red")
+        so_far = " so far; it is still being created" if stack.status == BEING_CREATED else ""
+        console.say(
+            f"\nThis deletes {stack.name} for good: {_resources(deletion)}{so_far}, their data included",
+            "red",
+        )
     if console.ask(f"Type {stack.name} to go on:", again) != stack.name:
         raise DeclinedError("declined; nothing was deleted")
 
 
 # ── Deleting ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _delete_now(deletion: _Deletion, console: Console) -> tuple[_Deletion, Ended]:
+    """The deletion of what there is once it is agreed to: minutes may have gone by since it was looked at. A
+    stack that is being created is deleted at once, with what comes to be meanwhile."""
+    _at_rest(deletion.place, console, deletion.deadline, deletion.stack.arn)
+    deletion = _anew(deletion)
+    ended = Ended(None, (), 0)
+    if deletion.stack.status == BEING_CREATED:
+        console.say(f"\n{deletion.stack.name} is being created: AWS gives that up, and deletes what is there")
+        ended, _ = _delete_once(deletion, console)
+        deletion = _anew(deletion)
+    return deletion, ended if deletion.stack.status == GONE else _delete(deletion, console)
+
+
+def _anew(deletion: _Deletion) -> _Deletion:
+    """With the stack and its resources as they are now."""
+    cloudformation = deletion.place.cloudformation
+    stack = stacks.find(cloudformation, deletion.stack.arn) or replace(deletion.stack, status=GONE)
+    resources = tuple(
+        one for one in stacks.resources(cloudformation, stack.arn) if stack.status == GONE or _exists(one)
+    )
+    stays = {one.logical_id for one in deletion.retained}
+    retained = tuple(one for one in resources if one.logical_id in stays)
+    return replace(deletion, stack=stack, resources=resources, retained=retained)
 
 
 def _delete(deletion: _Deletion, console: Console) -> Ended:
@@ -269,7 +303,7 @@ def _again(deletion: _Deletion) -> str:
 def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
     """How it ended, and whether AWS was told to leave what is to stay."""
     stack, token = deletion.stack, unique_name()
-    console.say(f"Deleting {stack.name}, {len(deletion.goes)} resources")
+    console.say(f"Deleting {stack.name}, {_resources(deletion)}")
     teardown.declare(stack, "its deletion may have begun")
     cloudformation = deletion.place.cloudformation
     retained = _retainable(deletion) if deletion.retained else []
@@ -288,6 +322,11 @@ def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
     )
     deletion.events.extend(ended.events)
     return ended, bool(retained)
+
+
+def _resources(deletion: _Deletion) -> str:
+    number = len(deletion.goes)
+    return f"{number} resource{'s' * (number != 1)}"
 
 
 def _retainable(deletion: _Deletion) -> list[str]:
@@ -312,7 +351,7 @@ def _delete_shell(deletion: _Deletion, console: Console) -> Outcome:
 
     def gone() -> bool | None:
         now = stacks.find(cloudformation, stack.arn)
-        return True if now is None or now.status == "DELETE_COMPLETE" else None
+        return True if now is None or now.status == GONE else None
 
     waiting.until(gone, console, what=stack.name, timeout=deletion.left, next_step=_again(deletion))
     console.result(f"{stack.name} is deleted; nothing of it had been created", "bold green")
@@ -324,12 +363,17 @@ def _failed(deletion: _Deletion, ended: Ended, console: Console) -> Outcome:
     console.say(f"\nFAILED {stack.name} {ended.status} in {clock.span(ended.seconds)}", "bold red")
     found = causes.causes(ended.events)
     outcome.explain(console, found, deletion.place.document.defined_in)
-    foreign = in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=False)
+    unknown: dict[str, str] = {}  # a closing look that fails changes no verdict
+    stuck = trouble.known("what is stuck", lambda: _stuck(deletion), unknown) or []
+    foreign = trouble.known(
+        "what else holds it",
+        lambda: in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=False),
+        unknown,
+    ) or in_the_way.Foreign((), ())
     for line in foreign.found:
         console.say(f"holds: {line}", "yellow")
-    for line in foreign.unknown:
-        console.say(f"what else holds it is not known, {line}", "yellow")
-    stuck = _stuck(deletion)
+    for line in (*foreign.unknown, *(f"{what}: {why}" for what, why in unknown.items())):
+        console.say(f"not known: {line}", "yellow")
     console.say(f"next:  take away what holds it, then {_again(deletion)}")
     if stuck:
         retain = " ".join(f"--retain {name}" for name in stuck)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -12,14 +13,15 @@ from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.change import live, readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
-from fraud_cfn.deploy.errors import Exit
+from fraud_cfn.deploy.errors import DeployError, Exit
 from fraud_cfn.deploy.running import balancing, log_lines, services, tasks, workloads
 from fraud_cfn.deploy.running.tasks import Task
 from fraud_cfn.deploy.running.workloads import Deployed, Workload
-from fraud_cfn.deploy.stack import causes, stacks
+from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, in_progress, succeeded
+from fraud_cfn.deploy.stack.watch import resuming
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
@@ -53,9 +55,13 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     for what, why in unknown.items():
         console.result(f"{what}: unknown ({why})", "yellow")
     data: dict[str, Any] = {
+        "status": stack.status,
         "findings": [{"wrong": finding.wrong, "todo": finding.todo} for finding in findings],
         "unknown": unknown,
     }
+    if patient.at_work:
+        console.result(patient.at_work, "yellow")
+        console.result(f"  → {resuming(stack.name, stack.status)}")
     if findings:
         return Outcome("wrong", stack.arn, Exit.UNHEALTHY, data)
     if unknown:
@@ -63,6 +69,9 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
             f"Whether all is well is unknown: {len(unknown)} of {len(patient.looks)} looks were not possible"
         )
         return Outcome("unknown", stack.arn, Exit.AWS, data)
+    if patient.at_work:
+        console.result("Nothing wrong was found so far; whether it ends well is not known yet")
+        return Outcome("in-progress", stack.arn, Exit.TIMED_OUT, data)
     console.result("Nothing wrong was found", "bold green")
     return Outcome("healthy", stack.arn, data=data)
 
@@ -87,6 +96,17 @@ class _Patient:
     def _found(self) -> Deployed:
         return workloads.read(self._session, self._stack)
 
+    @property
+    def at_work(self) -> str:
+        """What CloudFormation is at; empty where the stack rests."""
+        if not in_progress(self._stack.status):
+            return ""
+        going: list[str] = []
+        with suppress(*trouble.UNANSWERED, DeployError):  # told as unknown already
+            going = [one.logical_id for one in self._found.resources.values() if in_progress(one.status)]
+        what = f": {', '.join(going)}" if going else ""
+        return f"{self._stack.name} is {self._stack.status}, AWS is at work on it{what}"
+
     def _command(self, verb: str, rest: str = "") -> str:
         return stacks.command(verb, self._place.suffix, rest)
 
@@ -100,7 +120,7 @@ class _Patient:
 
     def _state(self) -> Iterator[Finding]:
         stack = self._stack
-        if succeeded(stack.status) or in_progress(stack.status):
+        if succeeded(stack.status) or (in_progress(stack.status) and "ROLLBACK" not in stack.status):
             return
         try:
             found = causes.causes(readiness.history(self._place, stack))
@@ -112,7 +132,7 @@ class _Patient:
             )
             return
         if found.first is None:
-            yield Finding(f"{stack.name} is {stack.status}", self._way_on(""))
+            yield Finding(f"{stack.name} is {stack.status}: {outcome.no_cause(found)}", self._way_on(""))
             return
         source = self._place.document.defined_in.get(found.first.logical_id, "")
         where = f" (defined in {source})" if source else ""
@@ -124,6 +144,10 @@ class _Patient:
     def _way_on(self, reason: str) -> str:
         """A verb that helps from the stack's status; never the one that runs."""
         todo = action(self._stack.status)
+        if todo is Action.WAIT:
+            return ""  # what goes on is told below
+        if todo is Action.SUPPORT:
+            return outcome.SUPPORT
         if todo in (Action.CONTINUE, Action.ROLL_BACK):
             return self._command("rollback")
         if todo is Action.DESTROY:
@@ -132,7 +156,9 @@ class _Patient:
         if known and "{" not in known:
             return known
         if todo is Action.UPDATE:
-            return "what ran before runs; the findings below say why the new version did not"
+            return (
+                f"what ran before runs{'; the findings below say why the new version did not' * bool(reason)}"
+            )
         return f"correct the cause, then {self._command('deploy')}"
 
     def _services(self) -> Iterator[Finding]:

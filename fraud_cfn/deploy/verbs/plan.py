@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fraud_cfn.deploy.account.looks import not_looked_at
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import bucket, changeset, parameters, prepare, preview, readiness, template
 from fraud_cfn.deploy.change.carry_out import Consent, Place, Review, refusal, review, show
@@ -63,7 +64,12 @@ def run(
             consent = Consent(replace=tuple(allow_replace), delete=tuple(allow_delete))
             done = _report(place, stack, found, consent, console, keep=keep, exit_code=exit_code)
     unknown = asked.unknown | (found.unknown if found else {})
-    return replace(done, data={**done.data, **one.left, "unknown": unknown})
+    markdown = done.markdown
+    if unknown:
+        console.result(f"Unknown to this plan, as told above: {', '.join(unknown)}", "yellow")
+        lines = fenced("\n".join(not_looked_at(unknown)))
+        markdown += f"\n\n**Unknown to this plan:**\n\n{lines}"
+    return replace(done, data={**done.data, **one.left, "unknown": unknown}, markdown=markdown)
 
 
 def _at_rest(place: Place, console: Console, timeout: float) -> Stack | None:

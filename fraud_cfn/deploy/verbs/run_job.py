@@ -151,7 +151,7 @@ def _verdict(
             ended.why,
             architecture=parameters.get("CpuArchitecture", ""),
             release=stacks.command("release", suffix, f"--service {job.name} --tag TAG"),
-            logs=f"{logs} --since 1h",
+            logs=stacks.command("logs", suffix, f"--service {job.name} --since 1h"),
         )
         console.say(f"next:  {todo or logs}")
     return Outcome(

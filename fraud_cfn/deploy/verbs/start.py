@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fraud_cfn import names
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
@@ -216,7 +218,7 @@ def _back(
     for job, count in running.items():
         console.say(f"{count} task{'s' * (count > 1)} of {job} still run{'s' * (count == 1)}, to its own end")
     console.say("No task of a service runs", "bold green")
-    return done
+    return done if done.result == "unchanged" else replace(done, result="stopped")
 
 
 def _let_go(place: Place, held: list[scaling.Bounds], console: Console) -> bool:
