@@ -127,7 +127,7 @@ def _may_refuse(kind: str, before: Mapping[str, Node], after: Mapping[str, Node]
 
 def _number(value: Node, absent: float) -> float:
     try:
-        return absent if value is None else float(scalar(value))
+        return float(scalar(value))
     except ValueError:
         return absent
 
@@ -135,7 +135,7 @@ def _number(value: Node, absent: float) -> float:
 def _is_same(key: str, before: Node, after: Node) -> bool:
     if key == "NoEcho":
         return (scalar(before) == "true") == (scalar(after) == "true")
-    if key == "AllowedValues" and isinstance(before, list) and isinstance(after, list):
+    if isinstance(before, list) and isinstance(after, list):
         return {scalar(value) for value in before} == {scalar(value) for value in after}
     if before is None or after is None:
         return before is after

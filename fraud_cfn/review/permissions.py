@@ -14,7 +14,6 @@ from typing import Any
 
 from fraud_cfn.review.actions import expand
 from fraud_cfn.review.grants import Grant, Json, documents, grants, is_action_within
-from fraud_cfn.review.wildcards import is_pattern
 
 Properties = Mapping[str, Any]
 Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
@@ -170,7 +169,7 @@ def _gained(was: tuple[Grant, ...], now: tuple[Grant, ...]) -> list[Grant]:
     gained = []
     for grant in now:
         others = [other.action for other in beside.get(_besides_action(grant), ())]
-        gained += [grant.with_action(action) if action else grant for action in _more(grant.action, others)]
+        gained += [grant.with_action(action) for action in _more(grant.action, others)]
     return list({grant.key: grant for grant in gained}.values())
 
 
@@ -178,7 +177,7 @@ def _more(action: str | None, others: list[str | None]) -> list[str | None]:
     """What `action` stands for beyond those others."""
     if any(is_action_within(other, action) for other in others):
         return []
-    if action is None or not is_pattern(action):
+    if action is None:
         return [action]
     listed = expand(action)
     left = [name for name in listed if not any(is_action_within(other, name) for other in others)]

@@ -131,6 +131,34 @@ WIDER = {
         of(allow("sqs:*", Condition={"StringNotEquals": {"aws:a": ["1", "2"]}})),
         of(allow("sqs:*", Condition={"StringNotEquals": {"aws:a": "1"}})),
     ),
+    "a larger network beside another": (
+        of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": ["10.1.2.3/16", "192.0.2.0/24"]}})),
+        of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": ["10.9.9.9/8", "192.0.2.0/24"]}})),
+    ),
+    "a network beside one that is not known": (
+        of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "${Cidr}"}})),
+        of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": ["${Cidr}", "fd00::/8"]}})),
+    ),
+    "a pattern for one of two texts": (
+        of(allow("sqs:*", Condition={"ForAnyValue:StringLike": {"aws:a": ["ab", "c"]}})),
+        of(allow("sqs:*", Condition={"ForAnyValue:StringLike": {"aws:a": ["a*", "c"]}})),
+    ),
+    "a network less that is left out": (
+        of(allow("sqs:*", Condition={"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "192.0.2.0/24"]}})),
+        of(allow("sqs:*", Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+    ),
+    "a pattern less that is left out": (
+        of(allow("sqs:*", Condition={"ArnNotLike": {"aws:a": ["a*", "b*"]}})),
+        of(allow("sqs:*", Condition={"ArnNotLike": {"aws:a": "a*"}})),
+    ),
+    "more actions under one condition": (
+        of(allow("sqs:SendMessage", Condition={"NumericLessThan": {"aws:a": "10"}})),
+        of(allow("sqs:*", Condition={"NumericLessThan": {"aws:a": ["10", "20"]}})),
+    ),
+    "everything for all but something": (
+        of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+        of(allow("*", "*")),
+    ),
     "a denial taken away": (of(allow("sqs:*"), deny("sqs:PurgeQueue")), of(allow("sqs:*"))),
     "a denial narrowed": (of(deny("sqs:*")), of(deny("sqs:PurgeQueue"))),
     "NotAction that leaves out less": (
@@ -192,6 +220,32 @@ def test_a_wider_role_is_wider_and_back_it_is_narrower(case: str) -> None:
             of(allow("sqs:*", Condition={"StringEquals": {"aws:b": "1"}})),
         ),
         (
+            of({"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}),
+            of(allow("sts:AssumeRole")),
+        ),
+        (of(allow("*:Get*", "*")), of({"Effect": "Allow", "NotAction": "iam:Get*", "Resource": "*"})),
+        (
+            of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": ["10.0.0.0/24", "192.0.2.0/24"]}})),
+            of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+        ),
+        (
+            of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+            of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "fd00::/8"}})),
+        ),
+        (
+            of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "${Cidr}"}})),
+            of(allow("sqs:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+        ),
+        (
+            of(allow("sqs:*", Condition={"StringLike": {"aws:a": ["ab", "c"]}})),
+            of(allow("sqs:*", Condition={"StringLike": {"aws:a": "a*"}})),
+        ),
+        (
+            of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "x"}})),
+            of(allow("sqs:*", Condition={"StringEquals": {"aws:a": "*"}})),
+        ),
+        (trust({"AWS": "arn:aws:iam::444455556666:role/a"}), trust({"AWS": "111122223333"})),
+        (
             role(PermissionsBoundary="arn:aws:iam::1:policy/a"),
             role(PermissionsBoundary="arn:aws:iam::1:policy/b"),
         ),
@@ -199,6 +253,104 @@ def test_a_wider_role_is_wider_and_back_it_is_narrower(case: str) -> None:
 )
 def test_neither_wider_nor_narrower_is_incomparable(before: Resources, after: Resources) -> None:
     assert compare(before, after).roles == {"Role": "incomparable"}
+
+
+ONE = {"StringEquals": {"aws:a": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            of(allow("sqs:SendMessage")),
+            of(allow("sqs:SendMessage"), deny("sqs:SendMessage")),
+            [("added", "Deny", "sqs:SendMessage", None, None, True)],
+        ),
+        (
+            of(allow("sqs:SendMessage")),
+            of(allow("sqs:SendMes*")),
+            [("added", "Allow", "sqs:SendMes*", None, None, True)],
+        ),
+        (
+            of(allow("sqs:SendMessage", Condition=ONE)),
+            of(allow("sqs:SendMessage", Condition={"StringEquals": {"aws:b": "1"}})),
+            [
+                ("added", "Allow", "sqs:SendMessage", None, {"StringEquals": {"aws:b": "1"}}, True),
+                ("removed", "Allow", "sqs:SendMessage", None, ONE, True),
+            ],
+        ),
+        (
+            of(),
+            of(allow("sqs:*", Condition={"StringEquals": {"aws:a": ["2", "1"]}, "Bool": {"aws:b": True}})),
+            [
+                (
+                    "added",
+                    "Allow",
+                    "sqs:*",
+                    None,
+                    {"Bool": {"aws:b": "true"}, "StringEquals": {"aws:a": ["1", "2"]}},
+                    True,
+                )
+            ],
+        ),
+        (
+            of(),
+            of({"Effect": "Allow", "NotAction": ["sts:*", "iam:*"], "Resource": QUEUE}),
+            [("added", "Allow", "all but iam:*, sts:*", None, None, True)],
+        ),
+        (
+            role(),
+            trust({"Fn::ImportValue": "who"}),
+            [("added", "Allow", "sts:AssumeRole", '{"Fn::ImportValue": "who"}', None, True)],
+        ),
+        (
+            role(),
+            trust({"AWS": {"Ref": "Who"}}),
+            [("added", "Allow", "sts:AssumeRole", '{"Ref": "Who"}', None, True)],
+        ),
+        (
+            role(ManagedPolicyArns=["${Shared}"]),
+            role(ManagedPolicyArns=["${Shared}"], PermissionsBoundary="b"),
+            [("added", "Deny", None, None, None, True)],
+        ),
+    ],
+)
+def test_what_is_told_of_a_grant(before: Resources, after: Resources, told: list[tuple[Any, ...]]) -> None:
+    entries = [change.to_json() for change in compare(before, after).changes]
+    keys = ("change", "effect", "action", "principal", "condition", "effective")
+    assert [tuple(entry[key] for key in keys) for entry in entries] == told
+
+
+def test_entries_stand_by_role_effect_principal_resource_and_action() -> None:
+    after: Resources = {
+        "B": role(
+            **inline([allow("sqs:B", "b"), allow("sqs:A", "b"), allow("sqs:C", "a"), deny("sqs:A", "a")])
+        )["Role"],
+        "A": trust(["y", "x"])["Role"],
+        **policy_on("AWS::SQS::QueuePolicy", "PolicyDocument", allow("sqs:*", "q", Principal="*")),
+    }
+    before = {"B": role(**inline([allow("sqs:B", "b", Condition=ONE)]))["Role"]}
+    told = [change.to_json() for change in compare(before, after).changes]
+    assert [
+        (
+            entry["role"],
+            entry["effect"],
+            entry["principal"],
+            entry["resource"],
+            entry["action"],
+            entry["change"],
+        )
+        for entry in told
+    ] == [
+        ("A", "Allow", "x", None, "sts:AssumeRole", "added"),
+        ("A", "Allow", "y", None, "sts:AssumeRole", "added"),
+        ("B", "Allow", None, "a", "sqs:C", "added"),
+        ("B", "Allow", None, "b", "sqs:A", "added"),
+        ("B", "Allow", None, "b", "sqs:B", "added"),
+        ("B", "Allow", None, "b", "sqs:B", "removed"),
+        ("B", "Deny", None, "a", "sqs:A", "added"),
+        (None, "Allow", "*", "q", "sqs:*", "added"),
+    ]
 
 
 def test_a_narrowed_wildcard_loses_each_action_that_it_stood_for() -> None:
@@ -282,6 +434,9 @@ def test_a_managed_policy_of_the_template_counts_for_the_role_that_names_it() ->
 
     comparison = compare(with_policy(allow("sqs:SendMessage")), with_policy(allow("sqs:*")))
     assert comparison.roles == {"Role": "wider"}
+    assert pairs(compare(role(), with_policy(allow("sqs:SendMessage"))), "added") == {
+        ("sqs:SendMessage", QUEUE)
+    }
 
 
 def test_users_and_groups_are_held_to_it_too() -> None:
@@ -292,6 +447,7 @@ def test_users_and_groups_are_held_to_it_too() -> None:
         "Joins": ("AWS::IAM::UserToGroupAddition", {"GroupName": "${Admins}", "Users": ["${Someone}"]})
     }
     assert compare(before, joined).roles == {"Someone": "wider"}
+    assert pairs(compare(before, joined), "added") == {(None, "Admins")}
 
 
 @pytest.mark.parametrize(
@@ -345,6 +501,27 @@ def test_who_may_invoke_a_function_is_a_permission() -> None:
     before = {"Invoke": ("AWS::Lambda::Permission", permission | {"SourceArn": "arn:aws:s3:::a"})}
     after = {"Invoke": ("AWS::Lambda::Permission", permission)}
     assert compare(before, after).policies == {"Invoke": "wider"}
+    all_of_it = {
+        "SourceArn": "arn:aws:s3:::a",
+        "SourceAccount": "111122223333",
+        "PrincipalOrgID": "o-1",
+        "FunctionUrlAuthType": "AWS_IAM",
+    }
+    (change,) = compare({}, {"Invoke": ("AWS::Lambda::Permission", permission | all_of_it)}).changes
+    told = change.to_json()
+    assert (told["action"], told["resource"], told["principal"]) == (
+        "lambda:InvokeFunction",
+        "f",
+        "s3.amazonaws.com",
+    )
+    assert told["condition"] == {
+        "ArnLike": {"aws:SourceArn": "arn:aws:s3:::a"},
+        "StringEquals": {
+            "aws:PrincipalOrgID": "o-1",
+            "aws:SourceAccount": "111122223333",
+            "lambda:FunctionUrlAuthType": "AWS_IAM",
+        },
+    }
 
 
 def test_a_new_role_is_wider_and_a_removed_one_narrower() -> None:
