@@ -78,7 +78,7 @@ def _flag(value: Value) -> _State:
         return False
     if isinstance(value, Text | Call | dict | list):
         return None
-    return scalar(value).lower() in ("true", "1", "enabled", "yes")
+    return scalar(value).lower() in ("true", "1", "enabled")
 
 
 def _given(value: Value) -> _State:
@@ -86,12 +86,12 @@ def _given(value: Value) -> _State:
     return value is not _ABSENT and value not in ("", [], {})
 
 
-def _unless(*texts: str) -> Callable[[Value], _State]:
-    """On unless it is absent or one of these."""
+def _unless(*texts: str, absent: bool = False) -> Callable[[Value], _State]:
+    """On unless it is one of these; `absent`: what it is without a word."""
 
     def state(value: Value) -> _State:
         if value is _ABSENT:
-            return False
+            return absent
         return None if isinstance(value, Text | Call | dict | list) else scalar(value) not in texts
 
     return state
@@ -99,11 +99,6 @@ def _unless(*texts: str) -> Callable[[Value], _State]:
 
 def _on_by_default(value: Value) -> _State:
     return True if value is _ABSENT else _flag(value)
-
-
-def _encrypts_clients(value: Value) -> _State:
-    """Kafka's clients speak TLS unless plain text is let in (the type's page)."""
-    return True if value is _ABSENT else _unless("PLAINTEXT", "TLS_PLAINTEXT")(value)
 
 
 _Check = tuple[str, str, Callable[[Value], _State]]  # kind, path, state of the value there
@@ -171,14 +166,21 @@ _SWITCHES: dict[str, tuple[_Check, ...]] = {
         ("encryption", "DistributionConfig/DefaultCacheBehavior/ViewerProtocolPolicy", _unless("allow-all")),
     ),
     "AWS::StepFunctions::StateMachine": (("logging", "LoggingConfiguration/Level", _unless("OFF")),),
-    "AWS::ECS::Cluster": (("logging", "Configuration/ExecuteCommandConfiguration/Logging", _unless("NONE")),),
+    "AWS::ECS::Cluster": (
+        ("logging", "Configuration/ExecuteCommandConfiguration/Logging", _unless("NONE", absent=True)),
+    ),
     "AWS::EKS::Cluster": (
-        ("logging", "Logging", _given),
+        ("logging", "Logging/ClusterLogging/EnabledTypes", _given),
         ("encryption", "EncryptionConfig", _given),
     ),
     "AWS::MSK::Cluster": (
         ("logging", "LoggingInfo", _given),
-        ("encryption", "EncryptionInfo/EncryptionInTransit/ClientBroker", _encrypts_clients),
+        # Kafka's clients speak TLS unless plain text is let in (the type's page).
+        (
+            "encryption",
+            "EncryptionInfo/EncryptionInTransit/ClientBroker",
+            _unless("PLAINTEXT", "TLS_PLAINTEXT", absent=True),
+        ),
     ),
     "AWS::AppSync::GraphQLApi": (("logging", "LogConfig", _given),),
     "AWS::ElasticLoadBalancing::LoadBalancer": (("logging", "AccessLoggingPolicy/Enabled", _flag),),
@@ -214,6 +216,12 @@ def _switched(logical_id: str, type_name: str, before: Properties, after: Proper
             states = [_given(side[name].get("LogConfiguration", _ABSENT)) for side in sides]
             path = f"Properties.ContainerDefinitions[{name}].LogConfiguration"
             yield from _switch("logging", logical_id, path, *states)
+        sides = [_by_key(side.get("Volumes"), "Name") for side in (before, after)]
+        for name in sides[0].keys() & sides[1].keys():
+            path = "EFSVolumeConfiguration/TransitEncryption"
+            states = [_flag(_at(side[name], path)) for side in sides]
+            full = f"Properties.Volumes[{name}].{path.replace('/', '.')}"
+            yield from _switch("encryption", logical_id, full, *states)
 
 
 def _queue_encryption(logical_id: str, before: Properties, after: Properties) -> Iterator[Finding]:
@@ -278,13 +286,14 @@ def _class_size(value: Value) -> float | None:
     """An instance class's size within its family: `db.r6g.2xlarge` is twice `db.r6g.xlarge`."""
     if isinstance(value, Text | Call | dict | list) or value is _ABSENT:
         return None
-    size = scalar(value).rpartition(".")[2]
-    if size in _SIZES:
-        return float(2 ** _SIZES.index(size))
-    match = re.fullmatch(r"(\d+)xlarge", size)
-    if match:
-        return 32.0 * int(match[1])
-    return 1e6 if size.startswith("metal") else None
+    for part in scalar(value).split("."):  # of `m5.large.search` the middle one
+        if part in _SIZES:
+            return float(2 ** _SIZES.index(part))
+        if match := re.fullmatch(r"(\d+)xlarge", part):
+            return 32.0 * int(match[1])
+        if part.startswith("metal"):
+            return 1e6
+    return None
 
 
 _CLASS_ORDER = ("PriceClass_100", "PriceClass_200", "PriceClass_All")
@@ -298,7 +307,6 @@ def _price_class(value: Value) -> float | None:
 _Size = Callable[[Value], float | None]
 _STORAGE: tuple[tuple[str, _Size], ...] = (
     ("AllocatedStorage", _number),
-    ("MaxAllocatedStorage", _or_zero),
     ("Iops", _or_zero),
     ("StorageThroughput", _or_zero),
     ("BackupRetentionPeriod", _or_zero),
@@ -320,7 +328,12 @@ _BILLED: dict[str, tuple[tuple[str, _Size], ...]] = {
         ("DBClusterInstanceClass", _class_size),
         *_STORAGE,
     ),
-    "AWS::RDS::DBInstance": (("DBInstanceClass", _class_size), ("MultiAZ", _yes), *_STORAGE),
+    "AWS::RDS::DBInstance": (
+        ("DBInstanceClass", _class_size),
+        ("MultiAZ", _yes),
+        ("MaxAllocatedStorage", _or_zero),
+        *_STORAGE,
+    ),
     "AWS::DocDB::DBInstance": (("DBInstanceClass", _class_size),),
     "AWS::DocDB::DBCluster": (("BackupRetentionPeriod", _or_zero),),
     "AWS::Neptune::DBInstance": (("DBInstanceClass", _class_size),),
@@ -368,6 +381,20 @@ _BILLED: dict[str, tuple[tuple[str, _Size], ...]] = {
         ("ClusterConfig/InstanceType", _class_size),
         ("EBSOptions/VolumeSize", _number),
     ),
+    "AWS::Elasticsearch::Domain": (
+        ("ElasticsearchClusterConfig/InstanceCount", _number),
+        ("ElasticsearchClusterConfig/InstanceType", _class_size),
+        ("EBSOptions/VolumeSize", _number),
+    ),
+    "AWS::MemoryDB::Cluster": (
+        ("NodeType", _class_size),
+        ("NumShards", _number),
+        ("NumReplicasPerShard", _number),
+        ("SnapshotRetentionLimit", _or_zero),
+    ),
+    "AWS::DAX::Cluster": (("NodeType", _class_size), ("ReplicationFactor", _number)),
+    "AWS::AmazonMQ::Broker": (("HostInstanceType", _class_size),),
+    "AWS::ApiGateway::Stage": (("CacheClusterEnabled", _yes), ("CacheClusterSize", _number)),
     "AWS::Redshift::Cluster": (("NumberOfNodes", _number), ("NodeType", _class_size)),
     "AWS::EKS::Nodegroup": (
         ("ScalingConfig/MinSize", _number),

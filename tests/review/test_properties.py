@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from fraud_cfn.review.findings import Finding
 from fraud_cfn.review.model import parse
 from fraud_cfn.review.review import review
+from fraud_cfn.review.schemas import schema
 
 ROWS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("properties.yaml").read_text(encoding="utf-8")
@@ -39,6 +41,37 @@ def test_a_changed_property_does_what_its_page_says(type_name: str, row: dict[st
     reviewed = review(sides[0], sides[1])
     found = [(change.class_, change.replacement) for change in reviewed.changes] or [("none", "no")]
     assert found == [(row["class"], row["replacement"])]
+
+
+SWITCHES: dict[str, dict[str, dict[str, list[Any]]]] = yaml.safe_load(
+    Path(__file__).with_name("switches.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_name", "path", "values"),
+    [
+        (kind, type_name, path, values)
+        for kind, types in SWITCHES.items()
+        for type_name, paths in types.items()
+        for path, values in paths.items()
+    ],
+)
+def test_each_switch_and_each_size_is_told_both_ways(
+    kind: str, type_name: str, path: str, values: list[Any]
+) -> None:
+    known = schema(type_name)
+    assert known is None or path.startswith("Parameters/") or list(known._nodes(tuple(path.split("/"))))
+    sides = []
+    for value in values:
+        properties: Any = {} if value is None else value
+        for step in reversed(path.split("/")) if value is not None else ():
+            properties = {step: properties}
+        sides.append(parse(json.dumps({"Resources": {"X": {"Type": type_name, "Properties": properties}}})))
+    ways = ("up", "down") if kind == "cost" else ("off", "on")
+    for before, after, way in ((*sides, ways[0]), (*sides[::-1], ways[1])):
+        found = [finding for finding in review(before, after).findings if finding.kind == kind]
+        assert found == [Finding(kind, "X", f"Properties.{path.replace('/', '.')}", way)]
 
 
 FINDINGS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
