@@ -110,7 +110,7 @@ def _early(console: Console, error: DeployError) -> Outcome:
 
 
 def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> Outcome:
-    _must_be_whole(verb)
+    _must_be_whole(verb, suffix)
     from fraud_cfn.deploy.account import session
     from fraud_cfn.deploy.stack import stacks
 
@@ -121,21 +121,25 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
         account = place.account
         console.local = place.answering.local
         console.say(f"{name}  eu-central-1  account {account}{where}", "bold")
+        if off := place.clock.off:
+            console.warn(
+                f"this machine's clock is {off}, which AWS refuses: AWS's time is signed; set the clock"
+            )
         module = importlib.import_module(f"fraud_cfn.deploy.verbs.{verb.replace('-', '_')}")
         return module.run(place, suffix, console, **options)
 
 
-def _must_be_whole(verb: str) -> None:
+def _must_be_whole(verb: str, suffix: str) -> None:
     """`UsageError` where the command stands without its checkout, or without the packages it needs."""
     if not (ROOT / "generate.py").is_file():
         raise UsageError(
             f"fraud-cfn works in a checkout only: the reviewed template is there, and not beside {ROOT}",
-            f"clone the project, and there: make {verb} ENV=dev",
+            f"clone the project, and there: make {verb} ENV={shlex.quote(suffix)}",
         )
     if missing := [name for name in ("boto3", "rich", "yaml") if find_spec(name) is None]:
         raise UsageError(
             f"this Python ({sys.executable}) lacks {', '.join(missing)}",
-            f"let make install and use what is needed: make {verb} ENV=dev",
+            f"let make install and use what is needed: make {verb} ENV={shlex.quote(suffix)}",
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from botocore.compat import get_current_datetime
 from botocore.loaders import create_loader
 
 from fraud_cfn.deploy.cli import main
@@ -89,6 +90,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(clock, "utc", account.clock.utc)
     monkeypatch.setattr(clock.random, "uniform", lambda _low, _high: 1.0)
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between retries
+    monkeypatch.setattr("botocore.auth.get_current_datetime", get_current_datetime)  # and not a story's
     monkeypatch.setattr("botocore.session.create_loader", lambda _: _LOADER)  # reads each model once
     monkeypatch.setattr(document, "parse", _PARSE)  # and each template
     yield account

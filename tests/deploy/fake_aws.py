@@ -414,6 +414,26 @@ class Handler(BaseHTTPRequestHandler):
         signed = self.headers["Authorization"].split("/")[3]
         return signed.replace("elasticloadbalancing", "elbv2")
 
+    def on_time(self) -> None:
+        """Refuse what was signed five minutes off AWS's clock, in its words (JuliaCloud/AWSCore.jl#73,
+        aws/aws-sdk-js#1652); S3 in its own (aws/aws-sdk-php#612)."""
+        form = "%Y%m%dT%H%M%SZ"
+        signed = datetime.strptime(self.headers["X-Amz-Date"], form).replace(tzinfo=UTC)
+        now = datetime.now(UTC) + self.aws.ahead
+        if abs(signed - now) < _SKEW:
+            return
+        if self.service == "s3":
+            words = "The difference between the request time and the current time is too large."
+            raise FaultError("RequestTimeTooSkewed", words, 403)
+        early = signed < now
+        edge = f"{now - _SKEW if early else now + _SKEW:{form}} ({now:{form}} {'-' if early else '+'} 5 min.)"
+        words = (
+            "expired: {} is now earlier than {}" if early else "not yet current: {} is still later than {}"
+        )
+        in_json = "X-Amz-Target" in self.headers
+        code = "InvalidSignatureException" if in_json else "SignatureDoesNotMatch"
+        raise FaultError(code, f"Signature {words.format(f'{signed:{form}}', edge)}", 400 if in_json else 403)
+
     def do_POST(self) -> None:
         if self.service == "s3":
             return self._s3("Post")
@@ -426,6 +446,7 @@ class Handler(BaseHTTPRequestHandler):
             asked = _nested(dict(parse_qsl(body.decode(), keep_blank_values=True)))
             operation = asked.pop("Action", "PutObject")
         try:
+            self.on_time()
             with _LOCK:
                 answer = paged(self.aws, service, operation, asked)
         except LostConnectionError:
@@ -460,6 +481,7 @@ class Handler(BaseHTTPRequestHandler):
         kind, _, name = urlsplit(self.path).path.strip("/").partition("/")
         operation = verb + {"schedules": "Schedule", "schedule-groups": "ScheduleGroup"}[kind]
         try:
+            self.on_time()
             answer = self.aws.answer(operation, {"Name": name, **json.loads(body or b"{}")})
         except FaultError as fault:
             self._send(fault.status, _fault(fault, in_json=True))
@@ -482,6 +504,7 @@ class Handler(BaseHTTPRequestHandler):
             self.aws.unowned.append(operation)
         region = {"x-amz-bucket-region": self.aws.regions.get(bucket, "eu-central-1")}
         try:
+            self.on_time()
             with _LOCK:
                 if setting:
                     self.aws.settings[operation] = (asked["ExpectedBucketOwner"], body.decode())
@@ -515,6 +538,7 @@ class Handler(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
+_SKEW = timedelta(minutes=5)  # between our clock and AWS's, that a signature may have
 _LOCK = threading.Lock()
 _PAGE = "page-"  # what a token of ours begins with
 

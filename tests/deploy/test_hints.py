@@ -13,6 +13,10 @@ from fraud_cfn.config import ROOT
 from fraud_cfn.deploy import make
 from fraud_cfn.deploy.cli import _parser
 from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.terminal import typed
+from tests.deploy.conftest import Teller
+from tests.deploy.fake_aws import Aws
+from tests.deploy.played import the
 from tests.deploy.test_processes import VERBS
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -111,3 +115,20 @@ def test_the_examples_of_help_are_command_lines(verb: str, capsys: pytest.Captur
         target, *words = shlex.split(example)
         variables = dict(word.split("=", 1) for word in words)
         _parser().parse_args(make.arguments(target, {"FRAUD_TYPED": " ".join(variables), **variables}))
+
+
+def test_a_hint_asks_the_endpoint_that_was_asked(aws: Aws, tell: Teller) -> None:
+    for option in ("--endpoint-url {}", "--endpoint-url={}"):
+        asked = option.format(aws.url)
+        told = tell(f"status dev {asked}")
+        words = the(told.text.replace("PORT", aws.url.rpartition(":")[2]), "deploy")
+        assert words == ["deploy", "dev", *asked.split()]
+    assert the(tell("status dev").text, "deploy") == ["deploy", "dev"]
+
+
+def test_what_is_followed_is_followed_where_it_is() -> None:
+    typed.remember(["cancel", "dev", "--endpoint-url", "http://127.0.0.1:1"])
+    assert typed.following("dev") == "make plan ENV=dev ARGS='--endpoint-url http://127.0.0.1:1'"
+    typed.remember(["deploy", "dev", "--param", "Note=secret", "--endpoint-url=http://127.0.0.1:1"])
+    assert typed.following("dev") == "make deploy ENV=dev ARGS=--endpoint-url=http://127.0.0.1:1"
+    typed.remember([])

@@ -41,11 +41,11 @@ def test_help_works_without_a_checkout(installed: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["plan", "deploy", "status"])
 def test_a_checkout_is_asked_for(installed: Path, verb: str) -> None:
-    done = run(installed, verb, "dev")
+    done = run(installed, verb, "prod")
     assert done.returncode == 2
     assert done.stderr.startswith("error: fraud-cfn works in a checkout only: the reviewed template is there")
-    assert f"make {verb} ENV=dev" in done.stderr
-    assert done.stdout == "result=usage stack=TapStackdev\n"
+    assert f"make {verb} ENV=prod\n" in done.stderr
+    assert done.stdout == "result=usage stack=TapStackprod\n"
 
 
 def test_missing_packages_are_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from fraud_cfn.deploy.account import proxies, session
 from tests.deploy.conftest import Teller
-from tests.deploy.fake_aws import Aws, FaultError, serve
+from tests.deploy.fake_aws import Aws, FaultError, change, serve, steps
 
 
 @pytest.fixture
@@ -197,6 +198,29 @@ def test_the_time_is_awss(aws: Aws, minutes: int) -> None:
     place = session.connect()
     assert place.account
     assert place.now() == aws.clock.utc() + aws.ahead
+
+
+@pytest.mark.parametrize(("minutes", "off"), [(-10, "10m00s fast"), (4, ""), (10, "10m00s slow")])
+def test_a_clock_that_is_off_is_told_and_no_obstacle(
+    deployed: Aws, tell: Teller, minutes: int, off: str
+) -> None:
+    deployed.ahead = timedelta(minutes=minutes)
+    deployed.changes = [change("Modify", "Jobs", "AWS::SQS::Queue", Replacement="False")]
+    deployed.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "1 UPDATE_COMPLETE")
+    told = tell("deploy dev --yes")
+    assert (told.code, told.last) == (0, "result=updated stack=TapStackdev")
+    assert re.findall(r"warning: this machine's clock is (\S+ \S+),", told.text) == ([off] if off else [])
+
+
+def test_a_signature_that_stays_off_is_no_wrong_credentials(aws: Aws, tell: Teller) -> None:
+    words = (
+        "Signature expired: 20260301T115000Z is now earlier than 20260301T115500Z (20260301T120000Z - 5 min.)"
+    )
+    aws.faults["GetCallerIdentity"] = [FaultError("SignatureDoesNotMatch", words, 403)] * 2
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert f"error: AWS refuses the time of this machine's clock ({words})" in told.text
+    assert "next:  set the clock, or let it be set" in told.text
 
 
 def test_a_refusal_tells_the_time_too(aws: Aws) -> None:

@@ -16,7 +16,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import boto3
+from botocore import auth
 from botocore import exceptions as boto
+from botocore.compat import get_current_datetime
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
@@ -47,10 +49,37 @@ _NO_CREDENTIALS = "set AWS_PROFILE, or run 'aws configure'; to try it without an
 
 
 class AwsClock:
-    """How far AWS's clock is from ours, read off its answers (their `Date`, which has whole seconds)."""
+    """How far AWS's clock is from ours, read off its answers (their `Date`, which has whole seconds).
+
+    AWS refuses what was signed more than five minutes off its clock: then AWS's time is signed, as its SDKs
+    for other languages do.
+    """
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)
+        self._signed = timedelta(0)  # ahead of our clock
+
+    @property
+    def off(self) -> str:
+        """What is wrong with our clock, once AWS has refused its time."""
+        seconds = self._signed.total_seconds()
+        return f"{clock.span(abs(seconds))} {'slow' if seconds > 0 else 'fast'}" if seconds else ""
+
+    def sign_anew(self, response: Any = None, **_: Any) -> int | None:
+        """Called by botocore after each try: 0 has it try once more at once, with another signature."""
+        http, parsed = cast("tuple[Any, Any]", response or (None, {}))
+        error = parsed.get("Error", {})
+        if not _untimely(str(error.get("Code")), str(error.get("Message"))):
+            return None
+        self.read(http)
+        if abs(self.ahead - self._signed) <= _SAME_TIME:
+            return None
+        self._signed = self.ahead
+        cast("Any", auth).get_current_datetime = self._time_to_sign
+        return 0
+
+    def _time_to_sign(self, remove_tzinfo: bool = True) -> datetime:
+        return get_current_datetime(remove_tzinfo) + self._signed
 
     def read(self, http_response: Any = None, **_: Any) -> None:
         """Called by botocore after each answer."""
@@ -95,8 +124,6 @@ class Session(Clients):
                 if not self._clients:
                     _fetch_credentials(_core(self.boto))
                 client = make(service, endpoint_url=self.url, config=_config(_core(self.boto)))
-            client.meta.events.register("after-call", self.clock.read)
-            client.meta.events.register("after-call", self.answering.read)
             self._clients[service] = client
         return self._clients[service]
 
@@ -132,7 +159,14 @@ def connect(region: str | None = None, endpoint: str | None = None) -> Session:
         raise UsageError(f"the endpoint {endpoint!r} is not a URL", "write it as http://127.0.0.1:4566")
     proxies.bypass_loopback()
     with _usable_settings():
-        return Session(boto3.Session(region_name=REGION), endpoint)
+        session = Session(boto3.Session(region_name=REGION), endpoint)
+        core = _core(session.boto)
+        core.register(
+            "needs-retry", session.clock.sign_anew
+        )  # of botocore's own questions for credentials, too
+        core.register("after-call", session.clock.read)
+        core.register("after-call", session.answering.read)
+    return session
 
 
 def _core(session: boto3.Session) -> Any:
@@ -295,7 +329,14 @@ def code_of(error: BaseException | None) -> str:
 
 def message_of(error: boto.ClientError) -> str:
     """AWS's own words."""
-    return error.response.get("Error", {}).get("Message", "")
+    return error.response.get("Error", {}).get("Message") or ""  # an empty element is None
+
+
+def _untimely(code: str, said: str) -> bool:
+    """Whether AWS refused a request for the time at which it was signed (aws/aws-sdk-js#527, #1652)."""
+    return code == "RequestTimeTooSkewed" or said.startswith(
+        ("Signature expired", "Signature not yet current")
+    )
 
 
 def denied(error: Exception) -> bool:
@@ -305,6 +346,10 @@ def denied(error: Exception) -> bool:
 
 def _refusal(error: boto.ClientError) -> DeployError:
     code, said = code_of(error), message_of(error)
+    if _untimely(code, said):
+        return CredentialsError(
+            f"AWS refuses the time of this machine's clock ({said})", "set the clock, or let it be set"
+        )
     if code in _EXPIRED:
         return CredentialsError("AWS credentials have expired", _LOGIN)
     if code in _REJECTED:

@@ -73,7 +73,8 @@ def _not_pushed(session: Session, missing: Mapping[str, tuple[str, str]], archit
         f"{', '.join(missing)}"
     )
     if session.answering.local:
-        pushes = "".join(f"\n  {_stand_in(image, *which)}" for image, which in missing.items())
+        there = f"AWS_ENDPOINT_URL={session.url} " if session.url else ""
+        pushes = "".join(f"\n  {there}{_stand_in(image, *which)}" for image, which in missing.items())
         return UsageError(what, f"put stand-ins onto the local endpoint, then run it again:{pushes}")
     registry = f"{session.account}.dkr.ecr.{REGION}.amazonaws.com"
     login = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fraud_cfn.config import SUFFIX_FORM, SUFFIX_MOST
 from fraud_cfn.deploy.errors import UsageError
+from fraud_cfn.deploy.terminal import typed
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -129,4 +130,5 @@ def deleted(cloudformation: CloudFormationClient, name: str) -> list[str]:
 
 def command(verb: str, suffix: str, rest: str = "") -> str:
     """How a user types that verb, with options in `rest`; every hint goes through here, and can be copied."""
-    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(rest)}' if rest else ''}"
+    options = " ".join(filter(None, (rest, typed.where())))
+    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(options)}' if options else ''}"

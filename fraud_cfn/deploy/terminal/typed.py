@@ -14,6 +14,14 @@ def remember(words: list[str]) -> None:
     _words = tuple(words)
 
 
+def where() -> str:
+    """The option that names an endpoint, as it was typed: a hint that leaves it out would ask another one."""
+    for number, word in enumerate(_words):
+        if word.partition("=")[0] == "--endpoint-url":
+            return shlex.join(_words[number : number + (1 if "=" in word else 2)])
+    return ""
+
+
 def again(*more: str) -> str:
     """What to type to do the same with `more` words; values of parameters may be secret, and are left out."""
     verb, suffix, *options = *_words, *("",) * (2 - len(_words))
@@ -27,8 +35,9 @@ def following(suffix: str) -> str:
     """What to type to follow what that command began: itself, where it does, else a plan."""
     verb, _, *options = *_words, *("",) * (2 - len(_words))
     if verb not in _FOLLOW or any(word.startswith("--change-set") for word in options):
-        return f"make plan ENV={suffix}"
-    return f"make {verb} ENV={suffix}" if _secretive(options) else again()
+        verb, options = "plan", []
+    given = shlex.join(options) if options and not _secretive(options) else where()
+    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(given)}' if given else ''}"
 
 
 def _secretive(options: list[str]) -> bool:
