@@ -1,4 +1,4 @@
-"""The JSON in what a command said, against docs/result.schema.json."""
+"""The JSON in what a command said, against docs/result.schema.json; a review's: docs/review.schema.json."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 
 from fraud_cfn.config import ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+SCHEMA, REVIEW = (
+    json.loads((ROOT / "docs" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    for name in ("result", "review")
+)
+_DEFINITIONS = {**SCHEMA["definitions"], **REVIEW["definitions"]}
 _DOCUMENT = re.compile(r'^\{\n.*?^\}$|^\{"[^\n]*\}$', re.DOTALL | re.MULTILINE)
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -31,11 +35,11 @@ def misfits(text: str) -> list[str]:
     return [
         wrong
         for document in documents(text)
-        for wrong in _wrong(document, SCHEMA["definitions"]["result" if "result" in document else "line"])
+        for wrong in misfits_of(document, SCHEMA["definitions"]["result" if "result" in document else "line"])
     ]
 
 
-def _wrong(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str]:
+def misfits_of(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str]:
     """JSON Schema, draft 7, as far as our schema uses it; another keyword is an error."""
     for keyword, wanted in schema.items():
         if keyword not in ("description", "additionalProperties"):
@@ -46,7 +50,7 @@ def _wrong(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str]
             if more is False:
                 yield f"{where}{name} is not known"
             else:
-                yield from _wrong(value[name], more, f"{where}{name}/")
+                yield from misfits_of(value[name], more, f"{where}{name}/")
 
 
 def _type(value: Any, wanted: str | list[str]) -> Iterator[str]:
@@ -61,12 +65,12 @@ def _type(value: Any, wanted: str | list[str]) -> Iterator[str]:
 
 def _properties(value: Any, wanted: dict[str, Any]) -> Iterator[str]:
     for name in wanted.keys() & (value.keys() if isinstance(value, dict) else ()):
-        yield from _wrong(value[name], wanted[name], f"{name}/")
+        yield from misfits_of(value[name], wanted[name], f"{name}/")
 
 
 def _items(value: Any, wanted: dict[str, Any]) -> Iterator[str]:
     for number, item in enumerate(value if isinstance(value, list) else ()):
-        yield from _wrong(item, wanted, f"{number}/")
+        yield from misfits_of(item, wanted, f"{number}/")
 
 
 def _said(fits: Callable[[Any, Any], bool], words: str) -> Callable[[Any, Any], Iterator[str]]:
@@ -78,8 +82,10 @@ def _said(fits: Callable[[Any, Any], bool], words: str) -> Callable[[Any, Any], 
 
 
 _KEYWORDS: dict[str, Callable[[Any, Any], Iterator[str]]] = {
-    "$ref": lambda value, wanted: _wrong(value, SCHEMA["definitions"][wanted.rpartition("/")[2]]),
-    "anyOf": _said(lambda value, wanted: any(not list(_wrong(value, one)) for one in wanted), "fits none of"),
+    "$ref": lambda value, wanted: misfits_of(value, _DEFINITIONS[wanted.rpartition("/")[2]]),
+    "anyOf": _said(
+        lambda value, wanted: any(not list(misfits_of(value, one)) for one in wanted), "fits none of"
+    ),
     "const": _said(lambda value, wanted: value == wanted, "is not"),
     "enum": _said(lambda value, wanted: value in wanted, "is none of"),
     "items": _items,

@@ -16,6 +16,7 @@ import yaml
 from fraud_cfn.review import model
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.review import review
+from tests.deploy.schema import REVIEW, misfits_of
 
 HERE = Path(__file__).parent
 
@@ -93,6 +94,7 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
     assert case["source"], "every case says who says so"
     expected = case["expected"]
     answered = answer(case)
+    assert list(misfits_of(answered, REVIEW["definitions"]["review"])) == []
     found = in_short(answered)
     wanted = {
         part: sorted(expected.get(part, []), key=str) if isinstance(value, list) else expected.get(part, {})

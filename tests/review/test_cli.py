@@ -20,6 +20,7 @@ from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import RevisionError, template_at
 from fraud_cfn.review.settings import at_revision, settings
 from fraud_cfn.template import environments
+from tests.deploy.schema import REVIEW, misfits_of
 from tests.limits import PATIENCE
 
 BEFORE = """
@@ -46,14 +47,25 @@ def test_text_begins_with_the_verdict(files: list[str], capsys: pytest.CaptureFi
     assert "DATA LOSS · Queue AWS::SQS::Queue is replaced" in lines[2]
 
 
-def test_json_has_every_key_of_the_contract(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_of_the_documented_form(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*files, "--format", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    parts = "verdict changes permissions roles reachability parameters outputs findings"
-    assert set(parts.split()) <= answer.keys()
-    keys = "logical_id type action replacement class renamed_to renamed_from defined_in details"
-    assert set(keys.split()) <= answer["changes"][0].keys()
-    assert {"path", "before", "after", "replacement", "because"} <= answer["changes"][0]["details"][0].keys()
+    whole = REVIEW["definitions"]["review"]
+    assert list(misfits_of(answer, whole)) == []
+    assert list(misfits_of({**answer, "environments": {"dev": answer}}, whole)) == []
+    change = answer["changes"][0]
+    for broken in (
+        {"more": 1},
+        {"verdict": "fine"},
+        {"environments": {"dev": {}}},
+        {"changes": [{**change, "class": "none"}]},
+        {"changes": [{**change, "details": [{}]}]},
+        {"roles": [{"role": "R", "permissions": "more"}]},
+        {"reachability": [{}]},
+    ):
+        assert list(misfits_of({**answer, **broken}, whole)), broken
+    for name in whole["required"]:
+        assert list(misfits_of({key: answer[key] for key in answer if key != name}, whole)), name
 
 
 @pytest.mark.parametrize(
@@ -211,6 +223,7 @@ def test_a_new_environment_file_says_what_the_stack_has(repository: Path) -> Non
 def test_a_changed_tag_is_told(repository: Path) -> None:
     found = judged(repository, "tags:\n  team: a\n  gone: x\n", "tags:\n  team: b\n  new: y\n")
     assert found.verdict == "harmless"
+    assert list(misfits_of(document(found), REVIEW["definitions"]["review"])) == []
     assert document(found)["tags"] == [
         {"name": "team", "before": "a", "after": "b"},
         {"name": "new", "before": None, "after": "y"},
