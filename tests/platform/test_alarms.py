@@ -41,7 +41,9 @@ def test_the_latency_alarm_rings_when_one_answer_of_a_hundred_takes_more_than_tw
 def test_the_error_alarm_counts_every_minute_of_that_load_balancer(alarms: dict[str, dict[str, Any]]) -> None:
     alarm = alarms["ApiServerErrorAlarm"]
     *counted, rate = alarm["Metrics"]
+    assert set(rate) == {"Id", "Expression", "Label", "ReturnData"}
     for metric in counted:
+        assert set(metric) == {"Id", "MetricStat", "ReturnData"}
         assert metric["ReturnData"] is False
         statistic = metric["MetricStat"]
         assert (statistic["Stat"], statistic["Period"]) == ("Sum", 60)

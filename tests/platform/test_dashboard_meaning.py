@@ -288,7 +288,7 @@ def test_error_rates_are_shares_of_what_was_asked(
 def test_expressions_stand_where_shares_are_drawn_and_use_every_count(widgets: dict[str, Widget]) -> None:
     assert [title for title, widget in widgets.items() if expressions(widget)] == ["API: error rate"]
     widget = widgets["API: error rate"]
-    assert [entry["label"] for entry in expressions(widget)] == ["4xx", "5xx"]
+    assert [(entry["label"], entry["id"]) for entry in expressions(widget)] == [("4xx", "r4"), ("5xx", "r5")]
     used = set[str]().union(*(metric_math.names(entry["expression"]) for entry in expressions(widget)))
     assert used == {line.id for line in lines(widget)}
 

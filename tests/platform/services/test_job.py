@@ -37,7 +37,7 @@ def test_schedule_starts_one_private_task_that_spot_cannot_take_away(base: Lens)
         "State",
         "Target",
     }
-    assert ecs["PropagateTags"] == "TASK_DEFINITION"
+    assert (ecs["PropagateTags"], ecs["EnableECSManagedTags"]) == ("TASK_DEFINITION", True)
     assert ecs["NetworkConfiguration"]["AwsvpcConfiguration"] == {
         "AssignPublicIp": "DISABLED",
         "Subnets": [f"<PrivateSubnet{letter}>" for letter in "ABC"],
