@@ -129,6 +129,19 @@ def test_parameter_table_is_the_template(document: Document) -> None:
     assert shown == {key: str(declared[key].get("Default", "")) for key in shown}
 
 
+def test_parameters_stand_under_the_headings_of_the_consoles_form(document: Document) -> None:
+    shown: dict[str, list[str]] = {}
+    for line in README.split("## Parameters")[1].split("## ")[0].splitlines():
+        if heading := re.match(r"\| \*\*(.+)\*\* \|", line):
+            shown[heading[1]] = []
+        elif line.startswith("| `"):
+            shown[list(shown)[-1]] += re.findall(r"`([^`]+)`", line.split("|")[1])
+    form = document.template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    groups = {group["Label"]["default"]: group["Parameters"] for group in form}
+    ours = {label: names for label, names in groups.items() if not all(map(is_further, names))}
+    assert list(shown.items()) == list(ours.items())
+
+
 def test_image_contract_names_what_containers_really_get(base: Lens) -> None:
     contract = README.split("## What an image must do")[1].split("## ")[0]
     ours = {
