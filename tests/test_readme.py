@@ -108,12 +108,12 @@ def test_every_link_leads_somewhere(page: str) -> None:
         assert target.startswith("https://") or (folder / target).exists(), target
 
 
-def test_what_idle_costs_is_what_the_page_of_costs_reckons() -> None:
+def test_what_idle_costs_is_about_what_the_page_of_costs_reckons() -> None:
     said = re.search(r"about (\d+) USD a month from step 2 on .*?, (\d+) from step 3 on", README, re.DOTALL)
     assert said
-    idle, live = re.findall(r"\| \*\*(\d+)\*\* \|", PAGES["docs/costs.md"])
-    assert said[1] == idle
-    assert said[2] == live or (FURTHER and int(said[2]) < int(live)), "a further workload costs more, live"
+    idle, live = map(int, re.findall(r"\| \*\*(\d+)\*\* \|", PAGES["docs/costs.md"]))
+    assert int(said[1]) == pytest.approx(idle, rel=0.05)
+    assert int(said[2]) == pytest.approx(live, rel=0.05) or (FURTHER and int(said[2]) < live), "of ours alone"
 
 
 def test_parameter_table_is_the_template(document: Document) -> None:

@@ -11,6 +11,7 @@ import pytest
 from fraud_cfn.config import ROOT
 from fraud_cfn.template.document import Document
 from tests.lens import FURTHER, WORKLOADS, Lens
+from tests.required import WORDS
 
 _ROW = re.compile(r"^\| (?P<requirement>[^|]+) \| (?P<yaml>[^|]+) \| `(?P<test>[^|`]+)` \|$", re.MULTILINE)
 ROWS = [match.groupdict() for match in _ROW.finditer((ROOT / "docs" / "requirements.md").read_text("utf-8"))]
@@ -77,23 +78,6 @@ def figures(base: Lens) -> set[str]:
     }
 
 
-WORDS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
-
-
 def _of(lens: Lens, kind: str) -> dict[str, dict[str, Any]]:
     """Workload → its resource of that kind, of those that the page names."""
     return {
@@ -135,8 +119,12 @@ def test_the_picture_of_the_architecture_tells_the_templates_figures(base: Lens)
     bounds = {
         (target["MinCapacity"], target["MaxCapacity"]) for target in _of(live, "ScalableTarget").values()
     }
-    assert set(re.findall(r"(\d+)–(\d+) tasks", drawn)) == {(str(least), str(most)) for least, most in bounds}
+    assert set(re.findall(r"(\d+)–(\d+) tasks", drawn)) == {
+        (str(least), str(most)) for least, most in bounds
+    }, "docs/pictures/architecture.svg"
     (hours,) = re.findall(r"every (\d+) hours", drawn)
-    assert live["JobSchedule"]["ScheduleExpression"] == f"cron(0 0/{hours} * * ? *)"
+    assert live["JobSchedule"]["ScheduleExpression"] == f"cron(0 0/{hours} * * ? *)", (
+        "docs/pictures/architecture.svg"
+    )
     zones = {subnet["AvailabilityZone"] for subnet in live.of("AWS::EC2::Subnet").values()}
     assert set(re.findall(r">(eu-central-1\w)<", drawn)) == zones

@@ -27,6 +27,7 @@ from tests.deploy.conftest import Told
 from tests.deploy.test_processes import VERBS
 from tests.lens import WORKLOADS, kebab
 from tests.limits import killed_in_time
+from tests.required import BOUNDS, SCHEDULE
 
 NETWORK = """
 Parameters: {EnvironmentSuffix: {Type: String}}
@@ -141,9 +142,10 @@ def test_status_tells_what_runs(live: Place) -> None:
     told = live("status ops")
     assert told.code == 0
     assert "TapStackops  UPDATE_COMPLETE  live" in told.text
-    for part in ("api       2/2 running", "worker    1/1 running", "(the stack's)", "scaling 2–10"):
+    scaling = "scaling {}–{}".format(*BOUNDS["Api"])
+    for part in ("api       2/2 running", "worker    1/1 running", "(the stack's)", scaling):
         assert part in told.text
-    for part in ("queues    jobs 0, dead letters 0", "schedule  cron(0 0/6 * * ? *) ENABLED"):
+    for part in ("queues    jobs 0, dead letters 0", f"schedule  {SCHEDULE} ENABLED"):
         assert part in told.text
     assert told.text.count("; before: ") == 1, "of the worker nothing else ran"
     services = live.data("status ops")["services"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.lens import Lens
+from tests.required import LOG_DAYS
 
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
 
@@ -26,10 +27,12 @@ def test_container_insights_are_enhanced(base: Lens) -> None:
     }
 
 
-def test_container_insights_keep_seven_days_under_the_customers_key_where_there_is_one(base: Lens) -> None:
+def test_container_insights_keep_the_required_days_under_the_customers_key_where_there_is_one(
+    base: Lens,
+) -> None:
     logs = {
         "LogGroupName": "/aws/ecs/containerinsights/fraud-cluster-dev/performance",
-        "RetentionInDays": 7,
+        "RetentionInDays": LOG_DAYS,
     }
     assert base["ContainerInsightsLogs"] == logs
     assert base.under(DataKmsKeyArn=KEY)["ContainerInsightsLogs"] == logs | {"KmsKeyId": KEY}

@@ -7,6 +7,7 @@ import pytest
 
 from fraud_cfn.template.document import read
 from tests.lens import SERVICES, WORKLOADS, Lens, base, dashboard
+from tests.required import CPU_PERCENT, MEMORY_PERCENT
 
 
 @pytest.fixture(scope="module", name="widgets")
@@ -91,7 +92,7 @@ def test_dashboard_shows_tasks_and_load_with_the_scaling_lines(widgets: dict[str
         load = widgets[f"{title}: CPU and memory"]
         assert named(load) == {"CPUUtilization", "MemoryUtilization"}
         lines = [line["value"] for line in load["properties"]["annotations"]["horizontal"]]
-        assert lines == [70, 80]
+        assert lines == [CPU_PERCENT, MEMORY_PERCENT]
 
 
 def test_dashboard_shows_the_traffic_of_the_api(widgets: dict[str, dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fraud_cfn.template.document import Document
 from tests.lens import Lens
+from tests.required import LOG_DAYS
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:fraud-database-dev-AbCdEf"
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
@@ -95,10 +96,10 @@ def test_database_takes_tls_only_and_logs_who_came_and_what_changed_its_schema(b
     }
 
 
-def test_database_logs_are_kept_for_seven_days(base: Lens) -> None:
+def test_database_logs_are_kept_for_the_required_days(base: Lens) -> None:
     assert base["DatabaseLogs"] == {
         "LogGroupName": "/aws/rds/cluster/fraud-database-dev/postgresql",
-        "RetentionInDays": 7,
+        "RetentionInDays": LOG_DAYS,
     }
 
 

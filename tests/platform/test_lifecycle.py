@@ -8,6 +8,7 @@ import pytest
 
 from fraud_cfn.template.document import Document, read
 from tests.lens import FURTHER_IDS, PSEUDO, SERVICES, WORKLOADS, Lens, base, kebab, references
+from tests.required import LOG_DAYS
 
 
 @pytest.fixture(scope="module", name="needs")
@@ -139,14 +140,14 @@ def test_nothing_is_protected_from_deletion(live: Lens) -> None:
     assert all(r["EmptyOnDelete"] is True for r in live.of("AWS::ECR::Repository").values())
 
 
-def test_log_groups_that_aws_would_make_itself_are_made_here_for_seven_days(base: Lens) -> None:
+def test_log_groups_that_aws_would_make_itself_are_made_here_for_the_required_days(base: Lens) -> None:
     kept = {
         group["LogGroupName"]: group["RetentionInDays"] for group in base.of("AWS::Logs::LogGroup").values()
     }
     assert kept == {
-        **{f"/ecs/fraud-{kebab(workload)}-dev": 7 for workload in WORKLOADS},
-        "/aws/ecs/containerinsights/fraud-cluster-dev/performance": 7,
-        "/aws/rds/cluster/fraud-database-dev/postgresql": 7,
+        **{f"/ecs/fraud-{kebab(workload)}-dev": LOG_DAYS for workload in WORKLOADS},
+        "/aws/ecs/containerinsights/fraud-cluster-dev/performance": LOG_DAYS,
+        "/aws/rds/cluster/fraud-database-dev/postgresql": LOG_DAYS,
     }
 
 

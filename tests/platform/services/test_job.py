@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from tests.lens import Lens
+from tests.required import SCHEDULE
 
 
-def test_job_runs_every_six_hours_once_services_are_enabled(base: Lens, live: Lens) -> None:
+def test_job_runs_as_often_as_required_once_services_are_enabled(base: Lens, live: Lens) -> None:
     for lens, state in ((base, "DISABLED"), (live, "ENABLED")):
         schedule = lens["JobSchedule"]
-        assert schedule["ScheduleExpression"] == "cron(0 0/6 * * ? *)"
+        assert schedule["ScheduleExpression"] == SCHEDULE
         assert schedule["ScheduleExpressionTimezone"] == "UTC"
         assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
         assert schedule["State"] == state

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.lens import SERVICES, Lens, kebab
+from tests.required import BOUNDS, CPU_PERCENT, MEMORY_PERCENT
 
-BOUNDS = {"Api": (2, 10), "Worker": (1, 5)}
 services = pytest.mark.parametrize("service", SERVICES)
 
 
@@ -35,7 +35,7 @@ def test_before_services_are_enabled_scaling_starts_nothing(base: Lens, service:
 
 
 @services
-def test_services_scale_at_70_percent_cpu_and_80_percent_memory(live: Lens, service: str) -> None:
+def test_services_scale_at_the_required_cpu_and_memory(live: Lens, service: str) -> None:
     tracked = {}
     for part in ("Cpu", "Memory"):
         policy = live[f"{service}{part}Scaling"]
@@ -45,7 +45,10 @@ def test_services_scale_at_70_percent_cpu_and_80_percent_memory(live: Lens, serv
         assert (tracking["ScaleOutCooldown"], tracking["ScaleInCooldown"]) == (60, 300)
         metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
         tracked[metric] = tracking["TargetValue"]
-    assert tracked == {"ECSServiceAverageCPUUtilization": 70, "ECSServiceAverageMemoryUtilization": 80}
+    assert tracked == {
+        "ECSServiceAverageCPUUtilization": CPU_PERCENT,
+        "ECSServiceAverageMemoryUtilization": MEMORY_PERCENT,
+    }
 
 
 def test_worker_follows_ten_messages_a_running_task(live: Lens) -> None:

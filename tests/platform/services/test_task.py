@@ -9,9 +9,9 @@ import yaml
 
 from fraud_cfn.template.document import read
 from tests.lens import SERVICES, WORKLOADS, Lens, kebab
+from tests.required import LOG_DAYS, SIZES
 
 PARAMETERS = read().template["Parameters"]
-SIZES = {"Api": ("512", "1024"), "Worker": ("1024", "2048"), "Job": ("256", "512")}
 workloads = pytest.mark.parametrize("workload", WORKLOADS)
 
 
@@ -162,7 +162,7 @@ def test_container_gets_the_chosen_version_of_the_password_and_user(base: Lens, 
 @workloads
 def test_a_customer_managed_key_encrypts_the_logs(base: Lens, workload: str) -> None:
     key = "arn:aws:kms:eu-central-1:111122223333:key/0b1c2d3e-1111-2222-3333-444455556666"
-    logs = {"LogGroupName": f"/ecs/fraud-{kebab(workload)}-dev", "RetentionInDays": 7}
+    logs = {"LogGroupName": f"/ecs/fraud-{kebab(workload)}-dev", "RetentionInDays": LOG_DAYS}
     assert base[f"{workload}Logs"] == logs
     assert base.under(DataKmsKeyArn=key)[f"{workload}Logs"] == logs | {"KmsKeyId": key}
 
