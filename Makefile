@@ -89,9 +89,9 @@ prove: .venv/installed ## Say on one page what is proven without a cloud, and wh
 mutate: .venv/installed ## Break the template, one fault at a time; list what nobody sees (EVERY=20: a sample)
 	@$(BIN)/python -m tests.mutation $(call typed,EVERY,--every)
 
-coverage: .venv/installed ## Run the test suite and show which branches of deploy/ it leaves out
+coverage: .venv/installed ## Run the tests of the command and show which branches of deploy/ they leave out
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n auto --dist worksteal
+	@$(BIN)/coverage run -m pytest -n auto --dist worksteal tests/deploy
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -192,8 +192,22 @@ def test_a_creation_is_cut_short_and_what_came_meanwhile_is_looked_for(creating:
 
 
 def test_a_creation_is_cut_short_only_once_the_name_was_typed(creating: Aws, tell: Teller) -> None:
-    assert tell("destroy dev").code == 4
+    told = tell("destroy dev")
+    assert told.code == 4
+    assert (
+        "1 resource, their data included; it is being created, and what comes meanwhile goes too" in told.text
+    )
     assert "DeleteStack" not in creating.calls
+
+
+def test_what_a_creation_makes_just_now_is_not_taken_for_anothers(creating: Aws, tell: Teller) -> None:
+    creating.resources.reverse()  # the VPC is there, the group in it came since
+    group = {"GroupId": "sg-1", "GroupName": "fraud-database-dev"}
+    creating.answers["DescribeSecurityGroups"] = lambda _: {
+        "SecurityGroups": [] if "DeleteStack" in creating.calls else [group]
+    }
+    told = tell(LINE)
+    assert (told.code, "not of TapStackdev" in told.text) == (0, False)
 
 
 def test_a_creation_cut_short_that_does_not_go_is_emptied_and_deleted_once_more(
@@ -213,6 +227,7 @@ def test_a_creation_cut_short_that_does_not_go_is_emptied_and_deleted_once_more(
     )
     told = tell(LINE)
     assert (told.code, creating.calls.count("DeleteStack"), bucket.deleted) == (0, 2, ["a"])
+    assert "Nothing is left: none of 3 names" in told.text, "those of the first deletion too"
     assert told.text.index("tried to delete is not empty") < told.text.index(
         "emptied fraud-data-dev: 1 objects"
     )

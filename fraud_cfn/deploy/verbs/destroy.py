@@ -48,6 +48,7 @@ class _Deletion:
     retained: tuple[Resource, ...]
     deadline: clock.Deadline
     events: list[Event] = field(default_factory=list[Event])  # of this run's deletions
+    known: list[Named] = field(default_factory=list[Named])  # what is to be gone in the end
 
     @property
     def left(self) -> float:
@@ -100,7 +101,7 @@ def run(
     interrupts.declare(Standing(words, look, changed=True))
     for name in _sweep(deletion):
         console.say(f"Swept the log group {name}, which AWS had written anew")
-    return _prove(place, console, "destroyed", leftovers.of_stack(deletion.goes), deletion.retained)
+    return _prove(place, console, "destroyed", deletion.known, deletion.retained)
 
 
 def _at_rest(place: Place, console: Console, deadline: clock.Deadline, name: str) -> Stack | None:
@@ -200,7 +201,8 @@ def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | N
     stack = deletion.stack
     if confirm and confirm != stack.name:
         raise UsageError(f"--confirm {confirm} is not the stack's name", f"it is {stack.name}")
-    foreign = in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=True)
+    creating = stack.status == BEING_CREATED  # what it makes just now would be taken for another's
+    foreign = in_the_way.foreign(deletion.place.session, () if creating else deletion.goes, tasks_run=True)
     for line in foreign.found:
         console.warn(f"not of {stack.name}, and in the way of its deletion: {line}")
     for line in foreign.unknown:
@@ -214,10 +216,9 @@ def _agree(deletion: _Deletion, console: Console, *, yes: bool, confirm: str | N
     if stack.status == "REVIEW_IN_PROGRESS":
         console.say(f"\n{stack.name} was planned and never created: it holds nothing", "yellow")
     else:
-        so_far = " so far; it is still being created" if stack.status == BEING_CREATED else ""
+        more = "; it is being created, and what comes meanwhile goes too" if creating else ""
         console.say(
-            f"\nThis deletes {stack.name} for good: {_resources(deletion)}{so_far}, their data included",
-            "red",
+            f"\nThis deletes {stack.name} for good: {_resources(deletion)}, their data included{more}", "red"
         )
     if console.ask(f"Type {stack.name} to go on:", again) != stack.name:
         raise DeclinedError("declined; nothing was deleted")
@@ -248,7 +249,9 @@ def _anew(deletion: _Deletion) -> _Deletion:
     )
     stays = {one.logical_id for one in deletion.retained}
     retained = tuple(one for one in resources if one.logical_id in stays)
-    return replace(deletion, stack=stack, resources=resources, retained=retained)
+    anew = replace(deletion, stack=stack, resources=resources, retained=retained)
+    anew.known.extend(leftovers.of_stack(anew.goes))
+    return anew
 
 
 def _delete(deletion: _Deletion, console: Console) -> Ended:
@@ -389,7 +392,7 @@ def _sweep(deletion: _Deletion) -> list[str]:
         return []
     began = min(event.time for event in deletion.events)
     session = deletion.place.session
-    return leftovers.sweep_log_groups(session, leftovers.of_stack(deletion.goes), began)
+    return leftovers.sweep_log_groups(session, deletion.known, began)
 
 
 # ── The proof ─────────────────────────────────────────────────────────────────────────────────────
