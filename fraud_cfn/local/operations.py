@@ -6,13 +6,16 @@ events for one that it adds; ministack reports an update of every resource.
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from ministack.services import cloudformation as engine
 from ministack.services import ssm
-from ministack.services.cloudformation import stacks
+from ministack.services.cloudformation import changesets, handlers, stacks
 
 from fraud_cfn.local import FAILURE
 from fraud_cfn.local.requests import json_call
@@ -23,6 +26,7 @@ _update_resource = stacks._update_resource
 _delete_resource = stacks._delete_resource
 
 _held: dict[tuple[str, str], str] = {}  # (stack, logical id) → stack id: perhaps unchanged
+_running: dict[str, asyncio.Task[None]] = {}  # stack id → its last operation
 _pace = 0.0
 _added: set[tuple[str, str]] = set()  # (stack, logical id): created by an update
 
@@ -35,6 +39,7 @@ def register(pace: float) -> None:
     stacks._provision_resource = partial(_provision, pace)
     stacks._update_resource = partial(_update, pace)
     stacks._delete_resource = partial(_delete, pace)
+    handlers._create_stack_task_in_region = changesets._create_stack_task_in_region = _operate
     if pace:  # on a thread each, so that others are served meanwhile
         stacks._runs_on_worker_thread = lambda _: True
 
@@ -42,6 +47,14 @@ def register(pace: float) -> None:
 def pace() -> float:
     """How long each resource takes, and each stage of a service's deployment, in seconds."""
     return _pace
+
+
+def _operate(work: Coroutine[Any, Any, None], stack: dict[str, Any] | None, stack_id: str = "") -> None:
+    """Begin an operation. A deletion gives up what goes on, as in AWS; ministack lets both run."""
+    with stacks._stack_region_context(stack, stack_id):
+        if work.__name__ == "_delete_stack_async" and stack_id in _running:
+            _running[stack_id].cancel()
+        _running[stack_id] = asyncio.get_event_loop().create_task(work)
 
 
 def _event(
@@ -63,6 +76,8 @@ def _provision(pace: float, kind: str, logical_id: str, props: Any, stack: str) 
     if (stack, logical_id) in _held:
         _added.add((stack, logical_id))
     _begin(pace, stack, logical_id, kind, "CREATE_IN_PROGRESS")
+    if engine._stacks.get(stack, {}).get("StackStatus") == "DELETE_IN_PROGRESS":
+        raise ValueError("Resource creation cancelled")
     return _provision_resource(kind, logical_id, props, stack)
 
 

@@ -165,3 +165,23 @@ def test_at_a_pace_two_stacks_can_be_watched_side_by_side() -> None:
         for stack in stacks:
             eventually(lambda of=stack: of.events()[-1][:2], ("First", "CREATE_IN_PROGRESS"))
         assert [stack.described["StackStatus"] for stack in stacks] == ["CREATE_IN_PROGRESS"] * 2
+
+
+def test_a_stack_deleted_while_it_is_created_goes_with_what_was_made() -> None:
+    """The creation is given up, and does not come back to life behind the deletion."""
+    with local.endpoint(pace=0.3) as slow:
+        stack = Stack(slow.client("cloudformation"), "One", CONDITIONAL, {})
+        change = stack.change("CREATE", Second="true")
+        stack.cloudformation.execute_change_set(ChangeSetName=change["ChangeSetId"])
+        eventually(lambda: ("First", "CREATE_COMPLETE") in [event[:2] for event in stack.events()], True)
+        arn = stack.described["StackId"]
+        stack.cloudformation.delete_stack(StackName=arn)
+        eventually(
+            lambda: stack.cloudformation.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"],
+            "DELETE_COMPLETE",
+        )
+        assert slow.client("sqs").list_queues().get("QueueUrls", []) == []
+        pages = stack.cloudformation.get_paginator("describe_stack_events").paginate(StackName=arn)
+        told = [(e["LogicalResourceId"], e["ResourceStatus"]) for page in pages for e in page["StackEvents"]]
+        assert told[0] == ("One", "DELETE_COMPLETE")
+        assert not {status for _, status in told if "ROLLBACK" in status or status == "CREATE_FAILED"}
