@@ -112,12 +112,8 @@ class Judgement:
 
     def _by_ref(self, value: Value) -> Value:
         """A value with `Ref` where an attribute gives the same: the type's identifier."""
-        if isinstance(value, dict):
-            return {key: self._by_ref(child) for key, child in value.items()}
-        if isinstance(value, list):
-            return [self._by_ref(child) for child in value]
         if not isinstance(value, Text):
-            return scalar(value) if value is ABSENT else value
+            return value
         parts = (
             Reference(part.name) if isinstance(part, Reference) and self._is_ref(part) else part
             for part in value.parts
@@ -128,7 +124,7 @@ class Judgement:
         type_name = self.pair.type_of(reference.name)
         if type_name == "AWS::EC2::SecurityGroup" and reference.attribute == "GroupId":
             return True
-        known = schema(type_name) if type_name else None
+        known = schema(type_name)
         return known is not None and known.identifier == ((reference.attribute,),)
 
     def has_same_type(self, logical_id: str) -> bool:
@@ -151,17 +147,12 @@ class Judgement:
         effects = [
             effect_at(self.pair.type_of(logical_id), steps, self.any_macro) for steps in difference.leaves()
         ]
-        strongest = max(effects, key=lambda effect: ("no", "maybe", "yes").index(effect.replaces))
-        fails = next((effect for effect in effects if effect.fails), None)
-        made = fails or strongest
+        made = max(effects, key=lambda effect: ("no", "maybe", "yes").index(effect.replaces))
         sides = [difference.before, difference.after]
         if made.replaces == "no" and any(has_transform(side) for side in sides):
             made = Effect("maybe", "what a transform makes of it is not known")
-        return replace(
-            made,
-            replaces=stronger(made.replaces, strongest.replaces),
-            interrupts=any(effect.interrupts for effect in effects) or self._stops(logical_id, difference),
-        )
+        interrupts = any(effect.interrupts for effect in effects) or self._stops(logical_id, difference)
+        return replace(made, interrupts=interrupts)
 
     def _stops(self, logical_id: str, difference: Difference) -> bool:
         """Whether no task of a service is left."""
@@ -232,8 +223,8 @@ class Judgement:
         mirrored = self._mirrored(logical_id, attribute)
         if status == "no":
             return mirrored or "no"
-        if (mirrored == "no" and not self._is_generated(logical_id, attribute)) or (
-            self.keeps_name(logical_id) and not self._is_generated(logical_id, attribute)
+        if not self._is_generated(logical_id, attribute) and (
+            mirrored == "no" or self.keeps_name(logical_id)
         ):
             return "maybe"
         return status
@@ -241,14 +232,11 @@ class Judgement:
     def _mirrored(self, logical_id: str, attribute: str) -> Certainty | None:
         """Whether the property that such an attribute repeats, or that moves it, changes; None where there
         is none."""
-        known = self.schema(logical_id)
         path = tuple(attribute.split("."))
         moving = facts.MOVING_ATTRIBUTES.get(self.pair.type_of(logical_id), {}).get(attribute)
-        if moving is None and (not attribute or known is None or not known.has_property(path[0])):
-            return None
         found: Certainty | None = None
         for view in self.views[logical_id]:
-            if view.after is None or (moving is None and at(view.after, path) is ABSENT):
+            if moving is None and at(view.after, path) is ABSENT:
                 continue
             found = stronger(found or "no")
             for leaf in view.leaves.values():
@@ -258,15 +246,11 @@ class Judgement:
 
     def _is_generated(self, logical_id: str, attribute: str) -> bool:
         """Whether the service makes that attribute anew for each resource, whatever its name."""
-        type_name, known = self.pair.type_of(logical_id), self.schema(logical_id)
-        if attribute in facts.GENERATED_ATTRIBUTES.get(type_name, ()):
+        if attribute in facts.GENERATED_ATTRIBUTES.get(self.pair.type_of(logical_id), ()):
             return True
-        if attribute:
-            return attribute.endswith("Id") and attribute != facts.name_property(type_name)
-        identifier = known.identifier[0][-1] if known and known.identifier else ""
-        return identifier == "Id" or (
-            identifier.endswith("Id") and identifier != facts.name_property(type_name)
-        )
+        known = self.schema(logical_id)
+        name = attribute or (known.identifier[0][-1] if known and known.identifier else "")
+        return name.endswith("Id") and not (known and known.has_property(name))
 
     # ── Names ──
 
@@ -279,10 +263,7 @@ class Judgement:
     def _keeps(self, logical_id: str, view: View) -> bool:
         type_name = self.pair.type_of(logical_id)
         name = facts.name_property(type_name)
-        if name is None or view.before is None or view.after is None:
-            return False
-        old, new = view.before.get(name, ABSENT), view.after.get(name, ABSENT)
-        if old is ABSENT or new is ABSENT or name in view.leaves or canonical(old) != canonical(new):
+        if name is None or name in view.leaves or at(view.after, (name,)) is ABSENT:
             return False
         scopes = facts.NAME_SCOPES.get(type_name, ())
         return not any(

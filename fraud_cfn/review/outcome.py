@@ -108,7 +108,7 @@ class _Outcome:
             return False
         cluster = facts.CLUSTERED_BY.get(type_name)
         there = [view.before for view in self.views[logical_id] if view.before is not None]
-        return cluster is None or not all(cluster in properties for properties in there)
+        return not all(cluster in properties for properties in there)
 
     def _modification(self, logical_id: str) -> Change:
         details = [*self._details(logical_id), *self._attributes(logical_id)]
@@ -149,7 +149,7 @@ class _Outcome:
 
     def _traps(self, logical_id: str, replacement: Certainty) -> list[str]:
         """Why the update of that resource fails."""
-        reasons = []
+        reasons: list[str] = []
         known = self.judgement.schema(logical_id)
         if replacement != "no" and not (known and known.deletes_first):
             if self.judgement.keeps_name(logical_id):
@@ -158,6 +158,8 @@ class _Outcome:
                 reasons.append("the new one is made first, and needs what the old one still has")
             if self.pair.type_of(logical_id) == "AWS::ElasticLoadBalancingV2::LoadBalancer":
                 reasons += target_groups_that_stay(self.judgement, logical_id)
+            if replacement == "maybe":
+                reasons = [f"may: {reason}" for reason in reasons]
         if self.pair.type_of(logical_id) in facts.SUBNET_GROUPS and replacement != "yes":
             reasons += subnets_of_another_vpc(self.judgement, logical_id)
         if other := self.identities.taken_by(logical_id):

@@ -46,10 +46,8 @@ def _is_both(judgement: Judgement, old: str, new: str) -> bool:
 
 def _likeness(judgement: Judgement, old: str, new: str, gone: set[str]) -> float:
     """1: the same properties, as far as names of renamed things allow; 0: nothing in common."""
-    before = next((view.before for view in judgement.views[old] if view.before is not None), None)
-    after = next((view.after for view in judgement.views[new] if view.after is not None), None)
-    if before is None or after is None:
-        return 0
+    before = next(view.before for view in judgement.views[old] if view.before is not None)
+    after = next(view.after for view in judgement.views[new] if view.after is not None)
     name = facts.name_property(judgement.pair.type_of(old))
     if name and name in before and name in after and canonical(before[name]) == canonical(after[name]):
         return 1

@@ -114,6 +114,11 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
     for logical_id, details in expected.get("details", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert {detail["path"]: detail["replacement"] for detail in change["details"]} == details
+    types = {change["logical_id"]: change["type"] for change in answered["changes"]}
+    assert {**types, **expected.get("types", {})} == types
+    for logical_id, why in expected.get("why", {}).items():
+        [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
+        assert {detail["path"]: detail["because"] for detail in change["details"]} == why
     for logical_id, text in expected.get("because", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert text in "; ".join([*change["because"], *(detail["because"] for detail in change["details"])])
