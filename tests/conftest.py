@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from fraud_cfn.template.document import Document, read
+from tests import botocore_once
 from tests.lens import Lens
 from tests.lens import base as base_of
 
@@ -21,6 +23,13 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto`: half as many again as there are cores, for many tests wait for other processes."""
     return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        botocore_once.share(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

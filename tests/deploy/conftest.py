@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from botocore.compat import get_current_datetime
-from botocore.loaders import create_loader
 
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
@@ -38,7 +37,6 @@ DEPLOYED = {
 }
 _BROKEN = re.compile(r"make [a-z-]+ ENV=\S+( (SERVICE|TAG|BACK)=\S+)*( ARGS=('[^']*'|[^'\s]\S*))? -")
 _REWRITE = "FRAUD_REWRITE" in os.environ
-_LOADER = create_loader()
 _PARSE = functools.cache(document.parse)
 _ALWAYS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -91,8 +89,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(clock.random, "uniform", lambda _low, _high: 1.0)
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between retries
     monkeypatch.setattr("botocore.auth.get_current_datetime", get_current_datetime)  # and not a story's
-    monkeypatch.setattr("botocore.session.create_loader", lambda _: _LOADER)  # reads each model once
-    monkeypatch.setattr(document, "parse", _PARSE)  # and each template
+    monkeypatch.setattr(document, "parse", _PARSE)  # reads each template once
     yield account
     server.shutdown()
     server.server_close()

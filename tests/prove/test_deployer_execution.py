@@ -23,7 +23,6 @@ import pytest
 from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
 
 from fraud_cfn import local
 from fraud_cfn.config import COMMITTED
@@ -72,7 +71,6 @@ LISTED = {action for actions in deployer.CALLS.values() for action in actions}
 Call = tuple[str, dict[str, Any]]  # an action that it is judged by, its parameters
 Command = Callable[[], tuple[str, ...]]
 _MINUTES = count(6)
-_LOADER = create_loader()
 _PARSE = functools.cache(document.parse)
 POLICIES = deployer.policies(read(COMMITTED))
 
@@ -134,8 +132,7 @@ class User:
         with (
             mock.patch.dict(os.environ, {**self.endpoint.environment, **self.keys}),
             mock.patch.object(BaseClient, "_make_api_call", recorded),
-            mock.patch("botocore.session.create_loader", return_value=_LOADER),  # reads each model once
-            mock.patch.object(document, "parse", _PARSE),  # and each template
+            mock.patch.object(document, "parse", _PARSE),  # reads each template once
             mock.patch.object(clock, "sleep", CLOCK.sleep),
             mock.patch.object(clock, "now", CLOCK.now),
             contextlib.redirect_stdout(said),

@@ -1,0 +1,36 @@
+"""What botocore makes of its models alone is made once in a test process, not for each session and client.
+
+Settings, credentials, handlers, retries and connections stay each session's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore import hooks, regions, session
+from botocore.client import ClientCreator
+
+
+def share(patch: pytest.MonkeyPatch) -> None:
+    for owner, name, key in (
+        (session, "create_loader", lambda paths=None: paths),
+        (ClientCreator, "_load_service_model", lambda _, service, version=None, **__: (service, version)),
+        (ClientCreator, "_create_client_class", lambda _, service, *__: service),
+        (regions, "EndpointProvider", lambda ruleset_data, **_: id(ruleset_data)),
+        (hooks.EventAliaser, "_alias_event_name", lambda _, event: event),
+    ):
+        patch.setattr(owner, name, _once(getattr(owner, name), key))
+
+
+def _once(make: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:
+    made: dict[Any, Any] = {}
+
+    def known(*arguments: Any, **named: Any) -> Any:
+        wanted = key(*arguments, **named)
+        if wanted not in made:
+            made[wanted] = make(*arguments, **named)
+        return made[wanted]
+
+    return known
