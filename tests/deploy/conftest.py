@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 from botocore.compat import get_current_datetime
+from botocore.httpsession import URLLib3Session
 
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.template import document
 from tests.deploy import schema
-from tests.deploy.fake_aws import Aws, serve, steps
+from tests.deploy.fake_aws import Aws, direct, serve, steps
 from tests.deploy.fake_running import Running
 
 HERE = Path(__file__).parent
@@ -37,6 +38,7 @@ DEPLOYED = {
 }
 _BROKEN = re.compile(r"make [a-z-]+ ENV=\S+( (SERVICE|TAG|BACK)=\S+)*( ARGS=('[^']*'|[^'\s]\S*))? -")
 _REWRITE = "FRAUD_REWRITE" in os.environ
+_SEND = URLLib3Session.send
 _PARSE = functools.cache(document.parse)
 _ALWAYS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -89,11 +91,18 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(clock.random, "uniform", lambda _low, _high: 1.0)
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between retries
     monkeypatch.setattr("botocore.auth.get_current_datetime", get_current_datetime)  # and not a story's
+    monkeypatch.setattr(URLLib3Session, "send", direct(account))
     monkeypatch.setattr(document, "parse", _PARSE)  # reads each template once
     yield account
     server.shutdown()
     server.server_close()
     assert account.unowned == [], "without ExpectedBucketOwner"
+
+
+@pytest.fixture
+def wire(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - comes first
+    """Requests of this process go over a socket too, as those of others do."""
+    monkeypatch.setattr(URLLib3Session, "send", _SEND)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tests.deploy.test_input import padded
 
 OWN = f"fraud-templates-{ACCOUNT}-eu-central-1"
 
+pytestmark = pytest.mark.usefixtures("wire")
+
 
 @pytest.fixture
 def large(aws: Aws, tmp_path: Path) -> str:

@@ -11,6 +11,7 @@ from fraud_cfn.deploy.running import locks
 from fraud_cfn.deploy.verbs import destroy as verb
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import BEGIN, Aws, FaultError, steps
+from tests.deploy.fake_running import Running
 from tests.deploy.fake_s3 import Bucket
 
 LINE = "destroy dev --yes --confirm TapStackdev"
@@ -117,6 +118,7 @@ def test_what_is_retained_is_named_as_still_there(whole: Aws, tell: Teller) -> N
 
 
 def test_without_a_stack_nothing_is_deleted_and_what_was_retained_is_named(whole: Aws, tell: Teller) -> None:
+    Running(whole).mortal()
     whole.status = None
     whole.resources = [
         resource("ApiLogs", "AWS::Logs::LogGroup", GROUP, "DELETE_COMPLETE"),
@@ -366,6 +368,7 @@ def test_a_tasks_end_is_waited_for_and_a_hiccup_does_not_end_the_wait(whole: Aws
         "ListTasks": listed,
         "DescribeTasks": described,
         "StopTask": stop,
+        "ListServices": lambda _: {"serviceArns": []},
         "DeleteStack": delete,
         "DescribeClusters": lambda _: {"clusters": []},
     }

@@ -7,6 +7,7 @@ import pytest
 from tests.deploy.conftest import Teller, Transcript
 from tests.deploy.fake_aws import Aws, change, detail
 from tests.deploy.fake_running import Running
+from tests.deploy.test_destroy import gone
 from tests.deploy.test_status_table import SERVICE, UPDATED
 
 NAME = detail("DatabaseName", "fraud", "app", "Always")
@@ -62,6 +63,7 @@ def test_a_queue_that_stays_in_the_account_is_not_lost(aws: Aws, tell: Teller) -
 
 
 def test_an_aurora_instance_holds_no_data_of_its_own(aws: Aws, tell: Teller) -> None:
+    aws.answers["DescribeDBInstances"] = gone("DBInstanceNotFound")
     aws.changes = [change("Modify", "DatabaseWriter", "AWS::RDS::DBInstance", Replacement="True")]
     assert tell("deploy dev --yes").code == 0
     aws.changes = [change("Modify", "Unknown", "AWS::RDS::DBInstance", Replacement="True")]

@@ -12,6 +12,8 @@ from fraud_cfn.deploy.account import proxies, session
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, FaultError, change, serve, steps
 
+pytestmark = pytest.mark.usefixtures("wire")
+
 
 @pytest.fixture
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
