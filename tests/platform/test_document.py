@@ -5,18 +5,45 @@ from __future__ import annotations
 import re
 
 from fraud_cfn.template.document import Document
-from tests.lens import FURTHER, SECTIONS, references
+from tests.lens import FURTHER, SECTIONS, is_further, references
 
 
 def test_no_macro_and_no_section_beside_these_changes_the_template(document: Document) -> None:
     assert list(document.template) == SECTIONS
     assert document.template["AWSTemplateFormatVersion"] == "2010-09-09"
+    assert document.template["Description"] == (
+        "Fraud detection platform on ECS Fargate: REST API, queue worker, scheduled job"
+    )
     assert set(document.template["Rules"]) == {"OnlyInItsRegion", "TwoSecrets"}
     for rule in document.template["Rules"].values():
         assert set(rule) == {"Assertions"}
     assert {name: set(top) for name, top in document.template["Mappings"].items()} == {
         "Tracing": {"Collector"}
     }
+
+
+def test_the_console_shows_every_parameter_once_in_these_groups(document: Document) -> None:
+    metadata = document.template["Metadata"]
+    assert {name: set(inner) for name, inner in metadata.items()} == {
+        "AWS::CloudFormation::Interface": {"ParameterGroups"}
+    }
+    groups = metadata["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = [name for group in groups for name in group["Parameters"]]
+    assert sorted(shown) == sorted(document.template["Parameters"])
+    assert shown == list(document.template["Parameters"]), "in the order in which they stand"
+    labels = {group["Label"]["default"]: group["Parameters"][0] for group in groups}
+    assert {label: first for label, first in labels.items() if not is_further(first)} == {
+        "Environment": "EnvironmentSuffix",
+        "Secrets": "DatabaseCredentialsArn",
+        "Network and entry": "VpcCidr",
+        "Database": "DatabaseEngineVersion",
+        "Data at rest": "DataKmsKeyArn",
+        "Every task": "CpuArchitecture",
+        "API service": "ApiImageTag",
+        "Worker service": "WorkerImageTag",
+        "Scheduled job": "JobImageTag",
+    }
+    assert len(labels) == len(groups)
 
 
 def test_the_template_is_no_larger_than_we_allow_ourselves(document: Document) -> None:

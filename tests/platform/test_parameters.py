@@ -216,6 +216,13 @@ def test_parameters_and_their_defaults_are_the_contract(document: Document) -> N
     }
 
 
+def test_any_word_is_taken_only_where_any_word_is_good(document: Document) -> None:
+    free = ("EnvironmentSuffix", "ImageTag", "HealthCommand")
+    for name, parameter in document.template["Parameters"].items():
+        if "AllowedPattern" in parameter and not is_further(name):
+            assert accepts(document, name, "x") is name.endswith(free), name
+
+
 def test_a_refusal_says_the_rule_in_words(document: Document) -> None:
     for key, parameter in document.template["Parameters"].items():
         assert parameter["ConstraintDescription"].startswith("must be "), key
@@ -233,11 +240,13 @@ def test_the_api_keys_are_never_the_secret_of_the_database(document: Document, b
     assert base.resolve(assertion["Assert"]) is True
     same = base.under(ApiKeysArn=base.parameters["DatabaseCredentialsArn"])
     assert same.resolve(assertion["Assert"]) is False
-    assert "ApiKeysArn" in assertion["AssertDescription"]
+    assert assertion["AssertDescription"] == (
+        "ApiKeysArn is the database's secret: give that of the API keys."
+    )
 
 
 def test_any_other_region_is_refused(document: Document, base: Lens) -> None:
     (assertion,) = document.template["Rules"]["OnlyInItsRegion"]["Assertions"]
     assert base.resolve(assertion["Assert"]) is True
     assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-central-1"]}
-    assert "eu-central-1" in assertion["AssertDescription"]
+    assert assertion["AssertDescription"] == ("This template is made for eu-central-1: deploy it there.")

@@ -136,7 +136,11 @@ def repeated(value: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("scenario", ["bootstrap", "everything"])
 def test_nothing_is_said_twice(base: Lens, scenario: str) -> None:
     for logical_id, resource in base.under(**SCENARIOS[scenario]).resources.items():
-        assert not list(repeated(resource["Properties"])), logical_id
+        assert not list(repeated(resource)), logical_id
+
+
+def test_what_aws_shows_of_a_subnet_group_says_what_it_is(base: Lens) -> None:
+    assert base["DatabaseSubnetGroup"]["DBSubnetGroupDescription"] == "Subnets without a route out of the VPC"
 
 
 @pytest.mark.parametrize(

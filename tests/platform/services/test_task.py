@@ -231,25 +231,48 @@ def test_tracing_sidecar_fits_beside_the_workload_and_never_stops_it(base: Lens,
 @workloads
 def test_collector_listens_where_the_workload_sends_and_sends_to_xray(base: Lens, workload: str) -> None:
     app, sidecar = containers(base, workload)
-    config = yaml.safe_load(environment(sidecar)["AOT_CONFIG_CONTENT"])
-    sends = environment(app)
-    assert config["receivers"]["awsxray"] == {
-        "endpoint": sends["AWS_XRAY_DAEMON_ADDRESS"],
-        "transport": "udp",
-    }
-    protocols = config["receivers"]["otlp"]["protocols"]
-    assert protocols["http"]["endpoint"].split(":")[1] == sends["OTEL_EXPORTER_OTLP_ENDPOINT"].rsplit(":")[-1]
-    assert protocols["grpc"]["endpoint"].endswith(":4317")
-    traces = config["service"]["pipelines"]["traces"]
-    assert traces == {
-        "receivers": ["awsxray", "otlp"],
-        "processors": ["memory_limiter", "batch"],
-        "exporters": ["awsxray"],
-    }
-    for kind in ("receivers", "processors", "exporters"):
-        assert set(config[kind]) == set(traces[kind])
-    assert config["service"]["extensions"] == list(config["extensions"]) == ["health_check"]
-    assert config["processors"]["memory_limiter"]["limit_mib"] < sidecar["Memory"]
+    assert set(environment(sidecar)) == {"AOT_CONFIG_CONTENT", "GOMEMLIMIT"}
+    text, sends = environment(sidecar)["AOT_CONFIG_CONTENT"], environment(app)
+    assert yaml.safe_load(text) == {
+        "extensions": {"health_check": None},
+        "receivers": {
+            "awsxray": {"endpoint": sends["AWS_XRAY_DAEMON_ADDRESS"], "transport": "udp"},
+            "otlp": {
+                "protocols": {
+                    "grpc": {"endpoint": "127.0.0.1:4317"},
+                    "http": {"endpoint": sends["OTEL_EXPORTER_OTLP_ENDPOINT"].removeprefix("http://")},
+                }
+            },
+        },
+        "processors": {
+            "memory_limiter": {"check_interval": "1s", "limit_mib": 70, "spike_limit_mib": 15},
+            "batch": None,
+        },
+        "exporters": {"awsxray": None},
+        "service": {
+            "extensions": ["health_check"],
+            "pipelines": {
+                "traces": {
+                    "receivers": ["awsxray", "otlp"],
+                    "processors": ["memory_limiter", "batch"],
+                    "exporters": ["awsxray"],
+                }
+            },
+        },
+    }, "it listens to its own task only, and sends nothing elsewhere"
+    assert keys_said_twice(yaml.compose(text)) == [], "the collector refuses that"
+    assert sidecar["Memory"] > 70 + 15
+
+
+def keys_said_twice(node: Any) -> list[str]:
+    """`yaml.safe_load` takes the last of them."""
+    if isinstance(node, yaml.SequenceNode):
+        return [key for item in node.value for key in keys_said_twice(item)]
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    keys = [key.value for key, _ in node.value]
+    inside = [key for _, value in node.value for key in keys_said_twice(value)]
+    return [key for key in set(keys) if keys.count(key) > 1] + inside
 
 
 @pytest.mark.parametrize(
