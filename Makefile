@@ -25,7 +25,7 @@ install: .venv/installed ## Create .venv from the committed lock file
 .venv/installed: requirements.lock requirements-rules.lock setup.cfg
 	@"$$PYTHON" -c 'import sys; v = sys.version_info; sys.exit(f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.12" if v < (3, 11) else 0)'
 	@echo "Installing the locked packages into .venv (once, about a minute)"
-	@"$$PYTHON" -m venv .venv
+	@"$$PYTHON" -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-rules.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .

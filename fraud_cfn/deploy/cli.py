@@ -116,7 +116,7 @@ def _run(verb: str, suffix: str, console: Console, options: dict[str, Any]) -> O
 
     name = stacks.name_of(suffix)
     with session.explained():
-        place = session.connect(options.pop("region"), options.pop("endpoint_url"))
+        place = session.connect(options.pop("region"), options.pop("endpoint_url"), console.say)
         where = f" at {place.endpoint}" if place.endpoint else ""
         account = place.account
         console.local = place.answering.local

@@ -247,7 +247,7 @@ def _misnamed(folder: Path, name: str, wanted: str = "") -> Problem:
 
 def _stem(name: str) -> str:
     """In small letters and without the extensions that are easily mistaken for each other."""
-    return re.sub(r"(\.(ya?ml|json|txt))+$", "", name.casefold())
+    return re.sub(r"(\.(ya?ml|json|txt))+$", "", name.casefold().strip())
 
 
 def _bare(name: str) -> str:
@@ -278,6 +278,8 @@ def _read_all(folder: Path) -> tuple[list[Environment], list[Problem]]:
 
 def _read(path: Path, suffix: str) -> Environment:
     file = f"{path.parent.name}/{path.name}"
+    if not (path.is_file() or path.is_dir()) and path.exists():
+        raise _failure(file, 1, "it is no file, but a pipe or a device", "make it a readable file")
     try:
         with path.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)

@@ -18,7 +18,7 @@ from tests.deploy.fake_aws import Aws, FaultError, change, steps
         ("plan Dev", "'Dev' is not an environment suffix", "use 1 to 12 lower-case letters"),
         ("plan dev-", "'dev-' is not an environment suffix", "use 1 to 12"),
         ("plan thirteenchars", "'thirteenchars' is not", "use 1 to 12"),
-        ("plan dev --region us-east-1", "--region asks for us-east-1", "set it to eu-central-1"),
+        ("plan dev --region us-east-1", "--region asks for 'us-east-1'", "set it to eu-central-1"),
         (
             "plan dev --param ApiImageTagg=v1",
             "the template has no parameter 'ApiImageTagg'",
@@ -28,7 +28,11 @@ from tests.deploy.fake_aws import Aws, FaultError, change, steps
         ("plan dev --param ServicesEnabled=yes", "ServicesEnabled cannot be 'yes'", "one of false, true"),
         ("plan dev --param ApiKeysArn=arn:x", "ApiKeysArn cannot be 'arn:x': it must match", ""),
         ("plan dev --param EnvironmentSuffix=qa", "it cannot be 'qa' too", "leave it out"),
-        ("plan dev --template nowhere.yaml", "nowhere.yaml cannot be read", "make template"),
+        (
+            "plan dev --template nowhere.yaml",
+            "nowhere.yaml cannot be read",
+            "name a template in --template FILE",
+        ),
         ("plan dev --endpoint-url localhost", "the endpoint 'localhost' is not a URL", "http://127.0.0.1"),
         ("deploy dev --change-set review-1", "'review-1' is not the ARN of a change set", "plan --keep"),
         ("outputs dev", "TapStackdev does not exist here", "make deploy ENV=dev"),
@@ -51,7 +55,7 @@ def test_another_region_in_the_environment_is_refused(
 ) -> None:
     monkeypatch.setenv(name, "us-west-2")
     told = tell("plan dev")
-    assert (told.code, f"{name} asks for us-west-2" in told.text) == (2, True)
+    assert (told.code, f"{name} asks for 'us-west-2'" in told.text) == (2, True)
 
 
 def test_missing_credentials_are_told(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +253,7 @@ OTHER = "arn:aws:cloudformation:{}:changeSet/a/1"
         ("plan dev --timeout nan", "nan is not 0 or more"),
         ("plan dev --timeout -1", "-1 is not 0 or more"),
         ("plan dev --tag cost#center=1", "and no '#'"),
+        ("plan dev --tag a=b\x07c", r"--tag 'a=b\x07c' cannot be: "),
         ("plan dev --tag a=b*c", "and no '*'"),
     ],
 )

@@ -59,6 +59,40 @@ def test_credentials_that_cannot_be_had_name_their_profile(
     assert "Traceback" not in told.text
 
 
+@pytest.mark.parametrize(
+    ("lines", "todo"),
+    [
+        (["credential_process = echo no"], "look at what its credential_process prints"),
+        (["sso_session = s", "sso_account_id = 1"], "log in again (aws sso login --profile work)"),
+        ([ROLE, "credential_source = Moon"], "look at it in ~/.aws/config"),
+    ],
+)
+def test_what_helps_a_profile_is_what_it_uses(profile, tell: Teller, lines: list[str], todo: str) -> None:
+    profile(*lines)
+    assert f"next:  {todo}" in tell("plan dev").text
+
+
+def test_credentials_that_let_us_wait_are_told(
+    profile, tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_SLOW", 0.01)
+    profile("credential_process = sh -c 'sleep 0.3; exit 1'")
+    assert tell("plan dev").text.startswith("waiting for the credential_process of the profile work\nerror: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [("", "unset it, or name one"), ("nobody", "'aws configure list-profiles' lists the ones there are")],
+)
+@pytest.mark.usefixtures("aws")
+def test_a_profile_that_is_not_there(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str, todo: str
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", name)
+    text = tell("plan dev").text
+    assert f"error: there is no profile {name!r}, which AWS_PROFILE names\nnext:  {todo}\n" in text
+
+
 def test_an_mfa_code_needs_a_terminal(
     profile, tell: Teller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -98,6 +132,7 @@ def _no_terminal(opened):
         ("AWS_ENDPOINT_URL_STS", "localhost:4566"),
         ("AWS_DEFAULTS_MODE", "mine"),
         ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "some"),
     ],
 )
 def test_a_setting_that_cannot_be_parsed_is_one_line(
@@ -108,6 +143,7 @@ def test_a_setting_that_cannot_be_parsed_is_one_line(
     assert told.code == 2
     error = next(line for line in told.text.splitlines() if line.startswith("error:"))
     assert value in error
+    assert name in told.text
     assert "should not happen" not in error
 
 
@@ -139,6 +175,29 @@ def test_a_dead_proxy_is_named_without_its_password(tell: Teller, url: str) -> N
     assert "check the proxy, which HTTPS_PROXY or HTTP_PROXY names, or go around it by NO_PROXY" in told.text
     assert "secret" not in told.text
     assert "make local" not in told.text
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "me:secret@127.0.0.1:9",
+        "//me:secret@127.0.0.1:9",
+        "socks5://me:secret@127.0.0.1:9",
+        "http://me:secret@h:no",
+    ],
+)
+def test_a_proxy_that_cannot_be_is_named_by_its_variable(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("HTTP_PROXY")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=unreachable stack=TapStackdev")
+    assert " through the proxy http://…@" in told.text
+    assert "check the proxy, which HTTPS_PROXY names" in told.text
+    assert "secret" not in told.text
 
 
 @pytest.mark.parametrize(
@@ -276,3 +335,17 @@ def test_a_bundle_of_certificates_that_is_not_there_is_named(
     told = tell("plan dev")
     assert told.code == 2
     assert f"{name} names /nowhere.pem, which is not there" in told.text
+
+
+def test_an_endpoint_that_speaks_no_tls_has_no_certificate(
+    aws: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url.replace("http:", "https:"))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert " does not answer (it speaks no TLS: is it http://?)" in tell("plan dev").text
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_region_that_is_not_ours_is_one_line(tell: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1 \nx")
+    assert "error: AWS_REGION asks for 'eu-central-1 \\nx', but this" in tell("plan dev").text

@@ -397,3 +397,17 @@ def test_a_usage_error_is_json_where_json_was_asked_for(
     content = json.loads(capsys.readouterr().out)
     assert (content["result"], content["exit"], content["stack"]) == ("usage", 2, "TapStackdev")
     assert "--tag" in content["error"]
+
+
+def test_a_terminal_without_columns_shows_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys, "stdout", screen)
+    Console().last("result=status")
+    assert "result=status" in screen.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -186,6 +187,12 @@ def test_a_folder_an_unreadable_file_and_a_dead_link_are_told(folder: Path) -> N
             environments.read(suffix, folder)
 
 
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "dev.yaml")
+    with pytest.raises(EnvironmentFileError, match="it is no file, but a pipe or a device"):
+        environments.read("dev", folder)
+
+
 # ── Names of files ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -201,6 +208,8 @@ def test_a_folder_an_unreadable_file_and_a_dead_link_are_told(folder: Path) -> N
         "dev.yaml.yaml",
         "dev.yaml.txt",
         "dev .yaml",
+        "dev.yaml ",
+        "dev.yaml\u00a0",
     ],
 )
 def test_a_near_miss_of_the_files_name_is_told(folder: Path, name: str) -> None:

@@ -35,7 +35,7 @@ def for_url(url: str) -> tuple[str, str] | None:
     if not parts.hostname or proxy_bypass(parts.hostname):
         return None
     proxy = getproxies().get(parts.scheme, "")
-    return of(proxy) if proxy else None
+    return of(proxy if proxy.startswith("http") else f"http://{proxy}") if proxy else None
 
 
 def of(proxy: str) -> tuple[str, str]:
@@ -44,9 +44,14 @@ def of(proxy: str) -> tuple[str, str]:
     names = sorted(
         name
         for name, value in os.environ.items()
-        if name.lower() in ("http_proxy", "https_proxy", "all_proxy") and shown and masked(value) == shown
+        if name.lower() in ("http_proxy", "https_proxy") and shown in (masked(value), _as_sent(value))
     )
     return " or ".join(names), shown
+
+
+def _as_sent(proxy: str) -> str:
+    """As botocore spells one without a scheme, or with one that it does not know."""
+    return masked(proxy if proxy.startswith("http") else f"http://{proxy.removeprefix('//')}")
 
 
 def masked(text: str) -> str:

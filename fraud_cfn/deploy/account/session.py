@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
+import threading
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.plain import one_line
 
 _SAME_TIME = timedelta(seconds=2)  # what a whole second and the way of an answer make of it
+_SLOW = 5.0  # seconds after which it is told what the credentials wait for
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {
     "AuthFailure",
@@ -44,6 +47,7 @@ _REJECTED = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+_NO_TLS = re.compile("wrong.version.number|record.layer.failure|http.request|unknown.protocol", re.IGNORECASE)
 _LOGIN = "log in again ('aws sso login' or 'aws login'), or name another profile in AWS_PROFILE"
 _NO_CREDENTIALS = "set AWS_PROFILE, or run 'aws configure'; to try it without an account: make demo"
 
@@ -113,6 +117,7 @@ class Session(Clients):
 
     boto: boto3.Session
     url: str | None
+    say: Callable[[str], None] = field(default=print, compare=False, repr=False)
     clock: AwsClock = field(default_factory=AwsClock, compare=False, repr=False)
     answering: Answering = field(default_factory=Answering, compare=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -122,7 +127,7 @@ class Session(Clients):
             make = cast("Any", self.boto).client  # its overloads want one service each
             with _usable_settings():
                 if not self._clients:
-                    _fetch_credentials(_core(self.boto))
+                    _fetch_credentials(_core(self.boto), self.say)
                 client = make(service, endpoint_url=self.url, config=_config(_core(self.boto)))
             self._clients[service] = client
         return self._clients[service]
@@ -144,22 +149,24 @@ class Session(Clients):
         return clock.utc() + self.clock.ahead
 
 
-def connect(region: str | None = None, endpoint: str | None = None) -> Session:
-    """A session in eu-central-1; `UsageError` if another region was asked for."""
+def connect(
+    region: str | None = None, endpoint: str | None = None, say: Callable[[str], None] = print
+) -> Session:
+    """A session in eu-central-1; `UsageError` if another region was asked for. `say` tells a long wait."""
     asked = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
     if asked != REGION:
         source = (
             "--region" if region else "AWS_REGION" if os.environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
         )
         raise UsageError(
-            f"{source} asks for {asked}, but this platform is built for {REGION} only",
+            f"{source} asks for {asked!r}, but this platform is built for {REGION} only",
             f"leave it out, or set it to {REGION}",
         )
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise UsageError(f"the endpoint {endpoint!r} is not a URL", "write it as http://127.0.0.1:4566")
     proxies.bypass_loopback()
     with _usable_settings():
-        session = Session(boto3.Session(region_name=REGION), endpoint)
+        session = Session(boto3.Session(region_name=REGION), endpoint, say)
         core = _core(session.boto)
         core.register(
             "needs-retry", session.clock.sign_anew
@@ -229,13 +236,12 @@ def _url(text: str) -> bool:
         return False
 
 
-def _fetch_credentials(core: Any) -> None:
+def _fetch_credentials(core: Any, say: Callable[[str], None]) -> None:
     """Have botocore get the credentials once; whatever goes wrong is a `CredentialsError` that names the
     profile. Asking for an MFA code needs a terminal."""
     profile = core.profile or "default"
-    login = f"aws sso login --profile {profile}"
     try:
-        with _no_input_but_from_a_terminal(), warnings.catch_warnings():
+        with _told_if_slow(core, profile, say), _no_input_but_from_a_terminal(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # getpass's: what it warns of ends as an error here
             credentials = core.get_credentials()
             if credentials is not None:
@@ -252,10 +258,39 @@ def _fetch_credentials(core: Any) -> None:
         words = proxies.masked(one_line(str(error))) or type(error).__name__
         raise CredentialsError(
             f"the credentials of the profile {profile} cannot be had: {words}",
-            f"log in again ({login}), or name another profile in AWS_PROFILE",
+            f"{_way_in(core, profile, words)}, or name another profile in AWS_PROFILE",
         ) from error
     if credentials is None:
         raise explain(boto.NoCredentialsError())
+
+
+@contextmanager
+def _told_if_slow(core: Any, profile: str, say: Callable[[str], None]) -> Generator[None]:
+    """A program that gets the credentials may wait for somebody, or for ever."""
+    process = "credential_process" in core.get_scoped_config()
+    timer = threading.Timer(_SLOW, say, [f"waiting for the credential_process of the profile {profile}"])
+    timer.daemon = True
+    if process:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _way_in(core: Any, profile: str, words: str) -> str:
+    """What helps a profile whose credentials cannot be had, for those words of botocore's."""
+    settings = [
+        name for name in _settings_in(words) if name != "AWS_PROFILE" and not os.environ[name].isdigit()
+    ]
+    if settings:
+        return f"correct {' and '.join(settings)}"
+    own: dict[str, Any] = core.get_scoped_config()
+    if any(name.startswith("sso_") for name in own):
+        return f"log in again (aws sso login --profile {shlex.quote(profile)})"
+    if "credential_process" in own:
+        return "look at what its credential_process prints, which ~/.aws/config names"
+    return "look at it in ~/.aws/config"
 
 
 @contextmanager
@@ -300,7 +335,11 @@ def explain(error: Exception) -> DeployError:
             "check the network, the proxy and AWS_ENDPOINT_URL",
         )
     if isinstance(error, boto.ProfileNotFound):
-        return CredentialsError(f"{error}", "'aws configure list-profiles' lists the ones there are")
+        name = error.kwargs.get("profile")
+        return CredentialsError(
+            f"there is no profile {name!r}, which AWS_PROFILE names",
+            "'aws configure list-profiles' lists the ones there are" if name else "unset it, or name one",
+        )
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
         missing = "are incomplete" if isinstance(error, boto.PartialCredentialsError) else "were not found"
         return CredentialsError(f"AWS credentials {missing}", _NO_CREDENTIALS)
@@ -316,10 +355,9 @@ def explain(error: Exception) -> DeployError:
         return _unreachable(error)
     if "Token" in type(error).__name__ or "SSO" in type(error).__name__:
         return CredentialsError(f"AWS credentials are not usable ({error})", _LOGIN)
-    return CredentialsError(
-        f"AWS cannot be asked ({proxies.masked(one_line(str(error)))})",
-        "check the AWS configuration of this shell",
-    )
+    words = one_line(str(error))
+    setting = " and ".join(_settings_in(words)) or "the AWS configuration of this shell"
+    return CredentialsError(f"AWS cannot be asked ({proxies.masked(words)})", f"check {setting}")
 
 
 def code_of(error: BaseException | None) -> str:
@@ -368,7 +406,7 @@ def _refusal(error: boto.ClientError) -> DeployError:
 
 def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployError:
     where = str(error.kwargs.get("endpoint_url") or "AWS")
-    proxy = proxies.for_url(where)
+    proxy = proxies.for_url(where if where != "AWS" else "https://amazonaws.com")
     if isinstance(error, boto.ProxyConnectionError) or proxy:
         name, shown = proxy or proxies.of(str(error.kwargs.get("proxy_url", "")))
         host = urlsplit(where).hostname
@@ -390,20 +428,23 @@ def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployEr
     return UnreachableError(f"{proxies.masked(where)} does not answer ({_short(error)})", next_step)
 
 
-def _untrusted() -> str:
+def _untrusted(said: str) -> str:
     for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         if (path := os.environ.get(name)) and not os.path.exists(path):
             return f"its TLS certificate cannot be checked: {name} names {path}, which is not there"
+    if _NO_TLS.search(said):
+        return "it speaks no TLS: is it http://?"
     return "its TLS certificate is not trusted; AWS_CA_BUNDLE names one to trust"
 
 
 def _short(error: Exception) -> str:
     name = type(error).__name__
+    cause = getattr(error, "kwargs", {}).get("error")
     return {
         "EndpointConnectionError": "connection refused or name unknown",
         "ConnectTimeoutError": "timed out",
         "ReadTimeoutError": "timed out",
         "ConnectionClosedError": "closed the connection",
         "ProxyConnectionError": "the proxy cannot be reached",
-        "SSLError": _untrusted(),
-    }.get(name, name)
+        "SSLError": _untrusted(str(cause)),
+    }.get(name) or proxies.masked(one_line(str(cause or name)))

@@ -38,7 +38,7 @@ def given(suffix: str, parameters: list[str], tags: list[str], folder: Path = en
     added = pairs(tags, "--tag")
     for key, value in added.items():
         if misfit := environments.tag_misfit(key, value):
-            raise UsageError(f"--tag {key}={value} cannot be: {misfit}", "change it")
+            raise UsageError(f"--tag {f'{key}={value}'!r} cannot be: {misfit}", "change it")
     kept = {key: setting.value for key, setting in file.tags.items()}
     return Given(chosen | {"EnvironmentSuffix": suffix}, kept | added, file)
 

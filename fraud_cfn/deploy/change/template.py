@@ -70,7 +70,8 @@ def load(path: Path | None = None) -> Template:
     try:
         return Template(path or COMMITTED, document.read(path or COMMITTED))
     except document.DocumentError as error:
-        raise TemplateError(str(error)) from error
+        what, _, todo = str(error).rpartition(": ")
+        raise TemplateError(what, "name a template in --template FILE" if path else todo) from error
 
 
 def if_readable() -> document.Document:

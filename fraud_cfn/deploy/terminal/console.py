@@ -189,6 +189,8 @@ class Console:
                 markup=False,
                 highlight=False,
             )
+            if not self._rich[stream].width:  # COLUMNS=0: nothing would be shown
+                self._rich[stream].width = 80
         return self._rich[stream]
 
 
