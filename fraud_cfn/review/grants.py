@@ -65,8 +65,8 @@ class Grant:
         """Whether everything that `other` grants (or denies), this one does too. True is certain."""
         return (
             self.effect == other.effect
-            and is_action_within(self.action, other.action)
             and _within(self.resource, other.resource, str)
+            and is_action_within(self.action, other.action)
             and _principal_within(self.principal, other.principal)
             and all(any(_implies(given, test) for given in other.tests) for test in self.tests)
         )

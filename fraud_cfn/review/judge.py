@@ -5,12 +5,14 @@ to a fixpoint. `outcome` says what follows from it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from fraud_cfn.review import facts
 from fraud_cfn.review.changes import Certainty
 from fraud_cfn.review.diff import ABSENT, Difference, Names, at, canonical, differences, leaves
 from fraud_cfn.review.effects import Effect, effect_at, has_transform, meets
+from fraud_cfn.review.mentions import mentioned
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.resolve import (
     Call,
@@ -81,6 +83,12 @@ class Judgement:
         )
         self.views = {name: self._views(name) for name in pair.logical_ids}
         self._drag()
+
+    @cached_property
+    def mentions(self) -> dict[str, set[str]]:
+        """Resource of AFTER → every name that it mentions, on all branches."""
+        declared = self.pair.after.template.resources
+        return {name: {ref.name for ref in mentioned(declaration)} for name, declaration in declared.items()}
 
     def schema(self, logical_id: str) -> Schema | None:
         return schema(self.pair.type_of(logical_id))

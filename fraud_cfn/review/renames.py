@@ -19,9 +19,10 @@ def with_renames(judgement: Judgement, changes: list[Change]) -> list[Change]:
     removed = [change for change in changes if change.action == "remove"]
     added = [change for change in changes if change.action == "add"]
     gone = {change.logical_id for change in (*removed, *added)}
+    traits = {change.logical_id: _traits(judgement, change, gone) for change in (*removed, *added)}
     scores = sorted(
         (
-            (-_likeness(judgement, old.logical_id, new.logical_id, gone), position, old, new)
+            (-_likeness(traits[old.logical_id], traits[new.logical_id]), position, old, new)
             for position, (old, new) in enumerate((o, n) for o in removed for n in added)
             if old.type == new.type and not _is_both(judgement, old.logical_id, new.logical_id)
         ),
@@ -44,20 +45,15 @@ def _is_both(judgement: Judgement, old: str, new: str) -> bool:
     return all(name in template.resources for name in (old, new) for template in templates)
 
 
-def _likeness(judgement: Judgement, old: str, new: str, gone: set[str]) -> float:
-    """1: the same properties, as far as names of renamed things allow; 0: nothing in common."""
-    before = next(view.before for view in judgement.views[old] if view.before is not None)
-    after = next(view.after for view in judgement.views[new] if view.after is not None)
-    name = facts.name_property(judgement.pair.type_of(old))
-    if name and name in before and name in after and canonical(before[name]) == canonical(after[name]):
-        return 1
-    sides = [_neutral(judgement, side, gone) for side in (before, after)]
-    most = max(map(len, sides))
-    return len(sides[0] & sides[1]) / most if most else 1
+_Traits = tuple[str | None, set[str]]
 
 
-def _neutral(judgement: Judgement, properties: dict[str, Value], gone: set[str]) -> set[str]:
-    found = set()
+def _traits(judgement: Judgement, change: Change, gone: set[str]) -> _Traits:
+    """Its custom name, and its properties, alike for any name of a thing that comes or goes."""
+    views = judgement.views[change.logical_id]
+    sides = (view.before if change.action == "remove" else view.after for view in views)
+    properties: dict[str, Value] = next(side for side in sides if side is not None)
+    found: set[str] = set()
     for path, _, value in leaves(properties):
         text = written(value)
         for reference in references(value):
@@ -65,4 +61,13 @@ def _neutral(judgement: Judgement, properties: dict[str, Value], gone: set[str])
                 kind = judgement.pair.type_of(reference.name)
                 text = text.replace(str(reference), f"<{kind}.{reference.attribute}>")
         found.add(f"{path}={text}")
-    return found
+    name = facts.name_property(change.type)
+    return canonical(properties[name]) if name in properties else None, found
+
+
+def _likeness(old: _Traits, new: _Traits) -> float:
+    """1: the same name or the same properties; 0: nothing in common."""
+    if old[0] is not None and old[0] == new[0]:
+        return 1
+    most = max(len(old[1]), len(new[1]))
+    return len(old[1] & new[1]) / most if most else 1

@@ -89,7 +89,7 @@ def still_referred(judgement: Judgement, logical_id: str) -> str | None:
     for name, declaration in after.template.resources.items():
         if is_gone and logical_id in depends_on(declaration):
             return name
-        if not any(ref.name == logical_id for ref in mentioned(declaration)):
+        if logical_id not in judgement.mentions[name]:
             continue
         if is_gone:
             return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import takewhile
 
 _SYMBOL = re.compile(r"\$\{[^}]*\}|.", re.DOTALL)
 Symbols = tuple[str, ...]
@@ -19,7 +20,10 @@ def covers(pattern: str, other: str) -> bool:
 
     A `${…}` equals itself only, but is within any `*`: True is certain, False may be "not known".
     """
-    return pattern in ("*", other) or _covers(_symbols(pattern), _symbols(other))
+    if pattern in ("*", other):
+        return True
+    start = _start(pattern)
+    return start != pattern and other.startswith(start) and _covers(_symbols(pattern), _symbols(other))
 
 
 def overlap(pattern: str, other: str) -> bool:
@@ -30,6 +34,12 @@ def overlap(pattern: str, other: str) -> bool:
 @cache
 def _symbols(text: str) -> Symbols:
     return tuple(_SYMBOL.findall(text))
+
+
+@cache
+def _start(pattern: str) -> str:
+    """What comes before its first wildcard."""
+    return "".join(takewhile(lambda symbol: symbol not in ("*", "?"), _symbols(pattern)))
 
 
 def _covers(pattern: Symbols, other: Symbols) -> bool:
