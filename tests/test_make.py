@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -147,7 +148,21 @@ def test_what_cannot_be_meant_is_told(tmp_path: Path, words: list[str], says: st
     assert done.returncode == 2
     assert f"error: {says}" in done.stderr
     assert "Error 2" in done.stderr
-    assert done.stdout == ""
+    assert done.stdout == f"result=usage stack={'TapStackdev' if 'ENV=dev' in words else ''}\n"
+
+
+def test_what_cannot_be_meant_is_told_in_json(tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    done = run(tmp_path, "status", "ENV=dev", "TAG=v1", "ARGS=--format json")
+    assert json.loads(done.stdout)["error"] == "status has no TAG"
+
+
+@pytest.mark.parametrize(("verb", "name"), [("run-job", "COMMAND"), ("logs", "SERVICE"), ("release", "TAG")])
+def test_a_variable_that_is_typed_empty_is_no_option_left_out(tmp_path: Path, verb: str, name: str) -> None:
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    done = run(tmp_path, verb, "ENV=dev", f"{name}=")
+    assert (done.returncode, done.stdout) == (2, "result=usage stack=TapStackdev\n")
+    assert f"error: argument --{name.lower()}: it is empty; is a variable not set?" in done.stderr
 
 
 def test_a_wrong_variable_is_a_usage_error() -> None:

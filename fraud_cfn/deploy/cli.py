@@ -58,9 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         _must_be_text(words)
         options = vars(_parser().parse_args(words))
     except UsageError as error:
-        form = _form_in(words)
-        console = Console(form=form)
-        return _last(console, form, _early(console, error), _stack_in(words))
+        return refuse(error, words)
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
     console = Console(color=options.pop("color"), form=form)
     try:
@@ -77,6 +75,15 @@ def main(arguments: list[str] | None = None) -> int:
     if form == "markdown" and outcome.markdown:
         console.document(outcome.markdown)
     return _last(console, form, outcome, _stack_in([verb, suffix]))
+
+
+def refuse(error: UsageError, words: list[str]) -> int:
+    """Say what is wrong with that command line, in the form that it asks for; the exit code."""
+    from fraud_cfn.deploy.terminal.console import Console
+
+    form = _form_in(words)
+    console = Console(form=form)
+    return _last(console, form, _early(console, error), _stack_in(words))
 
 
 def _interruption() -> DeployError:
@@ -137,9 +144,11 @@ def _must_be_whole(verb: str, suffix: str) -> None:
             f"clone the project, and there: make {verb} ENV={shlex.quote(suffix)}",
         )
     if missing := [name for name in ("boto3", "rich", "yaml") if find_spec(name) is None]:
+        ours = Path(sys.prefix) == ROOT / ".venv"
+        again = "make clean install" if ours else f"make {verb} ENV={shlex.quote(suffix)}"
         raise UsageError(
             f"this Python ({sys.executable}) lacks {', '.join(missing)}",
-            f"let make install and use what is needed: make {verb} ENV={shlex.quote(suffix)}",
+            f"let make install and use what is needed: {again}",
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from fraud_cfn import local, streams
 from fraud_cfn.config import ROOT, SUFFIX_PARAMETER
+from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.template import document
 
 SUFFIX = "demo"
@@ -70,7 +71,7 @@ def _runner(endpoint: local.Endpoint) -> Callable[..., None]:
 
     def run(verb: str, *options: str) -> None:
         arguments = ["-m", "fraud_cfn.deploy", verb, SUFFIX, *options]
-        print(f"$ {shlex.join(['python', *arguments])}", flush=True)
+        print(f"$ {stacks.command(verb, SUFFIX, shlex.join(options))}", flush=True)
         done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=False)
         if done.returncode:
             raise _FailedError(f"'{verb}' ended with exit code {done.returncode}")

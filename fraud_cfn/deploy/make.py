@@ -11,8 +11,9 @@ import shlex
 import sys
 from collections.abc import Mapping
 
-from fraud_cfn.deploy.cli import main
-from fraud_cfn.deploy.errors import Exit, UsageError
+from fraud_cfn import streams
+from fraud_cfn.deploy.cli import main, refuse
+from fraud_cfn.deploy.errors import UsageError
 
 # Which verb has which variable besides ENV and ARGS.
 OPTIONS = {
@@ -43,7 +44,9 @@ def arguments(verb: str, environment: Mapping[str, str]) -> list[str]:
     if flags and "TAG" not in typed:
         said["TAG"] = ""  # a CI's variable does not stand in the way
     values = [
-        f"{option}={said[name]}" for name, option in options.items() if name not in _FLAGS and said.get(name)
+        f"{option}={said[name]}"  # typed without a value, it is refused, and not taken for no option at all
+        for name, option in options.items()
+        if name not in _FLAGS and (said.get(name) or name in typed)
     ]
     try:
         more = shlex.split(said.get("ARGS", ""))
@@ -56,10 +59,15 @@ def _is_on(value: str | None) -> bool:
     return (value or "").casefold() not in ("", "0", "no", "false")
 
 
-if __name__ == "__main__":
+def _main() -> int:
+    streams.prepare()
+    verb = sys.argv[1]
     try:
-        line = arguments(sys.argv[1], os.environ)
+        line = arguments(verb, os.environ)
     except UsageError as error:
-        print(f"error: {error.message}\nnext:  {error.next_step}", file=sys.stderr)
-        sys.exit(Exit.USAGE)
-    sys.exit(main(line))
+        return refuse(error, [verb, os.environ.get("ENV", ""), *os.environ.get("ARGS", "").split()])
+    return main(line)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -143,6 +144,10 @@ def push(url: str, suffix: str, workload: str, tag: str) -> str:
             f"AWS_ENDPOINT_URL is {url!r}, which is no local endpoint: "
             "run 'make local', and export what it says"
         )
+    if not workload:
+        raise EndpointError(f"Which image? Say it: make push-local ENV={suffix} SERVICE=api")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", tag, re.ASCII):
+        raise EndpointError(f"{tag!r} is no tag: it has 1 to 128 letters, digits, . _ - (not first)")
     from botocore.exceptions import BotoCoreError, ClientError
 
     repository = f"fraud-{workload}-{suffix}"

@@ -170,7 +170,7 @@ class Aws:
                     "ResourceType": step.type or "AWS::CloudFormation::Stack",
                     "ResourceStatus": step.status,
                     "ResourceStatusReason": step.reason,
-                    "Timestamp": self.clock.utc() + timedelta(seconds=step.at),
+                    "Timestamp": self.clock.utc() + self.ahead + timedelta(seconds=step.at),
                     "ClientRequestToken": token,
                 }
             )

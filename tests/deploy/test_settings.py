@@ -273,6 +273,21 @@ def test_a_clock_that_is_off_is_told_and_no_obstacle(
     assert re.findall(r"warning: this machine's clock is (\S+ \S+),", told.text) == ([off] if off else [])
 
 
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_how_long_a_resource_takes_is_told_by_awss_clock(deployed: Aws, tell: Teller, minutes: int) -> None:
+    deployed.ahead = timedelta(minutes=minutes)
+    deployed.changes = [change("Modify", "Jobs", "AWS::SQS::Queue", Replacement="False")]
+    deployed.scripts["ExecuteChangeSet"] = steps(
+        "0 UPDATE_IN_PROGRESS",
+        "1 UPDATE_IN_PROGRESS Jobs AWS::SQS::Queue",
+        "40 UPDATE_COMPLETE Jobs AWS::SQS::Queue",
+        "41 UPDATE_COMPLETE",
+    )
+    told = tell("deploy dev --yes")
+    assert told.code == 0
+    assert re.findall(r"waiting for Jobs UPDATE (\S+)", told.text)[0] in ("30s", "31s", "32s", "33s", "34s")
+
+
 def test_a_signature_that_stays_off_is_no_wrong_credentials(aws: Aws, tell: Teller) -> None:
     words = (
         "Signature expired: 20260301T115000Z is now earlier than 20260301T115500Z (20260301T120000Z - 5 min.)"

@@ -212,6 +212,22 @@ def test_no_stand_in_is_pushed_anywhere_else(url: str, said: str, monkeypatch: p
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("workload", "tag", "said"),
+    [
+        ("", "v1", "Which image? Say it: make push-local ENV=dev SERVICE=api\n"),
+        ("api", "a b", "'a b' is no tag: "),
+    ],
+)
+def test_what_is_no_image_is_not_pushed(
+    workload: str, tag: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    result = run("--push", "dev", workload, tag)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith(said)
+
+
 def test_a_stand_in_for_an_environment_that_is_not_there_is_one_line(
     endpoint: local.Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

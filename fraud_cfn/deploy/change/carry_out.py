@@ -257,7 +257,7 @@ def follow(
         console.say(f"{place.stack_name} is on its way; follow it: {stacks.command('deploy', place.suffix)}")
         return Outcome("detached", change_set.stack_arn)
     ended = watch(
-        place.cloudformation,
+        place.session,
         (place.stack_name, change_set.stack_arn),
         _token(change_set),
         console,

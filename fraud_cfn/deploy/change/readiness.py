@@ -57,9 +57,7 @@ def attach(place: Place, stack: Stack, console: Console, timeout: float, resume:
     """Follow what somebody else started; `resume` is how to go on if it is left: else what was typed."""
     resume = resume or resuming(stack.name, stack.status, f"follow it, and go on: {typed.again()}")
     console.say(f"{stack.name} is {stack.status}: another operation is running; following it")
-    ended = watch(
-        place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout, resume=resume
-    )
+    ended = watch(place.session, (stack.name, stack.arn), None, console, timeout=timeout, resume=resume)
     console.say(f"it ended: {ended.status}")
 
 
@@ -121,7 +119,7 @@ def delete(place: Place, stack: Stack, console: Console, *, timeout: float) -> N
     interrupts.declare(Standing(words, status, changed=True, goes_on=True))
     place.cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(
-        place.cloudformation,
+        place.session,
         (stack.name, stack.arn),
         token,
         console,
@@ -149,7 +147,7 @@ def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool,
     token = unique_name()
     place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
     back = resuming(stack.name, "UPDATE_ROLLBACK_IN_PROGRESS")
-    ended = watch(place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout, resume=back)
+    ended = watch(place.session, (stack.name, stack.arn), token, console, timeout=timeout, resume=back)
     if ended.status != "UPDATE_ROLLBACK_COMPLETE":
         raise RecoveryError(f"{stack.name} is {ended.status}", stacks.command("rollback", place.suffix))
     console.say(f"{stack.name} is rolled back")

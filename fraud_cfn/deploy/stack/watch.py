@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fraud_cfn.deploy.account import trouble
+from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.causes import said
 from fraud_cfn.deploy.stack.events import Event, Events
@@ -44,7 +45,7 @@ class Ended:
 
 
 def watch(
-    cloudformation: CloudFormationClient,
+    session: Session,
     stack: tuple[str, str],
     token: str | None,
     console: Console,
@@ -62,11 +63,12 @@ def watch(
     how to go on or back.
     """
     name, arn = stack
+    cloudformation = session.client("cloudformation")
     before = interrupts.declared()
     changed = before.changed or token is not None
     interrupts.declare(Standing(f"{name} goes on", resume, changed=changed, goes_on=True))
     events = Events(cloudformation, arn, token)
-    show = _Show(console, total, beside)
+    show = _Show(console, total, beside, session.now)
     with console.live_line():
         ended = until(
             _Look(cloudformation, arn, events, show),
@@ -142,8 +144,15 @@ class _Look:
 class _Show:
     """What is known so far, drawn."""
 
-    def __init__(self, console: Console, total: int, beside: Callable[[], str] | None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        total: int,
+        beside: Callable[[], str] | None,
+        now: Callable[[], datetime],
+    ) -> None:
         self.console = console
+        self._now = now  # by AWS's clock, as the events are
         self.pace = clock.Pace()
         self._beside = beside
         self._said_beside = ""
@@ -206,5 +215,5 @@ class _Show:
         self._said_beside = also
 
     def _for(self, since: datetime) -> str:
-        now = max(clock.utc(), self._latest or since)
+        now = max(self._now(), self._latest or since)
         return clock.span(max((now - since).total_seconds(), 0))

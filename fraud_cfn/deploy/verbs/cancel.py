@@ -40,9 +40,7 @@ def run(
     )
     too_far = not _cancel(place, stack)
     follow = f"follow it: {typed.following(suffix)}"
-    ended = watch(
-        place.cloudformation, (stack.name, stack.arn), None, console, timeout=timeout * 60, resume=follow
-    )
+    ended = watch(place.session, (stack.name, stack.arn), None, console, timeout=timeout * 60, resume=follow)
     if rolled_back(ended.status) and not too_far:
         console.say(f"\nDONE {stack.name} {ended.status}: the update is cancelled", "bold green")
         return Outcome("cancelled", stack.arn)

@@ -315,7 +315,7 @@ def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
     else:
         cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(
-        cloudformation,
+        deletion.place.session,
         (stack.name, stack.arn),
         token,
         console,

@@ -45,9 +45,7 @@ def run(
     )
     token = _begin(place, stack, skip)
     follow = f"follow it: {typed.following(suffix)}"
-    ended = watch(
-        place.cloudformation, (stack.name, stack.arn), token, console, timeout=timeout * 60, resume=follow
-    )
+    ended = watch(place.session, (stack.name, stack.arn), token, console, timeout=timeout * 60, resume=follow)
     if rolled_back(ended.status) or ended.status == "DELETE_COMPLETE":
         gone = ": there was no version before, so it is deleted" if ended.stack is None else ""
         console.say(f"\nDONE {stack.name} {ended.status}{gone}", "bold green")
