@@ -21,8 +21,8 @@ _TASKS, _ECS, _SCHEDULER = "ecs-tasks.amazonaws.com", "ecs.amazonaws.com", "sche
 _SERVICES = (_TASKS, _ECS, _SCHEDULER, "lambda.amazonaws.com", "ec2.amazonaws.com", "events.amazonaws.com")
 _TASK_DEFINITION, _QUEUE = "AWS::ECS::TaskDefinition", "AWS::SQS::Queue"
 _ELSEWHERE = "999988887777"
-# Where a careless wildcard after `dev` or before it would reach.
-_NEIGHBOURS = ("dev2", "dev-2", "devdev", "prod")
+# Where a careless wildcard after `dev`, before it, or in its place would reach.
+_NEIGHBOURS = ("dev2", "dev-2", "devdev", "prod", "tst")
 
 
 def matrix(subject: Environment) -> dict[Holder, tuple[Grant, ...]]:
@@ -378,6 +378,16 @@ def the_endpoint_lets_only_data_and_image_layers_through(template: Template, **v
         yield from (f"{action} {text}" for text in _differences(reached, expected))
 
 
+def policies_on_resources_only_refuse(template: Template, **values: str) -> Iterator[str]:
+    """What an endpoint's policy lets pass, the roles must have been allowed first."""
+    subject = environment(template, **values)
+    for holder, grants in matrix(subject).items():
+        if holder.role is None and subject.resources[holder.logical_id][0] != "AWS::EC2::VPCEndpoint":
+            for grant in grants:
+                if grant.effect == "Allow":
+                    yield f"{holder.logical_id} allows {grant.principal} {grant.action}"
+
+
 def a_boundary_is_put_on_every_role_when_given(template: Template, **values: str) -> Iterator[str]:
     boundary = "arn:aws:iam::111122223333:policy/boundary"
     with_it = environment(template, **values | {"PermissionsBoundaryArn": boundary})
@@ -435,6 +445,7 @@ CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
     "The S3 endpoint lets only the data and the images' layers through": (
         the_endpoint_lets_only_data_and_image_layers_through
     ),
+    "Policies on resources allow nobody anything": policies_on_resources_only_refuse,
     "A permissions boundary is put on every role when given": a_boundary_is_put_on_every_role_when_given,
     "Without a customer managed key, no role has anything to do with KMS": (
         a_key_is_used_only_when_given_and_for_its_service

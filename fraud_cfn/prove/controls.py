@@ -16,10 +16,21 @@ from typing import Any
 import yaml
 
 from fraud_cfn.prove.engine import Failure, controls_judge, deploy_judge
-from fraud_cfn.prove.packs import Control, deploy_rules
+from fraud_cfn.prove.packs import Control, DeployRule, deploy_rules
 
 ACCEPTED = Path(__file__).with_name("controls.yaml")
 
+# Why these are judged: measured by hand on 2026-12-01.
+_DEPLOYMENT = """
+## What is known to fail a deployment
+
+`cdk-preflight` (Apache License 2.0) has {all:,} constraints beyond the schemas, each seen to fail a
+deployment. {ours} concern a type of this platform and run in every scenario too, in two seconds:
+`make prove`. Only the rules are read from its wheel, by the engine that is here anyway; what it asks for
+beside, thirteen packages and Node.js for the CDK, is not installed. None is broken but what is accepted:
+
+{accepted}
+"""
 # Measured by hand; a dependency is what it would cost to keep measuring.
 _OTHERS = """
 ## Judges that are not part of the gate
@@ -120,11 +131,14 @@ def _seen_together(controls: Collection[Control]) -> list[frozenset[str]]:
     return found
 
 
+def _concerned(templates: Templates) -> list[DeployRule]:
+    types = _types(templates)
+    return [rule for rule in deploy_rules()[0] if rule.types & types]
+
+
 def deploy_findings(templates: Templates) -> Findings:
     """The constraints known to fail a deployment that do not hold, in every scenario."""
-    rules, libraries = deploy_rules()
-    types = _types(templates)
-    judge = deploy_judge([rule for rule in rules if rule.types & types], libraries)
+    judge = deploy_judge(_concerned(templates), deploy_rules()[1])
     with ThreadPoolExecutor() as pool:  # the engine releases the interpreter's lock
         judged = pool.map(judge.failures, templates.values())
         return _found(dict(zip(templates, judged, strict=True)), {})
@@ -182,7 +196,7 @@ def counted(shown: Collection[Verdict]) -> Counter[str]:
     return Counter(verdict.word.split(" `")[0] for verdict in shown)
 
 
-def page(shown: Collection[Verdict]) -> str:
+def page(templates: Templates, shown: Collection[Verdict], known: Mapping[str, Accepted]) -> str:
     """docs/controls.md."""
     count = counted(shown)
     lines = [
@@ -208,4 +222,7 @@ def page(shown: Collection[Verdict]) -> str:
         if verdict.word == "not applicable":
             reason = f"concerns {reason}"
         lines.append(f"| {verdict.control.id} | {title} | {verdict.word} | {reason} |")
-    return "\n".join(lines) + "\n" + _OTHERS
+    rules = {rule.id for rule in deploy_rules()[0]}
+    broken = [f"- `{name}`: {entry.because}" for name, entry in known.items() if name in rules]
+    counts = {"all": len(rules), "ours": len(_concerned(templates))}
+    return "\n".join(lines) + "\n" + _DEPLOYMENT.format(**counts, accepted="\n".join(broken)) + _OTHERS

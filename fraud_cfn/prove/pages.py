@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _controls(template: Template) -> str:
     """The verdicts are true as long as `python -m fraud_cfn.prove` finds nothing."""
     templates = {scenario: resolved(template, values) for scenario, values in SCENARIOS.items()}
-    concerned = controls.applicable(packs.controls(), templates)
-    return controls.page(controls.verdicts(concerned, controls.accepted()))
+    concerned, known = controls.applicable(packs.controls(), templates), controls.accepted()
+    return controls.page(templates, controls.verdicts(concerned, known), known)
 
 
 # ── Who may do what ──

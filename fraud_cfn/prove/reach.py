@@ -12,6 +12,18 @@ from fraud_cfn.review.reachability import Connection, faces_internet, firewall
 
 _GROUP, _LOAD_BALANCER = "AWS::EC2::SecurityGroup", "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _ROUTE, _ASSOCIATION = "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation"
+# What has a place in the VPC, or leads out of it, in the ways that the claims know.
+_IN_THE_VPC = {
+    *(
+        f"AWS::EC2::{part}"
+        for part in ("VPC", "Subnet", "RouteTable", "Route", "SubnetRouteTableAssociation")
+    ),
+    *(f"AWS::EC2::{part}" for part in ("InternetGateway", "VPCGatewayAttachment", "NatGateway", "EIP")),
+    *(f"AWS::EC2::SecurityGroup{part}" for part in ("", "Ingress", "Egress")),
+    *("AWS::RDS::DBSubnetGroup", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"),
+    *("AWS::ECS::Service", "AWS::Scheduler::Schedule", "AWS::ServiceDiscovery::PrivateDnsNamespace"),
+    *(_LOAD_BALANCER, "AWS::ElasticLoadBalancingV2::TargetGroup"),
+}
 _RUNS_TASKS = ("AWS::ECS::Service", "AWS::Scheduler::Schedule")
 _STEM = "SecurityGroup"
 _LISTED = {"Api", "Worker", "Job"}  # whose peers are claimed one by one
@@ -154,6 +166,17 @@ def every_rule_meets_its_other_end(template: Template, **values: str) -> Iterato
             yield f"{connection.client} to {connection.server} on {connection.ports}: one end refuses"
 
 
+def nothing_else_is_in_the_vpc(template: Template, **values: str) -> Iterator[str]:
+    """Peerings, machines, functions, endpoints with interfaces: how these are reached, nobody here judges."""
+    subject = environment(template, **values)
+    of_network = {name for name, (kind, _) in subject.resources.items() if kind.startswith("AWS::EC2::")}
+    for logical_id, (kind, properties) in subject.resources.items():
+        if kind == "AWS::EC2::VPCEndpoint" and properties.get("VpcEndpointType") == "Gateway":
+            continue
+        if kind not in _IN_THE_VPC and of_network & {logical_id, *_references(properties)}:
+            yield f"{logical_id} ({kind})"
+
+
 def the_ingress_network_is_the_one_that_was_given(template: Template, **values: str) -> Iterator[str]:
     given = "203.0.113.0/24"
     subject = environment(template, **values | {"IngressCidr": given})
@@ -207,4 +230,5 @@ CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
     "Tasks have no public address, and no way in from the internet": tasks_have_no_public_address,
     "Each security group protects one workload only": each_group_protects_its_own,
     "Every rule between two groups has its other end": every_rule_meets_its_other_end,
+    "Nothing else is in the VPC, or joins it to another network": nothing_else_is_in_the_vpc,
 }

@@ -50,7 +50,7 @@ HEALTH_COMMANDS = [name for name in read().template["Parameters"] if name.endswi
         *(
             (
                 f"{workload}ImageTag",
-                ["latest", "v1.2.3", "_a", "a" * 128],
+                ["latest", "v1.2.3", "_a", "1", "Z9", "a" * 128],
                 ["", ".a", "-a", "a b", "a:b", "a/b", "@sha", "a" * 129],
             )
             for workload in WORKLOADS
@@ -108,8 +108,8 @@ HEALTH_COMMANDS = [name for name in read().template["Parameters"] if name.endswi
         ),
         (
             "AccessLogBucket",
-            ["", "company-logs", "a.b", "123"],
-            ["A", "-a", "a", "a..b", "192.168.5.4", "arn:aws:s3:::logs"],
+            ["", "company-logs", "a.b", "123", "a" * 63],
+            ["A", "-a", "a", "a" * 64, "a..b", "192.168.5.4", "arn:aws:s3:::logs"],
         ),
         (
             "WebAclArn",
@@ -168,6 +168,16 @@ def test_each_parameter_takes_its_form_only(
     assert {value: accepts(document, parameter, value) for value in good + bad} == {
         value: value in good for value in good + bad
     }
+
+
+@pytest.mark.parametrize("wrong", [f"{ACCOUNT}0", ACCOUNT[1:], "", "*", "aws-account"])
+def test_an_arn_is_of_an_account(document: Document, wrong: str) -> None:
+    """Twelve digits; and what is of AWS itself, a policy, is said so."""
+    arns = {
+        name: value for values in SCENARIOS.values() for name, value in values.items() if ACCOUNT in value
+    }
+    assert len(arns) > 6
+    assert [name for name in arns if accepts(document, name, arns[name].replace(ACCOUNT, wrong))] == []
 
 
 def test_every_parameter_has_its_form_tested_here(document: Document) -> None:

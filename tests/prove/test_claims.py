@@ -72,6 +72,26 @@ BROKEN: dict[str, tuple[str, Any, str]] = {
         {"Effect": "Allow", "Action": "sqs:GetQueueUrl", "NotResource": arn("DeadLetterQueue")},
         "Another environment",
     ),
+    "any suffix of three letters": (
+        f"{WORKER}/-",
+        allow("sqs:GetQueueUrl", {"Fn::Sub": NAMES.replace("${EnvironmentSuffix}*", "???")}),
+        "Another environment",
+    ),
+    "another account may send": (
+        "JobQueuePolicy/Properties/PolicyDocument/Statement/-",
+        allow("sqs:SendMessage", arn("JobQueue"), Principal={"AWS": "arn:aws:iam::999999999999:root"}),
+        "Policies on resources allow nobody",
+    ),
+    "everybody reads objects": (
+        "DataBucketPolicy/Properties/PolicyDocument/Statement/-",
+        allow("s3:GetObject", OBJECTS, Principal="*"),
+        "Policies on resources allow nobody",
+    ),
+    "another account pulls images": (
+        "ApiRepository/Properties/RepositoryPolicyText",
+        {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}]},
+        "Policies on resources allow nobody",
+    ),
     "the image of another service": (
         f"{EXECUTION}/-",
         allow("ecr:BatchGetImage", arn("ApiRepository")),
@@ -194,6 +214,24 @@ BROKEN: dict[str, tuple[str, Any, str]] = {
         f"WorkerService/Properties/{TASKS}/SecurityGroups/0",
         {"Ref": "ApiSecurityGroup"},
         "Each security group protects",
+    ),
+    "a peering": (
+        "Peering",
+        {"Type": "AWS::EC2::VPCPeeringConnection", "Properties": {"VpcId": {"Ref": "Vpc"}, "PeerVpcId": "v"}},
+        "Nothing else is in the VPC",
+    ),
+    "an endpoint with interfaces": (
+        "S3Endpoint/Properties/VpcEndpointType",
+        "Interface",
+        "Nothing else is in the VPC",
+    ),
+    "a function in the VPC": (
+        "Function",
+        {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {"VpcConfig": {"SubnetIds": [{"Ref": "PrivateSubnetA"}]}},
+        },
+        "Nothing else is in the VPC",
     ),
     "one end only": ("DatabaseFromJob", None, "Every rule between two groups"),
 }
