@@ -613,21 +613,20 @@ CARRIERS = frozenset(
 )
 
 # Properties whose change exchanges tasks, drops connections or reboots, without a replacement.
-# ECS: "UpdateService starts a new deployment" · RDS, EC2, ElastiCache: GUIDE, "Some interruptions".
+# ECS: API_UpdateService, "This parameter triggers a new service deployment" · RDS, EC2, ElastiCache: GUIDE,
+# "Some interruptions".
 INTERRUPTS: dict[str, tuple[Path_, ...]] = {
     "AWS::ECS::Service": (
         ("TaskDefinition",),
         ("NetworkConfiguration",),
         ("LoadBalancers",),
         ("ServiceRegistries",),
-        ("CapacityProviderStrategy",),
         ("LaunchType",),
         ("PlatformVersion",),
         ("ForceNewDeployment",),
         ("ServiceConnectConfiguration",),
         ("VolumeConfigurations",),
         ("VpcLatticeConfigurations",),
-        ("EnableExecuteCommand",),
         ("DeploymentController",),
     ),
     "AWS::Scheduler::Schedule": (("Target", "EcsParameters", "TaskDefinitionArn"),),

@@ -81,11 +81,6 @@ class Schema:
         """Whether the order of the list at that path says nothing (`insertionOrder: false`)."""
         return any(node.get("insertionOrder") is False for node in self._nodes(path))
 
-    def is_free_form(self, path: Path_) -> bool:
-        """Whether anything may stand there: the type knows no properties of its own at that path."""
-        nodes = list(self._nodes(path))
-        return not nodes or not any("properties" in node or "items" in node for node in nodes)
-
     def _pointers(self, key: str) -> tuple[Path_, ...]:
         pointers = self.document.get(key) or ()
         return tuple(tuple(pointer.split("/")[2:]) for pointer in pointers)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from fraud_cfn.review import facts
+from fraud_cfn.review.effects import meets
 from fraud_cfn.review.findings import Finding
 from fraud_cfn.review.model import parse
 from fraud_cfn.review.review import review
@@ -94,6 +96,93 @@ def test_a_switch_or_a_size_is_told(type_name: str, row: dict[str, Any]) -> None
         for finding in review(sides[0], sides[1]).findings
     ]
     assert told == row["findings"]
+
+
+FACTS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("facts.yaml").read_text(encoding="utf-8"))
+Paths = dict[str, list[str]]
+
+
+def told(*names: str) -> list[tuple[str, str]]:
+    return [(kind, path) for name in names for kind, paths in FACTS[name].items() for path in paths]
+
+
+def at(path: str, value: str) -> dict[str, Any]:
+    """Properties with that value at that path."""
+    made: Any = value
+    for step in reversed(path.split("/")):
+        made = [made] if step == "*" else {step: made}
+    return made
+
+
+def merged(*parts: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            made[key] = merged(made[key], value) if isinstance(made.get(key), dict) else value
+    return made
+
+
+def judged(type_name: str, before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> Any:
+    """Logical id → its change, for resources of one type with those properties."""
+    sides = [
+        {
+            "Resources": {
+                name: {"Type": type_name, "Properties": properties} for name, properties in side.items()
+            }
+        }
+        for side in (before, after)
+    ]
+    changes = review(parse(json.dumps(sides[0])), parse(json.dumps(sides[1]))).changes
+    return {change.logical_id: change for change in changes}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "path"), told("fails", "replaces", "unseen", "interrupts", "does_nothing")
+)
+def test_each_property_does_what_no_schema_says(type_name: str, path: str) -> None:
+    name = next(name for name in FACTS if path in FACTS[name].get(type_name, ()))
+    change = judged(type_name, {"X": at(path, "a")}, {"X": at(path, "b")})["X"]
+    if name == "interrupts":
+        known = schema(type_name)
+        assert known
+        conditional = (*known.create_only, *known.conditionally_create_only)
+        may_replace = any(meets(one, tuple(path.split("/"))) for one in conditional)
+        assert change.class_ in (("replacement", "data-loss") if may_replace else ("interruption",))
+    else:
+        wanted = {"fails": "will-fail", "does_nothing": "harmless"}.get(name, "replacement")
+        assert change.class_ == wanted
+        assert name != "unseen" or "updated with it" in change.details[0].because
+
+
+@pytest.mark.parametrize(("type_name", "path"), told("one_of_a_kind"))
+def test_an_identity_is_all_of_its_parts(type_name: str, path: str) -> None:
+    same = merged(*(at(part, "a") for part in FACTS["one_of_a_kind"][type_name]))
+    assert judged(type_name, {"Old": same}, {"New": same})["New"].class_ == "will-fail"
+    other = merged(same, at(path, "b"))
+    assert judged(type_name, {"Old": same}, {"New": other})["New"].class_ == "harmless"
+
+
+@pytest.mark.parametrize("type_name", FACTS["named"])
+def test_a_name_is_taken(type_name: str) -> None:
+    (name,) = FACTS["named"][type_name]
+    assert facts.name_property(type_name) == name
+    assert judged(type_name, {"Old": {name: "a"}}, {"New": {name: "a"}})["New"].class_ == "will-fail"
+
+
+@pytest.mark.parametrize("type_name", FACTS["named_within"])
+def test_a_name_is_taken_within_its_scope(type_name: str) -> None:
+    name, *scopes = FACTS["named_within"][type_name]
+    same = merged({name: "n"}, *(at(scope, "a") for scope in scopes))
+    assert judged(type_name, {"Old": same}, {"New": same})["New"].class_ == "will-fail"
+    for scope in scopes:
+        other = merged(same, at(scope, "b"))
+        assert judged(type_name, {"Old": same}, {"New": other})["New"].class_ == "harmless"
+        assert judged(type_name, {"X": same}, {"X": other})["X"].class_ in ("replacement", "harmless")
+
+
+@pytest.mark.parametrize("type_name", FACTS["not_named"])
+def test_a_name_that_many_may_have_is_not_taken(type_name: str) -> None:
+    assert facts.name_property(type_name) is None
 
 
 def test_there_are_enough_rows() -> None:
