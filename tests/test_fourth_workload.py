@@ -15,12 +15,11 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.local import Endpoint
 from fraud_cfn.prove.claims import claims
 from fraud_cfn.review.model import parse
 from fraud_cfn.template.document import Document, read
-from tests.deploy.test_local import Place
+from tests.deploy.test_local import Place, place_for
 from tests.lens import kebab
 from tests.prove.test_matrix import beyond
 
@@ -162,15 +161,9 @@ def test_what_another_module_makes_it_may_not_use_unseen(copy: Copy, action: str
 
 @pytest.fixture(scope="module")
 def place(copy: Copy, endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    template = tmp_path_factory.mktemp("template") / COMMITTED.name
-    shutil.copy(copy.root / COMMITTED.relative_to(ROOT), template)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in endpoint.environment.items():
-            patch.setenv(name, value)
-        patch.setattr(clock, "sleep", lambda seconds: time.sleep(seconds / 20))  # AWS would take longer
-        yield Place(endpoint, template)
+    template = copy.root / COMMITTED.relative_to(ROOT)
+    with place_for(template, endpoint, tmp_path_factory.mktemp("template")) as place:
+        yield place
 
 
 def test_it_lives_as_the_others_do(copy: Copy, place: Place) -> None:

@@ -52,9 +52,9 @@ def _whole_life(endpoint: local.Endpoint) -> None:
     _say(
         "That was the bootstrap: repositories exist, no task runs. Push an image into each (here: stand-ins)"
     )
-    for repository in _repositories():
-        _push(endpoint, repository, "latest")
-    _push(endpoint, f"fraud-api-{SUFFIX}", RELEASE)
+    for workload in _workloads():
+        local.push(endpoint.url, SUFFIX, workload, "latest")
+    local.push(endpoint.url, SUFFIX, "api", RELEASE)
     _say("Go live: targets are healthy, and the same tasks stay for a minute (here two seconds)")
     run("start", "--yes", "--steady", "2")
     _say("Release a new image of the API, blue/green: nothing else changes")
@@ -79,17 +79,11 @@ def _runner(endpoint: local.Endpoint) -> Callable[..., None]:
     return run
 
 
-def _repositories() -> list[str]:
-    """Of every workload in the committed template."""
+def _workloads() -> list[str]:
+    """Of the committed template, as the names of their repositories have them."""
     resources = document.read().template["Resources"].values()
     names = [r["Properties"]["RepositoryName"] for r in resources if r["Type"] == "AWS::ECR::Repository"]
-    return [name["Fn::Sub"].replace(f"${{{SUFFIX_PARAMETER}}}", SUFFIX) for name in names]
-
-
-def _push(endpoint: local.Endpoint, repository: str, tag: str) -> None:
-    endpoint.client("ecr").put_image(
-        repositoryName=repository, imageTag=tag, imageManifest=f'{{"tag":"{tag}"}}'
-    )
+    return [n["Fn::Sub"].removeprefix("fraud-").removesuffix(f"-${{{SUFFIX_PARAMETER}}}") for n in names]
 
 
 def _say(text: str) -> None:

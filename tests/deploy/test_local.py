@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -22,7 +23,8 @@ from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.stack.causes import said
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.verbs import destroy
-from fraud_cfn.local import Endpoint, seed
+from fraud_cfn.local import Endpoint, push, seed
+from fraud_cfn.template import document
 from tests.deploy.conftest import Told
 from tests.deploy.test_processes import VERBS
 from tests.lens import WORKLOADS, kebab
@@ -78,23 +80,27 @@ class Place:
         assert told.code == 0, told.text
 
     def push(self, suffix: str, name: str, tag: str) -> None:
-        manifest = json.dumps({"tag": tag})
-        self.client("ecr").put_image(
-            repositoryName=f"fraud-{name}-{suffix}", imageTag=tag, imageManifest=manifest
-        )
+        push(self.endpoint.url, suffix, name, tag)
 
 
-@pytest.fixture(scope="module")
-def place(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    template = tmp_path_factory.mktemp("template") / "fraud-platform.yaml"
-    shutil.copy(COMMITTED, template)
+@contextlib.contextmanager
+def place_for(template: Path, endpoint: Endpoint, folder: Path) -> Iterator[Place]:
+    """Where AWS is that endpoint, and what is deployed a copy of that template."""
+    shutil.copy(template, folder)
     with pytest.MonkeyPatch.context() as patch:
         for name in [one for one in os.environ if one.startswith("AWS_")]:
             patch.delenv(name)
         for name, value in endpoint.environment.items():
             patch.setenv(name, value)
         patch.setattr(clock, "sleep", lambda seconds: time.sleep(seconds / 20))  # AWS would take longer
-        yield Place(endpoint, template)
+        patch.setattr(document, "parse", functools.cache(document.parse))
+        yield Place(endpoint, folder / template.name)
+
+
+@pytest.fixture(scope="module")
+def place(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place_for(COMMITTED, endpoint, tmp_path_factory.mktemp("template")) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")
