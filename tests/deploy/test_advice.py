@@ -47,6 +47,8 @@ ELSEWHERE = {
     ),
     # Passes on what its callers, each in this list, name.
     "diagnose._Patient._command": (),
+    # Says what it types itself.
+    "demo._runner.run": (),
 }
 PLAYED = dict(ELSEWHERE)
 _ADVICE = ("stacks.command", "self._command", "typed.again", "typed.following", "command")
@@ -479,12 +481,12 @@ def test_what_diagnosis_advises_for_services(live: Running, tell: Teller, follow
     live.scale("api", 0)
     told = tell("diagnose dev")
     assert "api wants no task, though it is live" in told.text
-    assert follow(told, "status").code == 0
     assert follow(told, "start", more="--yes").code == 0
     assert live.desired["api"] == 1
     live.health = {"BlueArn": ["unhealthy:codes: [500]"]}
     told = tell("diagnose dev")
     assert follow(told, "logs", "api").code == 0
+    assert "no healthy target of api gets traffic\n  → make start ENV=dev\n" in told.text
 
 
 @advises("diagnose._Patient._way_on")

@@ -258,6 +258,40 @@ def test_an_update_that_stopped_is_rolled_back(halfway: Aws, tell: Teller) -> No
     assert "ContinueUpdateRollback" not in halfway.calls
 
 
+def test_a_cause_that_may_not_be_read_stands_in_no_rollbacks_way(halfway: Aws, tell: Teller) -> None:
+    halfway.scripts["RollbackStack"] = steps("0 UPDATE_ROLLBACK_IN_PROGRESS", "9 UPDATE_ROLLBACK_COMPLETE")
+    halfway.faults["DescribeStackEvents"] = [FaultError("AccessDenied", "no", 403)]
+    told = tell("rollback dev --yes")
+    assert (told.code, told.last) == (0, "result=rolled-back stack=TapStackdev")
+    assert "cause: not known: the stack's events could not be read" in told.text
+
+
+def test_a_deployment_that_needs_recovery_says_so_without_the_cause_too(stuck: Aws, tell: Teller) -> None:
+    stuck.faults["DescribeStackEvents"] = [FaultError("AccessDenied", "no", 403)]
+    told = tell("deploy dev --yes")
+    assert (told.code, "next:  make rollback ENV=dev" in told.text) == (6, True)
+
+
+def test_a_rollback_that_goes_on_by_itself_is_followed_to_its_end(deployed: Aws, tell: Teller) -> None:
+    deployed.scripts["Before"] = steps(
+        "0 UPDATE_IN_PROGRESS", "1 UPDATE_ROLLBACK_IN_PROGRESS", "60 UPDATE_ROLLBACK_COMPLETE"
+    )
+    deployed.play("Before", "before")
+    deployed.clock.sleep(10)
+    told = tell("rollback dev --yes")
+    assert (told.code, told.last) == (0, "result=rolled-back stack=TapStackdev")
+    assert "DONE TapStackdev UPDATE_ROLLBACK_COMPLETE: it rolled back by itself" in told.text
+    assert "RollbackStack" not in deployed.calls
+
+
+def test_a_cancellation_that_aws_may_have_taken_is_told_as_such(deployed: Aws, tell: Teller) -> None:
+    deployed.status = "UPDATE_IN_PROGRESS"
+    deployed.faults["CancelUpdateStack"] = [FaultError("InternalFailure", "oops", 500)] * 9
+    told = tell("cancel dev --yes")
+    assert told.code == 124
+    assert "now:   the update of TapStackdev may be cancelled" in told.text
+
+
 def test_a_rollback_that_fails_is_told_by_its_own_cause_and_can_be_continued(
     halfway: Aws, tell: Teller
 ) -> None:

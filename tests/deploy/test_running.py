@@ -13,7 +13,7 @@ from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.running import jobs
 from fraud_cfn.deploy.verbs.status import next_run
 from tests.deploy.conftest import Teller, Transcript
-from tests.deploy.fake_aws import FaultError, LostConnectionError, change, steps
+from tests.deploy.fake_aws import FaultError, LostConnectionError, ProxyPageError, change, steps
 from tests.deploy.fake_running import DENIED, Running, Task
 from tests.deploy.test_status_table import SERVICE
 
@@ -648,11 +648,33 @@ def test_an_answer_to_run_task_that_is_lost_leaves_it_open(live: Running, tell: 
     assert "now:   job may have been started: AWS was asked and has not answered" in told.text
 
 
-def test_a_refusal_to_run_a_task_starts_nothing(live: Running, tell: Teller) -> None:
-    live.aws.faults["RunTask"] = [FaultError("AccessDeniedException", "no")]
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (FaultError("AccessDeniedException", "no"), 2),
+        (FaultError("ThrottlingException", "Rate exceeded"), 9),
+        (FaultError("ClientException", "TaskDefinition is inactive"), 9),
+    ],
+)
+def test_a_refusal_to_run_a_task_starts_nothing(
+    live: Running, tell: Teller, refusal: FaultError, code: int
+) -> None:
+    live.aws.faults["RunTask"] = [refusal] * 9
     told = tell("run-job dev")
-    assert told.code == 2
+    assert told.code == code
     assert "now:" not in told.text
+
+
+@pytest.mark.parametrize("page", ["<html><p>Please log in</p></html>", "<!DOCTYPE html><p>", "Please log in"])
+@pytest.mark.parametrize(
+    "operation", ["GetCallerIdentity", "DescribeStacks", "GetTemplate", "DescribeImages", "RunTask"]
+)
+def test_a_proxys_page_is_no_fault_of_ours(live: Running, tell: Teller, operation: str, page: str) -> None:
+    """Well-formed, it once was an answer that lacks everything: KeyError, exit 70."""
+    live.aws.faults[operation] = [ProxyPageError(page)] * 9
+    told = tell("run-job dev")
+    assert told.code == (124 if operation == "RunTask" else 9)
+    assert "error: what came is no answer of AWS's: a page of some proxy?" in told.text
 
 
 # ── run-job ───────────────────────────────────────────────────────────────────────────────────────
@@ -899,7 +921,7 @@ def test_a_diagnosis_while_aws_is_at_work_says_what_goes_on(
     )
     told = tell("diagnose dev")
     assert (told.code, told.last) == (124, "result=in-progress stack=TapStackdev")
-    assert f"TapStackdev is {status}, AWS is at work on it: ApiService" in told.text
+    assert f"TapStackdev is {status}: AWS is at work on it: ApiService" in told.text
     assert "→ follow it: make plan ENV=dev" in told.text
     assert ("make cancel" in told.text, then in told.text) == (bool(then), True)
     assert "Nothing wrong was found so far" in told.text
@@ -917,7 +939,7 @@ def test_a_diagnosis_while_it_rolls_back_says_why(live: Running, tell: Teller) -
     told = tell("diagnose dev")
     assert told.code == 8
     assert "TapStackdev is UPDATE_ROLLBACK_IN_PROGRESS: ApiService: The image is gone" in told.text
-    assert "TapStackdev is UPDATE_ROLLBACK_IN_PROGRESS, AWS is at work on it" in told.text
+    assert "\nAWS is at work on it\n  → follow it: make plan ENV=dev\n" in told.text
     assert "cancel" not in told.text
 
 

@@ -173,6 +173,7 @@ def connect(
         )  # of botocore's own questions for credentials, too
         core.register("after-call", session.clock.read)
         core.register("after-call", session.answering.read)
+        core.register("before-parse", _must_be_an_answer)
     return session
 
 
@@ -219,6 +220,18 @@ def _settings_in(words: str) -> list[str]:
         and value
         and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words)
     )
+
+
+def _must_be_an_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Called by botocore before it reads an answer. A page of some proxy is none, whatever its status says:
+    well-formed, it would pass for an answer that lacks everything."""
+    body: object = response_dict["body"]
+    if not isinstance(body, bytes) or response_dict["status_code"] >= 500:  # those botocore asks again
+        return
+    beginning = body[:100].lstrip().lower()
+    in_json = str(operation_model.service_model.resolved_protocol).endswith("json")
+    if beginning.startswith((b"<html", b"<!doctype")) or (in_json and beginning[:1] not in (b"", b"{", b"[")):
+        raise ResponseParserError("a page, and no answer")
 
 
 def _bad_endpoints() -> list[str]:

@@ -21,24 +21,26 @@ UNANSWERED: tuple[type[Exception], ...] = (
     ResponseParserError,
     LookupError,
 )
-_PASSING = {
+_THROTTLED = {
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
-    "InternalError",
-    "InternalFailure",
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServerException",
-    "ServiceUnavailable",
     "SlowDown",
     "Throttling",
     "ThrottledException",
     "ThrottlingException",
     "TooManyRequestsException",
+}
+_PASSING = _THROTTLED | {
+    "InternalError",
+    "InternalFailure",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServerException",
+    "ServiceUnavailable",
 }
 
 
@@ -54,6 +56,11 @@ def passes(error: Exception) -> bool:
         return passing(code_of(error)) or status == 429 or status >= 500
     lost = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
     return isinstance(error, (*lost, ResponseParserError, LookupError))
+
+
+def may_have_arrived(error: Exception) -> bool:
+    """Whether AWS may have done what was asked: it neither refused nor throttled it."""
+    return passes(error) and code_of(error) not in _THROTTLED
 
 
 def lost_credentials(error: Exception) -> CredentialsError | None:

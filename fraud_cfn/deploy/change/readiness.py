@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
 from fraud_cfn.deploy.errors import DeployError, RecoveryError
 from fraud_cfn.deploy.running import leftovers
 from fraud_cfn.deploy.stack import causes, outcome, stacks
+from fraud_cfn.deploy.stack.causes import Causes
 from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, succeeded
@@ -63,7 +65,7 @@ def attach(place: Place, stack: Stack, console: Console, timeout: float, resume:
 
 def recovery(place: Place, stack: Stack) -> RecoveryError:
     """Why nothing can be deployed now, with the cause and what helps."""
-    found = causes.causes(history(place, stack))
+    found = cause_of(place, stack)
     cause = f": {found.first.logical_id}: {found.first.reason}" if found.first else ""
     if action(stack.status) is Action.SUPPORT:
         return RecoveryError(f"{stack.name} is {stack.status}{cause}", outcome.SUPPORT)
@@ -86,6 +88,12 @@ def history(place: Place, stack: Stack) -> list[Event]:
     """The events of the last operation, oldest first."""
     events = Events(place.cloudformation, stack.arn, None)
     return events.fresh()
+
+
+def cause_of(place: Place, stack: Stack) -> Causes:
+    """Why it failed; where its events may not be read, that is not known, and stands in nobody's way.
+    `CredentialsError` where AWS no longer accepts the credentials."""
+    return causes.causes(Looks().ask("the events", lambda: history(place, stack)) or ())
 
 
 def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
@@ -138,7 +146,7 @@ def delete(place: Place, stack: Stack, console: Console, *, timeout: float) -> N
 
 def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
     console.say(f"{stack.name} is UPDATE_FAILED: it stopped halfway, because rollback was off", "yellow")
-    outcome.explain(console, causes.causes(history(place, stack)), place.document.defined_in)
+    outcome.explain(console, cause_of(place, stack), place.document.defined_in)
     console.confirm(
         "Roll it back to the previous version first?",
         yes=yes,

@@ -51,7 +51,7 @@ class Service:
     pending: int
     revision: str
     stacks_revision: str
-    settled: bool  # one deployment, and it is complete
+    settled: bool  # one deployment, and ECS is no more at it: it is complete, or has failed
     deployment: Deployment | None  # the newest
     messages: tuple[str, ...]  # ECS's own, newest first
 
@@ -69,6 +69,7 @@ def look(session: Session, workloads: Iterable[Workload], *, deployments: bool =
     """Those workloads' services, as far as ECS has them; without `deployments` their newest is left out,
     which saves two questions a service."""
     found: list[Service] = []
+    workloads = tuple(workloads)
     for cluster, services in _by_cluster(workloads).items():
         names = list(services)
         for begin in range(0, len(names), _MOST):
@@ -81,7 +82,8 @@ def look(session: Session, workloads: Iterable[Workload], *, deployments: bool =
                     found.append(
                         _service(service, workload, newest(session, workload) if deployments else None)
                     )
-    return found
+    order = [workload.name for workload in workloads]
+    return sorted(found, key=lambda service: order.index(service.name))  # whatever ECS's is
 
 
 def _by_cluster(workloads: Iterable[Workload]) -> dict[str, dict[str, Workload]]:
@@ -95,9 +97,7 @@ def _by_cluster(workloads: Iterable[Workload]) -> dict[str, dict[str, Workload]]
 
 def _service(service: ServiceTypeDef, workload: Workload, deployment: Deployment | None) -> Service:
     deployments = service.get("deployments", ())
-    complete = len(deployments) <= 1 and all(
-        one.get("rolloutState", "COMPLETED") == "COMPLETED" for one in deployments
-    )
+    complete = len(deployments) <= 1 and all(one.get("rolloutState") != "IN_PROGRESS" for one in deployments)
     return Service(
         name=workload.name,
         desired=service.get("desiredCount", 0),

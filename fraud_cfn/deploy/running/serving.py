@@ -59,7 +59,8 @@ class Proof:
         if not self._workloads:
             return Verdict()
         found = services.look(self._session, self._workloads, deployments=False)
-        self._news("counts", " · ".join(f"{one.name} {one.running}/{one.desired}" for one in found))
+        if found:  # a look that finds none is no news: ECS forgets for a moment
+            self._news("counts", " · ".join(f"{one.name} {one.running}/{one.desired}" for one in found))
         up = len(found) == len(self._workloads) and all(one.stable and one.desired for one in found)
         stayed = self._stayed(found) if up else False
         if not stayed:

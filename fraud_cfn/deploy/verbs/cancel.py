@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
@@ -58,7 +59,8 @@ def _cancel(place: Place, stack: Stack) -> bool:
     try:
         place.cloudformation.cancel_update_stack(StackName=stack.arn, ClientRequestToken=unique_name())
     except ClientError as error:
-        interrupts.declare(before)
+        if not trouble.may_have_arrived(error):
+            interrupts.declare(before)
         if code_of(error) == "ValidationError" and _TOO_FAR in message_of(error):
             return False
         raise

@@ -105,7 +105,8 @@ class _Patient:
         with suppress(*trouble.UNANSWERED, DeployError):  # told as unknown already
             going = [one.logical_id for one in self._found.resources.values() if in_progress(one.status)]
         what = f": {', '.join(going)}" if going else ""
-        return f"{self._stack.name} is {self._stack.status}, AWS is at work on it{what}"
+        told = "" if "ROLLBACK" in self._stack.status else f"{self._stack.name} is {self._stack.status}: "
+        return f"{told}AWS is at work on it{what}"
 
     def _command(self, verb: str, rest: str = "") -> str:
         return stacks.command(verb, self._place.suffix, rest)
@@ -219,7 +220,7 @@ class _Patient:
                         self._command("logs", f"--service {workload.name} --since 1h"),
                     )
             if workload.target_groups and live.enabled(self._stack) and not healthy:
-                yield Finding(f"no healthy target of {workload.name} gets traffic", self._command("status"))
+                yield Finding(f"no healthy target of {workload.name} gets traffic", self._command("start"))
 
     def _dead_letters(self) -> Iterator[Finding]:
         for queue in self._found.dead_letter_queues:

@@ -31,12 +31,15 @@ def run(
     if in_progress(stack.status):
         readiness.attach(place, stack, console, timeout * 60)
         stack = stacks.must_find(place.cloudformation, suffix)
+        if rolled_back(stack.status):
+            console.say(f"\nDONE {stack.name} {stack.status}: it rolled back by itself", "bold green")
+            return Outcome("rolled-back", stack.arn)
     if stack.status not in (*_ROLL_BACK, _CONTINUE):
         raise UsageError(
             f"{stack.name} is {stack.status}: there is nothing to roll back", _instead(stack.status, suffix)
         )
     console.say(f"{stack.name} is {stack.status}")
-    outcome.explain(console, causes.causes(readiness.history(place, stack)), place.document.defined_in)
+    outcome.explain(console, readiness.cause_of(place, stack), place.document.defined_in)
     _must_be_skippable(place, stack, skip)
     for name in skip:
         console.say(f"  {name} is left as it is: it may not match the template afterwards", "yellow")
@@ -99,7 +102,7 @@ def _begin(place: Place, stack: Stack, skip: list[str]) -> str:
         else:
             place.cloudformation.continue_update_rollback(StackName=stack.arn, ClientRequestToken=token)
     except ClientError as error:
-        if not trouble.passes(error):  # refused: nothing began
+        if not trouble.may_have_arrived(error):
             interrupts.declare(interrupts.UNTOUCHED)
         raise
     return token

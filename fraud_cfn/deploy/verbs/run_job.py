@@ -55,7 +55,7 @@ def run(
         try:
             arn = jobs.start(session, planned, unique_name(), changed)
         except (AwsError, ClientError) as error:
-            if isinstance(error, AwsError) or not trouble.passes(error):  # refused: nothing was started
+            if isinstance(error, AwsError) or not trouble.may_have_arrived(error):
                 interrupts.declare(before)
             raise
         which = f"--service {job.name} --stop {arn.split('/')[-1]}"
