@@ -21,6 +21,7 @@ from fraud_cfn.deploy.errors import (
     UnexpectedError,
     UsageError,
 )
+from fraud_cfn.deploy.terminal.plain import wrapped
 
 if TYPE_CHECKING:
     from fraud_cfn.deploy.stack.outcome import Outcome
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
 
 _HEAD = "Deploy the platform and operate it. ENV is the environment's suffix: dev, staging, pr-12."
 _EPILOG = """examples:
-  make plan ENV=dev                                 what a deployment would change
-  make deploy ENV=dev                               deploy the committed template
-  make start ENV=dev                                go live, once the images are pushed
-  make release ENV=dev SERVICE=api TAG=v1.2         a new image
-  make destroy ENV=dev                              delete it all, and prove it
+  make plan ENV=dev                            what a deployment would change
+  make deploy ENV=dev                          deploy the committed template
+  make start ENV=dev                           go live, with the images pushed
+  make release ENV=dev SERVICE=api TAG=v1.2    a new image
+  make destroy ENV=dev                         delete it all, and prove it
 
-'make VERB ENV=dev ARGS=--help' shows each verb's options and examples; '.venv/bin/fraud-cfn VERB dev …' is
-the same.
+'make VERB ENV=dev ARGS=--help' shows each verb's options and examples; \
+'.venv/bin/fraud-cfn VERB dev …' is the same.
 
-exit codes: 0 done or no changes, 1 failed and rolled back cleanly, 2 could not begin (arguments,
-credentials, template), 3 plan has changes (--exit-code), 4 declined or nobody to ask, 5 change set
-rejected, 6 something is left to be done, 7 a guard refused, 8 what runs is not well, 9 AWS refused,
+exit codes: 0 done or no changes, 1 failed and rolled back cleanly, 2 could not begin (arguments, \
+credentials, template), 3 plan has changes (--exit-code), 4 declined or nobody to ask, 5 change set \
+rejected, 6 something is left to be done, 7 a guard refused, 8 what runs is not well, 9 AWS refused, \
 70 a fault of this command, 124 AWS goes on, 130 interrupted.
 The last line is 'result=… stack=…'."""
 
@@ -189,6 +190,18 @@ def _form_in(words: list[str]) -> str:
 # ── Arguments ─────────────────────────────────────────────────────────────────────────────────────
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Its lines as they are written, broken at spaces where the terminal is narrower."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.splitlines()
+        return "\n".join(
+            indent + part
+            for line in lines
+            for part in wrapped(line, width, len(line) - len(line.lstrip()) + 4)
+        )
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises `UsageError` where argparse would print its own form of an error and exit."""
 
@@ -202,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         "fraud-cfn",
         description=_HEAD,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -218,7 +231,7 @@ def _verb(verbs: Any, name: str, says: str, *examples: str) -> argparse.Argument
         help=says,
         description=f"{says[0].upper()}{says[1:]}.",
         epilog=f"examples:\n{shown}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     one.add_argument("environment", metavar="ENV", help="environment suffix; the stack is TapStack<ENV>")

@@ -56,7 +56,10 @@ class Endpoint:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             **({"AWS_CA_BUNDLE": self.certificate} if self.certificate else {}),
-            **{name: f"{value},127.0.0.1".lstrip(",") for name, value in bypass.items()},
+            **{
+                name: value if "127.0.0.1" in value.split(",") else f"{value},127.0.0.1".lstrip(",")
+                for name, value in bypass.items()
+            },
         }
 
     def client(self, service: str) -> Any:
@@ -197,5 +200,11 @@ def _session() -> Any:
 
 def _why(code: int, log: IO[str]) -> str:
     log.seek(0)
-    last = log.read().strip().rpartition("\n")[2] or f"no answer within {_PATIENCE} seconds"
-    return last if code == 2 else f"The local endpoint does not start ({last}): run 'make clean install'"
+    last = log.read().strip().rpartition("\n")[2]
+    if code == 2 and last:
+        return last
+    if not last and code >= 0:
+        room = f"is there room in {tempfile.gettempdir()}?"
+        return f"The local endpoint does not start (exit code {code}, without a word): {room}"
+    why = last or f"no answer within {_PATIENCE} seconds"
+    return f"The local endpoint does not start ({why}): run 'make clean install'"

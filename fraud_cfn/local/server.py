@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 import threading
 from typing import Any
 
@@ -69,7 +70,16 @@ def main(port: int, pace: float, directory: str = "") -> None:
 
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"
-    asyncio.run(serve(_saying_that_it_is_local(app), config, shutdown_trigger=ready))
+    try:
+        asyncio.run(serve(_saying_that_it_is_local(app), config, shutdown_trigger=ready))
+    except OSError as error:  # of its certificate, too
+        where = tempfile.gettempdir()
+        print(
+            f"The local endpoint cannot serve ({error}): is there room in {where}?",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(2)  # ministack's threads would hold it
 
 
 def _saying_that_it_is_local(app: Any) -> Any:

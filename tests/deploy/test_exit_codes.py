@@ -128,7 +128,7 @@ def test_the_page_the_help_and_the_schema_know_the_same_codes(capsys: pytest.Cap
     assert json.loads(listed) == sorted(Exit)
     with pytest.raises(SystemExit):
         main(["--help"])
-    said = capsys.readouterr().out.split("exit codes:")[1]
+    said = " ".join(capsys.readouterr().out.split("exit codes:")[1].split())
     assert sorted(
         int(code) for code in re.findall(r"\b(\d+) [A-Za-z]", said.split("The last line")[0])
     ) == sorted(Exit)

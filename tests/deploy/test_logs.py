@@ -225,3 +225,17 @@ def test_a_span_that_is_none_is_told_before_aws_is_asked(deployed: Aws, tell: Te
     told = tell("logs dev", f"--since={span}")
     assert (told.code, "is not a time span" in told.text) == (2, True)
     assert deployed.calls == ["GetCallerIdentity"]
+
+
+@pytest.mark.parametrize("more", ["", " --follow"])
+def test_a_pattern_that_is_none_is_told_as_what_was_typed(
+    deployed: Aws, lines: Lines, tell: Teller, more: str
+) -> None:
+    lines.add("one", -5)
+    said = "Invalid character(s) in term"
+    deployed.answers["FilterLogEvents"] = lambda _: (_ for _ in ()).throw(
+        FaultError("InvalidParameterException", said)
+    )
+    told = tell(f"logs dev{more}", '--filter="two')
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert f"error: --filter '\"two' cannot be used: {said}" in told.text

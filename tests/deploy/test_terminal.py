@@ -5,13 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import botocore.session
+import pytest
 
+from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.stack import watch
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, change, steps
+from tests.deploy.test_processes import VERBS
 
 _MODEL: Any = botocore.session.get_session().get_service_model("cloudformation")
 ENDS = [status for status in _MODEL.shape_for("ResourceStatus").enum if not status.endswith("IN_PROGRESS")]
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_breaks_no_word(
+    verb: str, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        main([*([verb] if verb else []), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    wide = [line for line in lines if len(line) > columns]
+    assert [line for line in wide if not line.lstrip().startswith("make ")] == []  # a command stays whole
 
 
 def test_every_status_that_a_resource_ends_in_fits_its_column() -> None:

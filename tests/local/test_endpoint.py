@@ -118,6 +118,8 @@ def test_the_environment_keeps_a_proxy_out_of_the_way(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "example.org")
     assert endpoint.environment["NO_PROXY"] == "example.org,127.0.0.1"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    assert endpoint.environment["NO_PROXY"] == "127.0.0.1,localhost"
     assert endpoint.environment["AWS_ENDPOINT_URL"] == endpoint.url
 
 

@@ -451,5 +451,5 @@ def _prove(
         return Outcome("retained", "", data=data)
     console.result(f"Nothing is left: none of {rest} exists")
     secrets = " and ".join(f"{one.name}-{place.suffix}" for one in EXPECTED)
-    console.say(f"Not touched, as they were there before: the secrets {secrets}")
+    console.say(f"Not touched, as the platform only reads them: the secrets {secrets}")
     return Outcome(result, "", data=data)

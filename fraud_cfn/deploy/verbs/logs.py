@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fraud_cfn.deploy.account.session import Session
+from botocore.exceptions import ClientError
+
+from fraud_cfn.deploy.account.session import Session, code_of, message_of
 from fraud_cfn.deploy.errors import UsageError
 from fraud_cfn.deploy.running import workloads
 from fraud_cfn.deploy.running.log_lines import Cursor, Line, Source, milliseconds, read_all
@@ -59,6 +61,13 @@ def run(
     except KeyboardInterrupt:
         if not follow:
             raise
+    except ClientError as error:
+        if not pattern or code_of(error) != "InvalidParameterException":
+            raise
+        raise UsageError(
+            f"--filter {pattern!r} cannot be used: {message_of(error)}",
+            """write it as CloudWatch Logs' filter patterns: ERROR, '"two words"', '{ $.level = "error" }'""",
+        ) from error
     data = {"lines": show.lines} if show.lines is not None else {"count": show.count}
     return Outcome("logs", stack.arn, data=data, line_by_line=follow)
 
