@@ -37,6 +37,13 @@ class Change:
     renamed_to: str | None = None
     renamed_from: str | None = None
 
+    @property
+    def is_maybe(self) -> bool:
+        """Whether it depends on open values that it is of its class."""
+        if self.class_ == "will-fail" and not self.reasons[0].startswith(("may: depends", "may: only")):
+            return all(reason.startswith("may: ") for reason in self.reasons)
+        return self.replacement == "maybe" or any(reason.startswith("may: ") for reason in self.reasons)
+
 
 def worst(classes: Iterable[str]) -> str:
     """The worst of some classes; `none` of none."""

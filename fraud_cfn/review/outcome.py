@@ -153,7 +153,7 @@ class _Outcome:
         known = self.judgement.schema(logical_id)
         if replacement != "no" and not (known and known.deletes_first):
             if self.judgement.keeps_name(logical_id):
-                reasons.append("custom-named: CloudFormation refuses to replace it under the same name")
+                reasons.append("CloudFormation refuses to replace it under the custom name that it keeps")
             elif self.identities.is_kept(logical_id):
                 reasons.append("the new one is made first, and needs what the old one still has")
             if self.pair.type_of(logical_id) == "AWS::ElasticLoadBalancingV2::LoadBalancer":

@@ -53,12 +53,10 @@ class Block:
 
 def quoted(value: Any) -> str:
     """A value within a line, marked so that each form can quote it in its own way."""
-    text = _CONTROL.sub("", " ".join(_written(value).split())).replace("«", "").replace("»", "")
+    if value is None:
+        return "nothing"
+    text = _CONTROL.sub("", " ".join(written(value).split())).replace("«", "").replace("»", "")
     return f"«{text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + '…'}»"
-
-
-def _written(value: Any) -> str:
-    return "absent" if value is None else written(value)
 
 
 # ── What is said ──
@@ -82,7 +80,17 @@ def verdict_line(review: Review, environments: Each | None = None) -> str:
     each = "".join(
         f"{', ' if n else ' · '}{quoted(name)}: {v}" for n, (name, v) in enumerate(verdicts.items())
     )
-    return f"Predicted: {_TITLES[worst([review.verdict, *verdicts.values()])]}{told}{each}. {_AUTHORITY}"
+    verdict = worst([review.verdict, *verdicts.values()])
+    everywhere = (review, *(environments or {}).values())
+    perhaps = "" if any(_is_sure(found, verdict) for found in everywhere) else "perhaps "
+    return f"Predicted: {perhaps}{_TITLES[verdict]}{told}{each}. {_AUTHORITY}"
+
+
+def _is_sure(review: Review, verdict: str) -> bool:
+    """Whether something of that class happens, whatever the open values are."""
+    changes = [change for change in review.changes if change.class_ == verdict]
+    sure = any(not change.is_maybe for change in changes)
+    return sure or (review.verdict == verdict and not changes) or any(p.fails for p in review.parameters)
 
 
 def first_screen(review: Review, environments: Each | None = None) -> list[str]:
@@ -173,8 +181,11 @@ def _may(entry: Mapping[str, Any]) -> str:
 
 def _change_line(change: Mapping[str, Any]) -> str:
     what = f"{_TOLD.get(change['class'], change['class'])} · {quoted(change['logical_id'])}"
-    what += f" {change['type']} {_happens(change)}"
+    happens = _happens(change)
+    what += f" {change['type']} {happens}"
     because = "; ".join(change["because"])
+    if happens.startswith("may"):
+        because = because.replace("may: ", "")
     details = [detail for detail in change["details"] if detail["replacement"] != "no"] or change["details"]
     if details:
         detail = details[0]

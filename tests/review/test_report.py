@@ -46,6 +46,36 @@ def test_the_first_screen_has_every_kind_of_trouble_in_fifteen_lines() -> None:
     assert as_text(found).splitlines()[0].startswith("Predicted: the update will fail (")
 
 
+def test_a_line_says_may_once_and_nothing_that_is_not_there_is_quoted() -> None:
+    queue = "Resources: {{A: {{Type: 'AWS::SNS::Topic', Properties: {{TopicName: a{}}}}}}}"
+    before = "Parameters: {P: {Type: String}}\n" + queue.format(", FifoTopic: !Ref P")
+    after = before.replace("!Ref P", "true")
+    found = reviewed(before, after)
+    assert as_text(found).startswith("Predicted: perhaps the update will fail (1 will-fail).")
+    [line] = first_screen(found)
+    assert line == (
+        "WILL FAIL · «A» AWS::SNS::Topic may be replaced: CloudFormation refuses to replace it under the"
+        " custom name that it keeps; «FifoTopic» «${P}» → «true»"
+    )
+    [line] = first_screen(reviewed(queue.format(""), queue.format(", FifoTopic: true")))
+    assert line.endswith("«FifoTopic» nothing → «true»")
+
+
+def test_the_first_line_says_perhaps_where_nothing_is_sure() -> None:
+    topic = "A: {Type: 'AWS::SNS::Topic'}"
+    nested = reviewed(
+        f"Resources: {{{topic}, B: {{Type: 'AWS::CloudFormation::Stack'}}}}", f"Resources: {{{topic}}}"
+    )
+    assert as_text(nested).startswith("Predicted: perhaps data is lost (1 data-loss).")
+    missing = reviewed(
+        f"Resources: {{{topic}}}", f"Parameters: {{P: {{Type: String}}}}\nResources: {{{topic}}}"
+    )
+    assert as_text(missing).startswith("Predicted: the update will fail (1 parameter refused).")
+    assert as_text(reviewed(f"Resources: {{{topic}}}", f"Resources: {{{topic}}}")).startswith(
+        "Predicted: nothing"
+    )
+
+
 def test_a_comment_stays_under_the_limit_and_says_what_was_cut() -> None:
     found = reviewed(many(900, "before" * 20), many(900, "after" * 20))
     comment = as_markdown(found)
