@@ -16,7 +16,7 @@ def advised(text: str) -> list[list[str]]:
     for line in text.splitlines():
         if (
             re.match(r"(next|back|later|again): |  → |warning: ", line)
-            or "; its log: " in line
+            or re.search("; (its log|now): ", line)
             or "→" in line
         ):
             for verb, variables in _COMMAND.findall(line):

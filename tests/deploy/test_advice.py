@@ -436,12 +436,12 @@ def test_nobody_remembers_what_ran(live: Running, tell: Teller, follow: Follow) 
 
 
 @advises("release._verdict")
-def test_a_released_job_is_run(live: Running, tell: Teller) -> None:
+def test_a_released_job_is_run(live: Running, tell: Teller, follow: Follow) -> None:
     live.started = lambda: Task("arn/job-1", "fraud-job-dev", ends=live.aws.now + 3, exit_code=0)
     live.aws.changes = [SERVICE]
     told = tell("release dev --service job --tag v1.5 --yes")
-    assert "now: make run-job ENV=dev" in told.text
-    assert tell("run-job dev").code == 0
+    assert "--service job" in told.text, "there may be several"
+    assert follow(told, "run-job").code == 0
 
 
 @advises("release._verdict", "diagnose._Patient._services", "diagnose._Patient._way_on")

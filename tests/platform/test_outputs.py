@@ -38,7 +38,7 @@ def test_outputs_tell_what_a_user_needs(base: Lens) -> None:
     """A further workload may say more of itself, in outputs that begin with its name."""
     more = {key for key in base.outputs if is_further(key)} - set(OF_EVERY_WORKLOAD)
     outputs = {key: value for key, value in base.outputs.items() if key not in more}
-    assert outputs == EXPECTED | OF_EVERY_WORKLOAD
+    assert outputs == EXPECTED | OF_EVERY_WORKLOAD, "one of a further workload begins with its name"
 
 
 def test_dns_names_are_those_under_which_the_services_register(base: Lens) -> None:

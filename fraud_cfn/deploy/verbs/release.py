@@ -125,9 +125,8 @@ def _verdict(
     """What serves now; `rolled-back` if ECS went back by itself. A look that fails changes no verdict."""
     if not workload.service:
         if not done.exit:
-            console.say(
-                f"The next run of {workload.name} uses {tag}; now: {stacks.command('run-job', place.suffix)}"
-            )
+            now = stacks.command("run-job", place.suffix, f"--service {workload.name}")
+            console.say(f"The next run of {workload.name} uses {tag}; now: {now}")
         return done
     try:
         service, weights = _closing_look(place, stack, workload, console)

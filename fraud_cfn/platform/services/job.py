@@ -1,4 +1,4 @@
-"""Scheduled job: one task every six hours, started by EventBridge Scheduler."""
+"""Scheduled job: a task at set hours, started by EventBridge Scheduler."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from fraud_cfn.platform.widgets import Json, Row, graph, percent, text
 CONTAINER = "job"
 SIZE = TaskSize(cpu=256, memory=512)
 STOP_TIMEOUT = 120  # seconds
-EVERY_SIX_HOURS = "cron(0 0/6 * * ? *)"
+AT_HOURS = "cron(0 0/6 * * ? *)"
 HOUR = 60 * 60  # seconds
 
 
@@ -112,7 +112,7 @@ def build(
         Name=name(CONTAINER),
         GroupName=Ref(group),
         ScheduleExpression=because(
-            EVERY_SIX_HOURS,
+            AT_HOURS,
             "not a rate, which would fire at the moment of enabling, before the API and the worker answer",
         ),
         ScheduleExpressionTimezone="UTC",

@@ -124,6 +124,9 @@ def test_a_peers_url_is_the_name_under_which_it_registers_and_the_firewall_lets_
         peer = names[host]
         assert key == f"{kebab(peer).replace('-', '_').upper()}_URL"
         assert port == str(containers(base, peer)[0]["PortMappings"][0]["ContainerPort"])
+        assert f"{workload}To{peer}" in base.resources, (
+            f"{workload} is told {key}, and no rule lets it through"
+        )
         way = base[f"{workload}To{peer}"]
         assert (way["DestinationSecurityGroupId"], str(way["ToPort"])) == (f"<{peer}SecurityGroup>", port)
 
