@@ -257,6 +257,8 @@ WORKLOADS = [key.removesuffix("TaskDefinition") for key in base(_COMMITTED).of("
 SERVICES = [key.removesuffix("Service") for key in base(_COMMITTED).of("AWS::ECS::Service")]
 FURTHER_IDS = further(_COMMITTED.defined_in)
 FURTHER = [workload for workload in WORKLOADS if f"{workload}TaskDefinition" in FURTHER_IDS]
+# Behind the load balancer, as the API is.
+BALANCED = [key for key in SERVICES if "LoadBalancers" in base(_COMMITTED)[f"{key}Service"]]
 
 
 def kebab(workload: str) -> str:

@@ -154,7 +154,7 @@ def test_what_another_module_makes_it_may_not_use_unseen(copy: Copy, action: str
     tampered = parse(text.replace(statement, statement.replace("ReportsQueue", "JobQueue")))
     (sentence,) = [said for said in beyond(tampered) if action in said]
     assert sentence.startswith(f"ReportsTaskRole allows {action} sqs fraud-jobs-dev")
-    assert sentence.endswith("write its line into EXPECTED in tests/prove/test_matrix.py")
+    assert sentence.endswith("write its lines into EXPECTED in tests/prove/test_matrix.py")
     (claimed,) = [claim for claim in claims(tampered) if claim.sentence.startswith("The API alone sends")]
     assert not claimed.holds
 

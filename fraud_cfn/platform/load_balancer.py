@@ -6,6 +6,7 @@ them, only when a property of the rule changes: nothing that varies may stand in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from troposphere import Ref, Tags
@@ -78,8 +79,7 @@ def build(
             ACCESS_LOGS.choose(_attribute("access_logs.s3.prefix", name("alb"))),
         ],
     )
-    blue = _target_group(vpc, "Blue")
-    green = _target_group(vpc, "Green")
+    blue, green = target_groups(vpc, "", "api")
     not_found = Action(
         Type="fixed-response",
         FixedResponseConfig=FixedResponseConfig(
@@ -111,29 +111,7 @@ def build(
         Certificates=[Certificate(CertificateArn=Ref(CERTIFICATE_ARN))],
         DefaultActions=[not_found],
     )
-    rule = ListenerRule(
-        "RoutingRule",
-        ListenerArn=HTTPS.choose(Ref(https), Ref(http)),
-        Priority=1,
-        Conditions=because(
-            [Condition(Field="path-pattern", PathPatternConfig=PathPatternConfig(Values=list(ROUTED_PATHS)))],
-            "both in one rule, so that the health check a client sees shifts with the API",
-        ),
-        Actions=[
-            ListenerRuleAction(
-                Type="forward",
-                ForwardConfig=ForwardConfig(
-                    TargetGroups=because(
-                        [
-                            TargetGroupTuple(TargetGroupArn=Ref(blue), Weight=100),
-                            TargetGroupTuple(TargetGroupArn=Ref(green), Weight=0),
-                        ],
-                        "as created; ECS moves the weights at every deployment of the API",
-                    )
-                ),
-            )
-        ],
-    )
+    rule = routing_rule("", 1, ROUTED_PATHS, http, https, blue, green)
     web_acl = WebACLAssociation(
         "WebAclAssociation",
         Condition=WEB_ACL.title,
@@ -151,9 +129,49 @@ def build(
     )
 
 
-def _target_group(vpc: VPC, colour: str) -> TargetGroup:
+def target_groups(vpc: VPC, title: str, service: str) -> tuple[TargetGroup, TargetGroup]:
+    """Both colours of a service."""
+    return _target_group(vpc, title, service, "Blue"), _target_group(vpc, title, service, "Green")
+
+
+def routing_rule(
+    title: str,
+    priority: int,
+    paths: Sequence[str],
+    http: Listener,
+    https: Listener,
+    blue: TargetGroup,
+    green: TargetGroup,
+) -> ListenerRule:
+    """Which paths are a service's; of several rules each has a priority of its own."""
+    return ListenerRule(
+        f"{title}RoutingRule",
+        ListenerArn=HTTPS.choose(Ref(https), Ref(http)),
+        Priority=priority,
+        Conditions=because(
+            [Condition(Field="path-pattern", PathPatternConfig=PathPatternConfig(Values=list(paths)))],
+            "both in one rule, so that the health check a client sees shifts with the API",
+        ),
+        Actions=[
+            ListenerRuleAction(
+                Type="forward",
+                ForwardConfig=ForwardConfig(
+                    TargetGroups=because(
+                        [
+                            TargetGroupTuple(TargetGroupArn=Ref(blue), Weight=100),
+                            TargetGroupTuple(TargetGroupArn=Ref(green), Weight=0),
+                        ],
+                        "as created; ECS moves the weights at every deployment of the API",
+                    )
+                ),
+            )
+        ],
+    )
+
+
+def _target_group(vpc: VPC, title: str, service: str, colour: str) -> TargetGroup:
     return TargetGroup(
-        f"{colour}TargetGroup",
+        f"{title}{colour}TargetGroup",
         VpcId=Ref(vpc),
         TargetType=because("ip", "without a name: what is create-only here could not be replaced under it"),
         Protocol="HTTP",
@@ -171,7 +189,7 @@ def _target_group(vpc: VPC, colour: str) -> TargetGroup:
             ),
             TargetGroupAttribute(Key="load_balancing.algorithm.type", Value="least_outstanding_requests"),
         ],
-        Tags=Tags(Name=name(f"api-{colour.lower()}")),
+        Tags=Tags(Name=name(f"{service}-{colour.lower()}")),
     )
 
 

@@ -231,6 +231,15 @@ def only_the_scheduler_passes_its_two_roles(template: Template, **values: str) -
     yield from _differences(passes, allowed)
 
 
+def shifting_roles(subject: Environment) -> set[str]:
+    """ARNs of the roles with which ECS moves traffic from one version of a service to the next."""
+    return {
+        str(balanced["AdvancedConfiguration"]["RoleArn"])
+        for service in subject.of("AWS::ECS::Service").values()
+        for balanced in service.get("LoadBalancers", [])
+    }
+
+
 def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> Iterator[str]:
     """For this account; task roles by `ecs-tasks`, the scheduler's for its own group of schedules."""
     subject = environment(template, **values)
@@ -250,7 +259,7 @@ def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> 
     allowed = {(arn, _TASKS, "own task") for arn in tasks}
     allowed |= {(subject.arn(each.role), _SCHEDULER, each.group) for each in _schedules(subject)}
     # AWS documents no condition for it, and is not known to send a source.
-    allowed |= {(subject.arn("ApiDeploymentRole"), _ECS, source) for source in sources}
+    allowed |= {(arn, _ECS, source) for arn in shifting_roles(subject) for source in sources}
     assumed = {
         (role.arn, service, source)
         for role, service, (source, (account, arn)) in product(
@@ -430,8 +439,8 @@ CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
     "Nobody passes a role but the scheduler, and only its two, to ecs-tasks": (
         only_the_scheduler_passes_its_two_roles
     ),
-    "Each role is assumed by its service only, and but for one (AWS documents no condition) for this "
-    "account only": a_role_is_assumed_by_its_service_only,
+    "Each role is assumed by its service only, and but for ECS when it shifts traffic (AWS documents no "
+    "condition) for this account only": a_role_is_assumed_by_its_service_only,
     "No role changes permissions": no_role_changes_permissions,
     "No wildcard action; every resource only where AWS has no narrower permission": (
         no_allow_is_wider_than_it_must_be

@@ -129,6 +129,10 @@ def workloads_reach_their_peers_and_tls_only(template: Template, **values: str) 
     its_own |= {
         (client, server, "8080") for client in everyone for server in everyone if {client, server} & further
     }
+    balanced = {key for key, service in subject.of("AWS::ECS::Service").items() if "LoadBalancers" in service}
+    its_own |= {
+        ("LoadBalancer", workload, "8080") for workload in further if f"{workload}Service" in balanced
+    }
     yield from _differences(reached - its_own, expected)
 
 

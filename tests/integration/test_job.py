@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from fraud_cfn.platform.services.job import EVERY_SIX_HOURS
+from fraud_cfn.platform.services.job import AT_HOURS
 from tests.integration.platform import Platform
 
 
 def test_the_schedule_is_enabled_with_the_services(platform: Platform) -> None:
     schedule = described(platform)
     assert schedule["State"] == ("ENABLED" if platform.is_live else "DISABLED")
-    assert schedule["ScheduleExpression"] == EVERY_SIX_HOURS
+    assert schedule["ScheduleExpression"] == AT_HOURS
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
 
 

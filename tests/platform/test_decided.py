@@ -95,7 +95,7 @@ DECIDES = {
         "LoadBalancer.LoadBalancerAttributes.5",
     ],
     "ServesHttps": [
-        *("HttpsListener", "HttpListener.DefaultActions.0", "RoutingRule.ListenerArn"),
+        *("HttpsListener", "HttpListener.DefaultActions.0", "*RoutingRule.ListenerArn"),
         "LoadBalancerSecurityGroup.SecurityGroupIngress.1",
     ],
 }

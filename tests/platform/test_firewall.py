@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.lens import FURTHER, SERVICES, WORKLOADS, Lens
+from tests.lens import BALANCED, FURTHER, SERVICES, WORKLOADS, Lens
 
 GROUPS = (*WORKLOADS, "LoadBalancer", "Database")
 
@@ -41,10 +41,12 @@ BETWEEN_GROUPS = {
     ("Worker", "Database", 5432),
     ("Job", "Database", 5432),
 }
-# What the module of a further workload may say of itself: its peers and the database.
+# What the module of a further workload may say of itself: peers, the database, the load balancer before it.
 MAY_BE = {
     (client, server, 8080) for client in WORKLOADS for server in SERVICES if {client, server} & set(FURTHER)
-} | {(workload, "Database", 5432) for workload in FURTHER}
+}
+MAY_BE |= {(workload, "Database", 5432) for workload in FURTHER}
+MAY_BE |= {("LoadBalancer", service, 8080) for service in BALANCED if service in FURTHER}
 
 
 def test_only_the_load_balancer_is_open_and_everything_else_admits_named_groups(base: Lens) -> None:

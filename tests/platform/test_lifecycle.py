@@ -159,12 +159,13 @@ def test_nothing_that_varies_stands_in_the_rule_or_the_target_groups(document: D
     """
     resources = document.template["Resources"]
     varies = set(document.template["Parameters"]) | {"AWS::StackName", "AWS::StackId"}
-    rule = dict(resources["RoutingRule"]["Properties"])
-    assert rule.pop("ListenerArn") == {
-        "Fn::If": ["ServesHttps", {"Ref": "HttpsListener"}, {"Ref": "HttpListener"}]
-    }
-    assert "Tags" not in rule
-    assert not references(rule) & varies
-    for colour in ("Blue", "Green"):
-        group = resources[f"{colour}TargetGroup"]["Properties"]
-        assert references(group) & varies == {"EnvironmentSuffix"}, "cannot change in a stack's life"
+    for resource in resources.values():
+        properties = dict(resource["Properties"])
+        if resource["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule":
+            assert properties.pop("ListenerArn") == {
+                "Fn::If": ["ServesHttps", {"Ref": "HttpsListener"}, {"Ref": "HttpListener"}]
+            }
+            assert "Tags" not in properties
+            assert not references(properties) & varies
+        elif resource["Type"] == "AWS::ElasticLoadBalancingV2::TargetGroup":
+            assert references(properties) & varies == {"EnvironmentSuffix"}, "cannot change in a stack's life"

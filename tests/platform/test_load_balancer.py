@@ -8,10 +8,11 @@ import re
 import pytest
 
 from fraud_cfn.config import ROOT
-from tests.lens import Lens
+from tests.lens import BALANCED, FURTHER_IDS, Lens, kebab
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/1a"
 WEB_ACL = "arn:aws:wafv2:eu-central-1:111122223333:regional/webacl/company/0b1c2d3e"
+RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
 NOT_FOUND = {
     "Type": "fixed-response",
     "FixedResponseConfig": {
@@ -76,8 +77,8 @@ def test_a_web_acl_filters_the_load_balancer_when_it_is_given(base: Lens) -> Non
 def test_rule_routes_the_api_and_its_health_together_blue_in_front(
     base: Lens, certificate: str, listener: str
 ) -> None:
-    lens = base.under(CertificateArn=certificate)
-    assert lens.of("AWS::ElasticLoadBalancingV2::ListenerRule") == {
+    rules = base.under(CertificateArn=certificate).of(RULE)
+    assert {key: rule for key, rule in rules.items() if key not in FURTHER_IDS} == {
         "RoutingRule": {
             "ListenerArn": f"<{listener}>",
             "Priority": 1,
@@ -95,6 +96,22 @@ def test_rule_routes_the_api_and_its_health_together_blue_in_front(
             ],
         }
     }
+
+
+def test_a_rule_routes_paths_of_its_own_to_both_colours_of_one_service(base: Lens) -> None:
+    rules = base.of(RULE).values()
+    priorities = [rule["Priority"] for rule in rules]
+    paths = [path for rule in rules for path in rule["Conditions"][0]["PathPatternConfig"]["Values"]]
+    assert len(set(priorities)) == len(priorities) == len(BALANCED)
+    assert len(set(paths)) == len(paths)
+    for service in BALANCED:
+        (balanced,) = base[f"{service}Service"]["LoadBalancers"]
+        advanced = balanced["AdvancedConfiguration"]
+        rule = base[advanced["ProductionListenerRule"].strip("<>")]
+        groups = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+        colours = (balanced["TargetGroupArn"], advanced["AlternateTargetGroupArn"])
+        assert tuple(group["TargetGroupArn"] for group in groups) == colours
+        assert advanced["RoleArn"] == f"<{service}DeploymentRole.Arn>"
 
 
 def test_without_a_certificate_http_carries_the_rule_and_anything_else_is_not_found(base: Lens) -> None:
@@ -132,9 +149,11 @@ def test_with_a_certificate_https_carries_the_rule_and_http_redirects(tls: Lens)
 
 
 @pytest.mark.parametrize("colour", ["Blue", "Green"])
-def test_target_groups_check_health_often_and_may_be_replaced(base: Lens, colour: str) -> None:
+@pytest.mark.parametrize("service", BALANCED)
+def test_target_groups_check_health_often_and_may_be_replaced(base: Lens, service: str, colour: str) -> None:
     """Without a name: what is create-only could not be replaced under it."""
-    assert base[f"{colour}TargetGroup"] == {
+    title = "" if service == "Api" else service
+    assert base[f"{title}{colour}TargetGroup"] == {
         "VpcId": "<Vpc>",
         "TargetType": "ip",
         "Protocol": "HTTP",
@@ -149,5 +168,5 @@ def test_target_groups_check_health_often_and_may_be_replaced(base: Lens, colour
             {"Key": "deregistration_delay.timeout_seconds", "Value": "30"},
             {"Key": "load_balancing.algorithm.type", "Value": "least_outstanding_requests"},
         ],
-        "Tags": [{"Key": "Name", "Value": f"fraud-api-{colour.lower()}-dev"}],
+        "Tags": [{"Key": "Name", "Value": f"fraud-{kebab(service)}-{colour.lower()}-dev"}],
     }

@@ -10,7 +10,7 @@ import pytest
 
 from fraud_cfn.template.document import Document
 from fraud_cfn.template.scenarios import SCENARIOS
-from tests.lens import FURTHER, FURTHER_IDS, WORKLOADS, Lens
+from tests.lens import BALANCED, FURTHER, FURTHER_IDS, WORKLOADS, Lens
 
 Statement = dict[str, Any]
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1a2b"
@@ -210,7 +210,7 @@ def test_each_role_is_assumed_by_its_service_for_this_account_only(base: Lens) -
     } | {
         "ScheduleRole": ("scheduler", schedules),
         # AWS documents no condition for it, and is not known to send a source.
-        "ApiDeploymentRole": ("ecs", None),
+        **{f"{service}DeploymentRole": ("ecs", None) for service in BALANCED},
     }
     trusted = {}
     for role, properties in base.of("AWS::IAM::Role").items():

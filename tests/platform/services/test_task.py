@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fraud_cfn.template.document import read
-from tests.lens import SERVICES, WORKLOADS, Lens, kebab
+from tests.lens import BALANCED, SERVICES, WORKLOADS, Lens, kebab
 from tests.required import LOG_DAYS, SIZES
 
 PARAMETERS = read().template["Parameters"]
@@ -339,7 +339,7 @@ def test_a_task_has_nothing_that_nobody_asked_for(base: Lens, workload: str) -> 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_nothing_that_nobody_asked_for(live: Lens, service: str) -> None:
     """No shell into its tasks, no pinned platform version, no volume."""
-    balanced = {"LoadBalancers", "HealthCheckGracePeriodSeconds"} if service == "Api" else set[str]()
+    balanced = {"LoadBalancers", "HealthCheckGracePeriodSeconds"} if service in BALANCED else set[str]()
     assert set(live[f"{service}Service"]) == balanced | {
         "ServiceName",
         "Cluster",
