@@ -22,6 +22,7 @@ from fraud_cfn.deploy.errors import (
     UsageError,
 )
 from fraud_cfn.deploy.terminal.plain import wrapped
+from fraud_cfn.streams import Stream
 
 if TYPE_CHECKING:
     from fraud_cfn.deploy.stack.outcome import Outcome
@@ -204,6 +205,12 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 class _Parser(argparse.ArgumentParser):
     """Raises `UsageError` where argparse would print its own form of an error and exit."""
+
+    def print_help(self, file: Any = None) -> None:
+        """Whoever reads it may go away; some versions of argparse fail then."""
+        stream = Stream(file or sys.stdout)
+        stream.write(self.format_help())
+        stream.flush()
 
     def error(self, message: str) -> NoReturn:
         verb = self.prog.removeprefix("fraud-cfn").strip()

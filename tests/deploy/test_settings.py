@@ -332,9 +332,11 @@ def test_an_endpoint_that_is_no_url_is_named_by_its_variable(
     assert "error: AWS_ENDPOINT_URL cannot be used: " in told.text
 
 
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
 def test_an_endpoint_of_another_protocol_is_named_by_its_variable(
-    tell: Teller, monkeypatch: pytest.MonkeyPatch
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", "ftp://127.0.0.1/")
     told = tell("plan dev")
     assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")

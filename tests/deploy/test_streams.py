@@ -399,15 +399,40 @@ def test_a_usage_error_is_json_where_json_was_asked_for(
     assert "--tag" in content["error"]
 
 
-def test_a_terminal_without_columns_shows_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Screen(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+class Screen(io.StringIO):
+    """A terminal that keeps what it shows."""
 
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, columns: int, line: str) -> list[str]:
+    """What a terminal of that many columns shows of a line."""
     screen = Screen()
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(sys, "stdout", screen)
-    Console().last("result=status")
-    assert "result=status" in screen.getvalue()
+    Console().result(line)
+    return screen.getvalue().splitlines()
+
+
+def test_a_terminal_without_columns_shows_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, 0, "Nothing wrong was found") == ["Nothing wrong was found"]
+
+
+@pytest.mark.parametrize(
+    ("line", "below"),
+    [
+        ("error: a word and another one", 7),
+        ("queues    a word and another one", 10),
+        ("  → a word and another one, too", 4),
+        ("Started a word and another one", 4),
+    ],
+)
+def test_what_goes_on_below_stands_below_the_text(
+    monkeypatch: pytest.MonkeyPatch, line: str, below: int
+) -> None:
+    first, second, *_ = shown(monkeypatch, 25, line)
+    assert len(first) <= 25
+    assert len(second) - len(second.lstrip()) == below

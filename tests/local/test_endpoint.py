@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from fraud_cfn import local
 from fraud_cfn.config import ROOT
-from tests.limits import killed_in_time
+from tests.limits import PATIENCE, killed_in_time
 
 DOCUMENTATION = ROOT / "docs" / "local-endpoint.md"
 HOLD = """
@@ -32,7 +32,7 @@ with local.endpoint() as running:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fraud_cfn.local", *arguments]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False)
 
 
 def listens(url: str, host: str = "127.0.0.1") -> bool:

@@ -419,6 +419,10 @@ def _refusal(error: boto.ClientError) -> DeployError:
 
 def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployError:
     where = str(error.kwargs.get("endpoint_url") or "AWS")
+    if where == "AWS" and (bad := _bad_endpoints()):
+        return UsageError(
+            f"{' and '.join(bad)} is no URL of an endpoint", "write it as http://127.0.0.1:4566"
+        )
     proxy = proxies.for_url(where if where != "AWS" else "https://amazonaws.com")
     if isinstance(error, boto.ProxyConnectionError) or proxy:
         name, shown = proxy or proxies.of(str(error.kwargs.get("proxy_url", "")))
@@ -427,10 +431,6 @@ def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployEr
         return UnreachableError(
             f"{where} does not answer through the proxy {shown} ({_short(error)})",
             f"check the proxy{f', which {name} names' if name else ''}{around}",
-        )
-    if where == "AWS" and (bad := _bad_endpoints()):
-        return UsageError(
-            f"{' and '.join(bad)} is no URL of an endpoint", "write it as http://127.0.0.1:4566"
         )
     if proxies.is_loopback(where):
         next_step = "start it ('make local'), or unset AWS_ENDPOINT_URL to use AWS"

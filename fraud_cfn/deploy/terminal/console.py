@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Line = tuple[str, str]  # style, text
 
 _LAST = re.compile(r"^(?=result=)", re.MULTILINE)
-_HEAD = re.compile(r"(\w{1,8}(: +|  +))? *")  # what further parts of a line stand below
+_HEAD = re.compile(r"(\w{1,8}(: +|  +))? *(→ )?")  # what further parts of a line stand below
 _BEGIN = re.compile(r"^(?=.)", re.MULTILINE)  # of each line that is not empty
 _BADGE = "[local] "  # begins each line where the local endpoint answered
 _UNBOUNDED = 10_000  # columns where there is no terminal
