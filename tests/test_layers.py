@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import ROOT
+from tests import sources
 
 # A workload is a module of its own; what they share begins with an underscore.
 WORKLOADS = sorted(file.stem for file in (ROOT / "fraud_cfn/platform/services").glob("[!_]*.py"))
@@ -77,14 +78,14 @@ def modules(*folders: str) -> list[str]:
     return [module_of(file) for file in files]
 
 
-def source(module: str) -> str:
+def tree(module: str) -> ast.Module:
     path = ROOT.joinpath(*module.split("."))
-    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+    return sources.tree(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
 
 
 def imported(module: str, text: str | None = None) -> Iterator[str]:
     """Full names of the modules it imports, at its top or within a function."""
-    for node in ast.walk(ast.parse(source(module) if text is None else text)):
+    for node in ast.walk(tree(module) if text is None else ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fraud_cfn.config import ROOT
+from tests import sources
 
 SOURCES = {path.relative_to(ROOT).as_posix(): path for path in sorted((ROOT / "tests").rglob("*.py"))}
 RUNS = {"subprocess.run", "subprocess.check_call", "subprocess.check_output"}
@@ -27,7 +28,7 @@ def endless(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES)
 def test_nothing_waits_without_a_limit(path: str) -> None:
-    assert list(endless(ast.parse(SOURCES[path].read_text(encoding="utf-8")))) == []
+    assert list(endless(sources.tree(SOURCES[path]))) == []
 
 
 @pytest.mark.parametrize(

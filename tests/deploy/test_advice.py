@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.config import ROOT
+from tests import sources
 from tests.deploy.conftest import SMALL, Teller, Told
 from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, change, steps
 from tests.deploy.fake_running import Running, Task
@@ -68,7 +69,7 @@ def advises(*places: str) -> Callable[[Any], Any]:
 def places() -> Iterator[str]:
     """Every function of the command that advises one."""
     for path in sorted((ROOT / "fraud_cfn" / "deploy").rglob("*.py")):
-        yield from _within(ast.parse(path.read_text("utf-8")), path.stem)
+        yield from _within(sources.tree(path), path.stem)
 
 
 def _within(node: ast.AST, name: str) -> Iterator[str]:

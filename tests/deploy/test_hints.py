@@ -14,6 +14,7 @@ from fraud_cfn.deploy import make
 from fraud_cfn.deploy.cli import _parser
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.terminal import typed
+from tests import sources
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws
 from tests.deploy.played import the
@@ -23,7 +24,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = {*re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE), *VERBS}
 OF_AN_ENVIRONMENT = {*VERBS, "push-local", "integration", "{}"}
 TREES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    path.relative_to(ROOT).as_posix(): sources.tree(path)
     for folder in ("deploy", "local", "template")
     for path in sorted((ROOT / "fraud_cfn" / folder).rglob("*.py"))
 }

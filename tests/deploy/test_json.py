@@ -12,6 +12,7 @@ import pytest
 
 from fraud_cfn.config import ROOT
 from fraud_cfn.deploy.errors import Exit
+from tests import sources
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, change
 from tests.deploy.fake_running import Running
@@ -76,7 +77,7 @@ def test_the_schema_knows_every_exit_code() -> None:
 
 
 def test_the_schema_has_no_member_that_no_command_tells() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "fraud_cfn" / "deploy").rglob("*.py")]
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    files = (ROOT / "fraud_cfn" / "deploy").rglob("*.py")
+    nodes = [node for file in files for node in ast.walk(sources.tree(file))]
     names = {node.value for node in nodes if isinstance(node, ast.Constant)}
     assert set(SCHEMA["definitions"]["result"]["properties"]) - names == set()

@@ -13,6 +13,7 @@ from botocore import xform_name
 
 from fraud_cfn.config import ROOT
 from fraud_cfn.deploy.account import clients
+from tests import sources
 
 SOURCES = sorted((ROOT / "fraud_cfn" / "deploy").rglob("*.py"))
 _TOKENS = {"nexttoken", "marker", "token", "continuationtoken", "keymarker", "startingtoken"}
@@ -91,4 +92,4 @@ def test_a_call_that_reads_one_page_is_seen() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_no_list_is_read_one_page_only(path: Path) -> None:
-    assert list(unpaged(ast.parse(path.read_text("utf-8")))) == []
+    assert list(unpaged(sources.tree(path))) == []

@@ -24,6 +24,7 @@ from fraud_cfn.deploy.change.preview import Preview
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import plain
 from fraud_cfn.deploy.terminal.console import Console, fitting
+from tests import sources
 from tests.deploy.conftest import SMALL, Teller, environment
 from tests.deploy.fake_aws import Aws, change, detail, steps
 from tests.deploy.test_processes import PATIENCE, Terminal, real, until  # noqa: F401 - a fixture
@@ -118,7 +119,7 @@ def test_the_generator_survives_closed_streams(deployed: Aws, redirections: str)
 
 def locales(file: Path) -> Iterator[int]:
     """Lines that open a file or a pipe as text without naming the encoding: it would be the locale's."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(sources.tree(file)):
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))

@@ -15,6 +15,7 @@ from fraud_cfn.deploy.account.trouble import UNANSWERED
 from fraud_cfn.deploy.errors import CredentialsError, DeployError, Exit, TimedOutError
 from fraud_cfn.deploy.stack.waiting import until
 from fraud_cfn.deploy.terminal.console import Console
+from tests import sources
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, ProxyPageError
 
@@ -136,9 +137,7 @@ def waits(tree: ast.AST) -> Iterator[ast.AST]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_no_other_module_sleeps_or_loops_on_a_clock(path: Path) -> None:
     if path.relative_to(ROOT / "fraud_cfn" / "deploy").as_posix() in OWN:
-        assert any(waits(ast.parse(path.read_text("utf-8")))), "a wait would not be seen"
+        assert any(waits(sources.tree(path))), "a wait would not be seen"
         return
-    found = [
-        f"{path.name}:{getattr(node, 'lineno', 0)}" for node in waits(ast.parse(path.read_text("utf-8")))
-    ]
+    found = [f"{path.name}:{getattr(node, 'lineno', 0)}" for node in waits(sources.tree(path))]
     assert found == []

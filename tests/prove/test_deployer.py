@@ -19,6 +19,7 @@ from fraud_cfn.prove.evaluator import Decision, Request, decide
 from fraud_cfn.review import schemas
 from fraud_cfn.review.actions import resource_forms
 from fraud_cfn.review.model import read
+from tests import sources
 
 POLICIES = deployer.policies(read(COMMITTED))
 ACCOUNT = "111122223333"
@@ -74,7 +75,7 @@ def called() -> set[str]:
     found: set[str] = set()
     for file in (ROOT / "fraud_cfn" / "deploy").rglob("*.py"):
         if file.name != "demo.py":
-            for name in names(ast.parse(file.read_text(encoding="utf-8"))):
+            for name in names(sources.tree(file)):
                 found |= RENAMED.get(name) or operations.get(name, set())
     return found - ELSEWHERE
 
