@@ -14,6 +14,7 @@ import pytest
 from fraud_cfn.config import ROOT
 from fraud_cfn.deploy import make
 from fraud_cfn.deploy.errors import UsageError
+from tests.limits import PATIENCE
 
 _RECORDER = """#!/bin/sh
 for word in "$@"; do printf '%s\\n' "$word"; done
@@ -33,7 +34,7 @@ def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedPr
         env=inherited | {"LC_ALL": "C.UTF-8"} | environment,  # make speaks the locale's language
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -197,7 +198,7 @@ def test_a_clone_that_changes_line_endings_still_works(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     source = tmp_path / "source"
     for name in listed.stdout.decode().split("\0"):
@@ -210,12 +211,12 @@ def test_a_clone_that_changes_line_endings_still_works(tmp_path: Path) -> None:
             ["git", *words],
             cwd=source,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
     clone = tmp_path / "clone"
-    subprocess.run([*git, "clone", "--quiet", str(source), str(clone)], check=True, timeout=60)
+    subprocess.run([*git, "clone", "--quiet", str(source), str(clone)], check=True, timeout=PATIENCE)
     changed = [
         str(file.relative_to(clone))
         for file in clone.rglob("*")

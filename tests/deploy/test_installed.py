@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fraud_cfn.config import ROOT
+from tests.limits import PATIENCE
 
 
 def run(folder: Path, *words: str, isolated: bool = False) -> subprocess.CompletedProcess[str]:
@@ -21,7 +22,7 @@ def run(folder: Path, *words: str, isolated: bool = False) -> subprocess.Complet
         env=os.environ | {"PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -19,12 +19,12 @@ from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.streams import UTF8
 from tests.deploy.conftest import environment
-from tests.deploy.fake_aws import Aws, FaultError, change, steps
+from tests.deploy.fake_aws import Aws, change, steps
 from tests.deploy.fake_running import Running, Task
 from tests.deploy.fake_s3 import Bucket
 from tests.deploy.played import the
 from tests.deploy.test_destroy import resource
-from tests.deploy.test_processes import interrupt, start, until
+from tests.deploy.test_processes import Late, interrupt, start, until
 from tests.deploy.test_processes import real as real
 
 DESTROY = "destroy dev --yes --confirm TapStackdev"
@@ -62,12 +62,12 @@ def play(aws: Aws, text: str, *wanted: str, more: str = "") -> tuple[str, int]:
     return said.getvalue(), code
 
 
-def stopped_at(aws: Aws, line: str, condition: Any) -> str:
+def stopped_at(aws: Aws, line: str, condition: Any, late: Late | None = None) -> str:
     """Run it, interrupt it once `condition` holds; what it said. It ends as documented."""
     process = begin(aws, line)
     try:
         until(condition)
-        text, code = interrupt(process)
+        text, code = interrupt(process, late=late)
     finally:
         process.kill()
     assert code == 130, text
@@ -102,15 +102,11 @@ def finish(aws: Aws) -> None:
 
 
 def test_while_an_execution_is_answered(real: Aws) -> None:
-    def slow(asked: dict[str, Any]) -> dict[str, Any]:
-        time.sleep(0.7)
-        return real._execute_change_set(asked)
-
-    real.answers["ExecuteChangeSet"] = slow
+    real.answers["ExecuteChangeSet"] = late = Late(real._execute_change_set)
     real.scripts["ExecuteChangeSet"] = EVER
     process = start(real, "--yes")
     until(lambda: "ExecuteChangeSet" in real.calls)
-    text, code = interrupt(process)
+    text, code = interrupt(process, late=late)
     assert code == 130
     assert "detached; TapStackdev goes on" in text
     assert "nothing was changed" not in text
@@ -262,12 +258,8 @@ def test_while_the_job_runs(live: Running) -> None:
 
 
 def test_while_the_start_of_a_job_is_answered(live: Running) -> None:
-    def slow(asked: dict[str, Any]) -> dict[str, Any]:
-        time.sleep(0.7)
-        return live.run_task(asked)
-
-    live.aws.answers["RunTask"] = slow
-    text = stopped_at(live.aws, "run-job dev", lambda: "RunTask" in live.aws.calls)
+    live.aws.answers["RunTask"] = late = Late(live.run_task)
+    text = stopped_at(live.aws, "run-job dev", lambda: "RunTask" in live.aws.calls, late)
     assert "detached; job goes on as arn/job-1" in text
 
 
@@ -275,12 +267,8 @@ def test_while_the_start_of_a_job_is_answered(live: Running) -> None:
 
 
 def test_before_anything_is_touched(real: Aws) -> None:
-    def slow(_: dict[str, Any]) -> dict[str, Any]:
-        time.sleep(0.7)
-        return {"StackResourceSummaries": []}
-
-    real.answers["ListStackResources"] = slow
-    text = stopped_at(real, DESTROY, lambda: "ListStackResources" in real.calls)
+    real.answers["ListStackResources"] = late = Late(lambda _: {"StackResourceSummaries": []})
+    text = stopped_at(real, DESTROY, lambda: "ListStackResources" in real.calls, late)
     assert "interrupted; nothing was changed" in text
     assert "DeleteStack" not in real.calls
 
@@ -360,22 +348,15 @@ def test_in_the_pause_before_the_second_try(live: Running) -> None:
 
 
 def test_while_it_is_looked_whether_anything_is_left(live: Running) -> None:
-    def slow(_: dict[str, Any]) -> dict[str, Any]:
-        time.sleep(0.7)
-        raise FaultError("RepositoryNotFoundException", "does not exist")
-
-    live.aws.answers["DescribeRepositories"] = slow
-    text = stopped_at(live.aws, DESTROY, lambda: "DescribeRepositories" in live.aws.calls)
+    late = Late(live.aws.answers["DescribeRepositories"])
+    live.aws.answers["DescribeRepositories"] = late
+    text = stopped_at(live.aws, DESTROY, lambda: "DescribeRepositories" in live.aws.calls, late)
     assert "interrupted; TapStackdev is deleted; whether anything is left was not looked at" in text
     assert "make status" not in text, "there is nothing to see"
     assert the(text, "destroy")
 
 
 def test_in_diagnose_nothing_was_changed(live: Running) -> None:
-    def slow(_: dict[str, Any]) -> dict[str, Any]:
-        time.sleep(0.7)
-        return {"events": []}
-
-    live.aws.answers["FilterLogEvents"] = slow
-    text = stopped_at(live.aws, "diagnose dev", lambda: "FilterLogEvents" in live.aws.calls)
+    live.aws.answers["FilterLogEvents"] = late = Late(lambda _: {"events": []})
+    text = stopped_at(live.aws, "diagnose dev", lambda: "FilterLogEvents" in live.aws.calls, late)
     assert "interrupted; nothing was changed" in text

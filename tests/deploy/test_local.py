@@ -28,7 +28,7 @@ from fraud_cfn.template import document
 from tests.deploy.conftest import Told
 from tests.deploy.test_processes import VERBS
 from tests.lens import WORKLOADS, kebab
-from tests.limits import killed_in_time
+from tests.limits import PATIENCE, killed_in_time
 from tests.required import BOUNDS, SCHEDULE
 
 NETWORK = """
@@ -202,7 +202,7 @@ def test_logs_are_followed_until_ctrl_c(live: Place) -> None:
             assert line.startswith("[local] 20")
             assert line.rstrip().endswith(f"Z api {text}")
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert rest.startswith("result=logs "), "and no line twice"
     assert "Traceback" not in errors

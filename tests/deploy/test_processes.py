@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -70,9 +71,25 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[str, int]:
+class Late:
+    """An answer that comes after the Ctrl-C, however busy the machine is."""
+
+    def __init__(self, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        self._answer, self.interrupted = answer, threading.Event()
+
+    def __call__(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert self.interrupted.wait(PATIENCE)
+        time.sleep(0.2)  # until it is taken
+        return self._answer(asked)
+
+
+def interrupt(
+    process: subprocess.Popen[str], number: int = signal.SIGINT, late: Late | None = None
+) -> tuple[str, int]:
     """Both streams' text and the exit code."""
     process.send_signal(number)
+    if late:
+        late.interrupted.set()
     out, errors = process.communicate(timeout=PATIENCE)
     return errors + out, process.returncode
 
@@ -91,14 +108,10 @@ def test_ctrl_c_while_the_change_set_is_created_leaves_nothing(real: Aws, number
 
 
 def test_ctrl_c_before_anything_was_created(real: Aws) -> None:
-    def slow(asked: dict) -> dict:
-        time.sleep(0.5)
-        return real._get_caller_identity(asked)
-
-    real.answers["GetCallerIdentity"] = slow
+    real.answers["GetCallerIdentity"] = late = Late(real._get_caller_identity)
     process = start(real, "--yes")
     until(lambda: "GetCallerIdentity" in real.calls)
-    text, code = interrupt(process)
+    text, code = interrupt(process, late=late)
     assert (code, "Traceback" in text) == (130, False)
     assert "CreateChangeSet" not in real.calls
 

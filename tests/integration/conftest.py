@@ -17,6 +17,7 @@ from fraud_cfn.template.document import Document
 from tests.integration.deployer import Deployer
 from tests.integration.platform import Platform
 from tests.lens import WORKLOADS, kebab
+from tests.limits import PATIENCE
 
 HERE = Path(__file__).parent
 READ_ONLY = """\
@@ -90,7 +91,7 @@ def enabled(deployer: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Pla
             env=environment,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert result.returncode == 0, result.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.integration.deployer import Deployer
 from tests.integration.platform import Platform
+from tests.limits import PATIENCE
 
 HERE = Path(__file__).parent
 
@@ -23,7 +24,7 @@ def run(deployer: Deployer, suffix: str, *names: str) -> subprocess.CompletedPro
         cwd=HERE.parent.parent,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -55,7 +55,7 @@ def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed() -> No
         url = owner.stdout.readline().strip()
         assert listens(url)
         owner.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while listens(url) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not listens(url)
