@@ -22,6 +22,9 @@ NEEDS_ALL = (
     " DataKmsKeyArn: {Type: String, Default: ''}, CertificateArn: {Type: String, Default: ''},"
     " WebAclArn: {Type: String, Default: ''}, PermissionsBoundaryArn: {Type: String, Default: ''},"
     " AccessLogBucket: {Type: String, Default: ''},"
+    " ApiDeploymentStrategy: {Type: String, Default: BLUE_GREEN},"
+    " ApiCanaryPercent: {Type: Number, Default: 10},"
+    " ApiStepMinutes: {Type: Number, Default: 5}, ApiBakeTimeMinutes: {Type: Number, Default: 5},"
     " DatabaseCredentialsArn: {Type: String}, ApiKeysArn: {Type: String}}\n"
     "Resources:\n"
     "  V: {Type: AWS::EC2::VPC}\n"
@@ -217,10 +220,30 @@ CAPACITIES = [
     (["DatabaseMinCapacity=8"], "DatabaseMinCapacity 8 is over DatabaseMaxCapacity 4"),
     (["DatabaseMinCapacity=2", "DatabaseMaxCapacity=1.5"], "DatabaseMinCapacity 2 is over"),
 ]
+LONG = ["ApiStepMinutes=600", "ApiBakeTimeMinutes=1440"]  # 34 hours, with one step
+SLOW = ["ApiDeploymentStrategy=LINEAR", "ApiBakeTimeMinutes=0"]
+STAGES = [
+    (["ApiCanaryPercent=3.05"], "ApiCanaryPercent cannot be 3.05: ECS takes percent in steps of 0.1"),
+    (["ApiStepMinutes=2.5"], "ApiStepMinutes cannot be 2.5: ECS counts whole minutes"),
+    (["ApiBakeTimeMinutes=0.5"], "choose ApiBakeTimeMinutes=0 or 1"),
+    (["ApiDeploymentStrategy=CANARY", *LONG], "would wait 2040 minutes (1 times ApiStepMinutes"),
+    ([*SLOW, "ApiStepMinutes=221"], "would wait 1989 minutes (9 times ApiStepMinutes"),
+    ([*SLOW, "ApiStepMinutes=221", "ApiCanaryPercent=11"], "(9 times ApiStepMinutes"),
+    ([*SLOW, "ApiStepMinutes=61", "ApiCanaryPercent=3"], "(33 times ApiStepMinutes"),
+]
 
 
-@pytest.mark.parametrize(("given", "says"), CAPACITIES)
-def test_capacities_that_aurora_would_refuse_are_refused_at_the_creation(
+@pytest.mark.usefixtures("rich")
+@pytest.mark.parametrize("given", [LONG, [*SLOW, "ApiStepMinutes=220"], ["ApiCanaryPercent=12.5"]])
+def test_a_deployment_in_stages_that_ends_in_time_is_not_refused(
+    tell: Teller, template: list[str], given: list[str]
+) -> None:
+    """`LONG` is for a strategy that has no steps."""
+    assert tell("plan dev", *template, *(word for pair in given for word in ("--param", pair))).code == 0
+
+
+@pytest.mark.parametrize(("given", "says"), CAPACITIES + STAGES)
+def test_numbers_that_aws_would_refuse_are_refused_at_the_creation(
     rich: Aws, tell: Teller, template: list[str], given: list[str], says: str
 ) -> None:
     told = tell("plan dev", *template, *(word for pair in given for word in ("--param", pair)))

@@ -387,6 +387,7 @@ def test_reading_imports_no_sdk_no_validator_and_no_builder() -> None:
         ("parameters:\n  DatabaseReader: false\n  DatabaseMinCapacity: 0.75\n", 3, "has steps of 0.5"),
         ("parameters:\n  DatabaseMinCapacity: 8\n", 2, "DatabaseMinCapacity 8 is over DatabaseMaxCapacity 4"),
         ("parameters:\n  DatabaseMaxCapacity: 1\n  DatabaseMinCapacity: 2\n", 2, "is over"),
+        ("parameters:\n  ApiStepMinutes: 1440\n  ApiDeploymentStrategy: LINEAR\n", 2, "refuses over 1980"),
     ],
 )
 def test_values_that_do_not_go_together_are_told_with_their_line(
