@@ -192,6 +192,7 @@ def test_ctrl_c_at_the_question_leaves_nothing(real: Aws) -> None:
     terminal.read("Deploy this to TapStackdev? [y/N]")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == 130
+    assert "error: interrupted; nothing was changed" in plain(terminal.text)
     assert not real.change_sets
     assert real.current() is None
 

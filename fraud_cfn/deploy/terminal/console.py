@@ -136,6 +136,9 @@ class Console:
         self._err.flush()
         try:
             return self._stdin.readline().strip()
+        except KeyboardInterrupt:
+            self._err.write("\n")  # what is said of it stands on a line of its own
+            raise
         except OSError as error:  # the terminal is gone
             raise DeclinedError("there is no terminal to ask on any more", otherwise) from error
 
