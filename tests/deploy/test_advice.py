@@ -473,6 +473,7 @@ def test_a_start_that_is_refused_halfway(green: Running, tell: Teller, follow: F
     green.aws.faults["ExecuteChangeSet"] = [FaultError("AccessDenied", "no")]
     told = tell("start dev --yes")
     assert told.code == 9
+    assert "now:   blue is in front of api, which runs nothing" in told.text
     assert follow(told, "status").code == 0
     assert green.aws.weights == (100, 0)
 

@@ -631,16 +631,6 @@ def test_back_that_may_not_be_carried_out_changes_nothing(live: Running, tell: T
     assert "\nnow:" not in told.text
 
 
-def test_a_rule_that_was_changed_before_a_refusal_is_told(green: Running, tell: Teller) -> None:
-    stop_all(green)
-    green.aws.parameters["ServicesEnabled"] = "false"
-    green.aws.changes = [SERVICE]
-    green.aws.faults["ExecuteChangeSet"] = [FaultError("AccessDenied", "no")]
-    told = tell("start dev --yes")
-    assert told.code == 9
-    assert "now:   blue is in front of api, which runs nothing" in told.text
-
-
 def test_an_answer_to_run_task_that_is_lost_leaves_it_open(live: Running, tell: Teller) -> None:
     live.aws.faults["RunTask"] = [LostConnectionError()] * 9
     told = tell("run-job dev")
