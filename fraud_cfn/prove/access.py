@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
-from fraud_cfn.prove.environment import Environment, Role, environment
+from fraud_cfn.prove.environment import Environment, environment
 from fraud_cfn.prove.evaluator import Decision, Request, decide
 from fraud_cfn.review.actions import expand, has_resource_level
-from fraud_cfn.review.grants import Grant
+from fraud_cfn.review.grants import ALL_BUT, Grant
 from fraud_cfn.review.model import Template
 from fraud_cfn.review.permissions import Holder, held
+from fraud_cfn.review.wildcards import covers, overlap
 
 _TASKS, _ECS, _SCHEDULER = "ecs-tasks.amazonaws.com", "ecs.amazonaws.com", "scheduler.amazonaws.com"
 _SERVICES = (_TASKS, _ECS, _SCHEDULER, "lambda.amazonaws.com", "ec2.amazonaws.com", "events.amazonaws.com")
@@ -38,34 +40,21 @@ def _task_roles(subject: Environment, key: str) -> dict[str, str]:
     return {name: str(p[key]) for name, p in subject.of(_TASK_DEFINITION).items() if key in p}
 
 
-def _named_actions(role: Role) -> set[str]:
-    """Every action that the role's policies name, wildcards expanded."""
-    found: set[str] = set()
-    for document in role.policies:
-        for statement in document["Statement"]:
-            actions = statement.get("Action", [])
-            for action in [actions] if isinstance(actions, str) else actions:
-                found.update(expand(action))
-    return found
+def _granted(subject: Environment) -> Iterator[tuple[str, str, Grant]]:
+    """Role, action (wildcards expanded) and grant of everything that roles are allowed."""
+    for holder, grants in matrix(subject).items():
+        for grant in grants:
+            if holder.role and grant.effect == "Allow" and grant.principal is None and grant.action:
+                yield from ((holder.role, action, grant) for action in expand(grant.action))
 
 
-# Values that conditions ask for, so that nothing hides behind one.
-def _contexts(subject: Environment) -> list[dict[str, str]]:
-    cluster = next(
-        (name for name, (kind, _) in subject.resources.items() if kind == "AWS::ECS::Cluster"), None
-    )
-    own = {
-        "ecs__cluster": subject.arn(cluster) if cluster else "",
-        "ecs__CreateAction": "RunTask",
-        "iam__PassedToService": _TASKS,
-        "kms__ViaService": "secretsmanager.eu-central-1.amazonaws.com",
-    }
-    return [own, {}]
-
-
-def _may(subject: Environment, role: Role, action: str, resource: str) -> bool:
-    """Whether the role may do that under any of the conditions it could meet."""
-    return any(subject.may(role, action, resource, **context) for context in _contexts(subject))
+@cache
+def _reaches(resource: str | None, arn: str) -> bool:
+    """Whether a grant on that resource may be one on the ARN."""
+    if resource is None or not resource.startswith(ALL_BUT):
+        may = overlap if "${" in (resource or "") else covers  # the ARN stands for itself only
+        return resource is None or may(resource, arn)
+    return not any(covers(left_out, arn) for left_out in resource.removeprefix(ALL_BUT).split(", "))
 
 
 # ── Claims ──
@@ -82,7 +71,7 @@ def nobody_deletes_objects(template: Template, **values: str) -> Iterator[str]:
     for bucket in subject.of("AWS::S3::Bucket"):
         arn = subject.arn(bucket)
         for role, action in product(subject.roles.values(), actions):
-            if any(_may(subject, role, action, resource) for resource in (arn, f"{arn}/key")):
+            if any(subject.could(role, action, resource) for resource in (arn, f"{arn}/key")):
                 yield f"{role.logical_id} may {action}"
 
 
@@ -135,7 +124,7 @@ def each_queue_has_its_senders_and_receivers(template: Template, **values: str) 
     may = {
         (role.logical_id, queue, action)
         for role, queue, action in product(subject.roles.values(), subject.of(_QUEUE), expand("sqs:*"))
-        if action not in harmless and _may(subject, role, action, subject.arn(queue))
+        if action not in harmless and subject.could(role, action, subject.arn(queue))
     }
     own = {item for item in may if item[1] not in {"JobQueue", "DeadLetterQueue", *missed}}
     yield from _differences(may - own, allowed)
@@ -160,13 +149,21 @@ def another_environment_is_out_of_reach(template: Template, **values: str) -> It
     by_service: dict[str, list[str]] = {}
     for arn in elsewhere:
         by_service.setdefault(arn.split(":")[2], []).append(arn)
-    for role in subject.roles.values():
-        for action in sorted(_named_actions(role)):
-            if not has_resource_level(action):
-                continue
+    for role, action, grant in _granted(subject):
+        if has_resource_level(action):
             for resource in by_service.get(action.partition(":")[0].lower(), elsewhere):
-                if _may(subject, role, action, resource):
-                    yield f"{role.logical_id} may {action} on {resource}"
+                if _reaches(grant.resource, resource):
+                    yield f"{role} may {action} on {resource}"
+
+
+def what_a_role_may_use_is_here_or_given(template: Template, **values: str) -> Iterator[str]:
+    """Where AWS knows resources of an action at all."""
+    subject = environment(template, **values)
+    ours = [*subject.targets(), *_secrets_of_tasks(subject)]
+    ours += [given for value in values.values() for given in value.split(",")]
+    for role, action, grant in _granted(subject):
+        if grant.resource != "*" and not any(_reaches(grant.resource, arn) for arn in ours):
+            yield f"{role} may {action} on {grant.resource}"
 
 
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -221,12 +218,11 @@ def only_the_scheduler_passes_its_two_roles(template: Template, **values: str) -
         for schedule in _schedules(subject)
         for key in ("TaskRoleArn", "ExecutionRoleArn")
     }
-    anywhere = [role.arn for role in subject.roles.values()]
-    anywhere += [f"arn:aws:iam::{subject.account}:role/admin", f"arn:aws:iam::{_ELSEWHERE}:role/admin"]
     passes = {
-        (role.logical_id, passed, service)
-        for role, passed, service in product(subject.roles.values(), anywhere, (*_SERVICES, ""))
-        if subject.may(role, "iam:PassRole", passed, **({"iam__PassedToService": service} if service else {}))
+        (role, grant.resource, service)
+        for role, action, grant in _granted(subject)
+        if action == "iam:PassRole"
+        for service in _only_to(grant)
     }
     yield from _differences(passes, allowed)
 
@@ -238,6 +234,14 @@ def shifting_roles(subject: Environment) -> set[str]:
         for service in subject.of("AWS::ECS::Service").values()
         for balanced in service.get("LoadBalancers", [])
     }
+
+
+def _only_to(grant: Grant) -> tuple[str, ...]:
+    """The services that roles are passed to by it."""
+    for operator, key, services in grant.tests:
+        if (operator, key.lower()) == ("StringEquals", "iam:passedtoservice"):
+            return services
+    return ("any service",)
 
 
 def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> Iterator[str]:
@@ -268,19 +272,21 @@ def a_role_is_assumed_by_its_service_only(template: Template, **values: str) -> 
         if subject.assumes(service, role, aws__SourceAccount=account, aws__SourceArn=arn)
     }
     yield from _differences(assumed, allowed)
-    for role in subject.roles.values():
-        for principal in (f"arn:aws:iam::{subject.account}:user/a", f"arn:aws:iam::{_ELSEWHERE}:root"):
-            if subject.assumes(principal, role, aws__SourceAccount=subject.account, aws__SourceArn=task):
-                yield f"{role.logical_id} may be assumed by {principal}"
+    services = {(subject.role_of(arn), service) for arn, service, _ in allowed}
+    for holder, grants in matrix(subject).items():
+        trusted = {grant.principal for grant in grants if grant.effect == "Allow"} - {None}
+        for principal in sorted(trusted, key=str) if holder.role else ():
+            if (holder.role, principal) not in services:
+                yield f"{holder.role} may be assumed by {principal}"
 
 
 def no_role_changes_permissions(template: Template, **values: str) -> Iterator[str]:
     subject = environment(template, **values)
     harmless = {"iam:PassRole", "kms:Decrypt", "kms:GenerateDataKey"}
     actions = {*expand("iam:*"), *expand("kms:*"), *expand("sts:*")} - harmless
-    for role, action in product(subject.roles.values(), sorted(actions)):
-        if any(_may(subject, role, action, resource) for resource in ("*", role.arn)):
-            yield f"{role.logical_id} may {action}"
+    for role, action, _ in _granted(subject):
+        if action in actions:
+            yield f"{role} may {action}"
 
 
 def no_allow_is_wider_than_it_must_be(template: Template, **values: str) -> Iterator[str]:
@@ -305,7 +311,7 @@ def secrets_are_read_by_execution_roles_only(template: Template, **values: str) 
     for role, secret in product(subject.roles.values(), named | elsewhere):
         for action in expand("secretsmanager:*"):
             expected = role.arn in executing and secret in named and action.endswith(":GetSecretValue")
-            if _may(subject, role, action, secret) is not expected:
+            if subject.could(role, action, secret) is not expected:
                 yield f"{role.logical_id} {'may not' if expected else 'may'} {action} on {secret}"
 
 
@@ -318,18 +324,15 @@ def _secrets_of_tasks(subject: Environment) -> Iterator[str]:
 
 def each_task_logs_in_as_its_own_database_user(template: Template, **values: str) -> Iterator[str]:
     subject = environment(template, **values)
-    by_arn = {role.arn: name for name, role in subject.roles.items()}
-    workloads = {
-        by_arn[arn]: subject.database_user(task)
-        for task, arn in _task_roles(subject, "TaskRoleArn").items()
-        if arn in by_arn
+    users = {arn.rpartition("/")[2]: arn for arn in subject.targets() if ":rds-db:" in arn}
+    expected = {
+        (subject.role_of(role), users[subject.database_user(task)])
+        for task, role in _task_roles(subject, "TaskRoleArn").items()
     }
-    users = [arn for arn in subject.targets() if ":rds-db:" in arn]
-    users.append(users[0].rpartition("/")[0] + "/postgres")
-    for role, user in product(subject.roles.values(), users):
-        expected = workloads.get(role.logical_id) == user.rpartition("/")[2]
-        if subject.may(role, "rds-db:connect", user) is not expected:
-            yield f"{role.logical_id} {'may not' if expected else 'may'} log in as {user.rpartition('/')[2]}"
+    logs_in = {
+        (role, grant.resource) for role, action, grant in _granted(subject) if action == "rds-db:connect"
+    }
+    yield from _differences(logs_in, expected)
 
 
 def a_schedule_runs_its_job_in_its_cluster_only(template: Template, **values: str) -> Iterator[str]:
@@ -345,6 +348,8 @@ def a_schedule_runs_its_job_in_its_cluster_only(template: Template, **values: st
         if subject.may(role, "ecs:RunTask", arn, **context) is not expected:
             may = "may not" if expected else "may"
             yield f"{role.logical_id} {may} run {task} in {place or 'any cluster'}"
+    runs = {(role, grant.resource) for role, action, grant in _granted(subject) if action == "ecs:RunTask"}
+    yield from _differences(runs, {(role, f"{families[task].rpartition(':')[0]}:*") for role, task, _ in own})
 
 
 def plain_http_is_refused(template: Template, **values: str) -> Iterator[str]:
@@ -369,14 +374,14 @@ def the_endpoint_lets_only_data_and_image_layers_through(template: Template, **v
     administrator = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     layers = "arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/layer"
     data = [f"{subject.arn(bucket)}/key" for bucket in subject.of("AWS::S3::Bucket")]
-    used = {action for role in subject.roles.values() for action in _named_actions(role)}
+    used = {action for _, action, _ in _granted(subject)}
 
     def passes(action: str, resource: str) -> bool:
         request = Request(action, resource, f"arn:aws:iam::{subject.account}:role/admin")
         limits = [[document] for document in subject.endpoint_policies]
         return decide(request, identity=[administrator], limits=limits) is Decision.ALLOWED
 
-    if not subject.endpoint_policies:
+    if len(subject.endpoint_policies) < len(subject.of("AWS::EC2::VPCEndpoint")):
         yield "an endpoint without a policy lets everything through"
     for action in expand("s3:*"):
         reached = {
@@ -409,11 +414,9 @@ def a_boundary_is_put_on_every_role_when_given(template: Template, **values: str
 
 def a_key_is_used_only_when_given_and_for_its_service(template: Template, **values: str) -> Iterator[str]:
     """Without a customer managed key no role has anything to do with KMS."""
-    plain = environment(template, **values)
-    for role in plain.roles.values():
-        for action in _named_actions(role):
-            if action.startswith("kms:") and not any("Kms" in key for key in values):
-                yield f"{role.logical_id} may {action}"
+    for role, action, _ in _granted(environment(template, **values)):
+        if action.startswith("kms:") and not any("Kms" in key for key in values):
+            yield f"{role} may {action}"
 
 
 def _differences(has: set[Any], should: set[Any]) -> Iterator[str]:
@@ -433,6 +436,7 @@ CLAIMS: dict[str, Callable[..., Iterator[str]]] = {
     "Another environment is out of reach, dev2 from dev too, and the same names in another account": (
         another_environment_is_out_of_reach
     ),
+    "What a role may use is of this environment, or was given to it": what_a_role_may_use_is_here_or_given,
     "Each execution role is enough for its own task, and no more": (
         an_execution_role_is_enough_for_its_task_and_no_more
     ),

@@ -87,6 +87,15 @@ class Role:
     trust: Properties
     policies: tuple[Properties, ...]
 
+    @cached_property
+    def whatever_the_condition(self) -> list[Properties]:
+        """What its policies allow, without conditions and denials."""
+        allowing = [
+            [{**one, "Condition": {}} for one in document["Statement"] if one["Effect"] == "Allow"]
+            for document in self.policies
+        ]
+        return [{"Statement": statements} for statements in allowing]
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -138,6 +147,17 @@ class Environment:
         """Whether the role may do that, over TLS; `context` keys have `__` for the colon."""
         return self.decision(role, action, resource, **context) is Decision.ALLOWED
 
+    def could(self, role: Role, action: str, resource: str) -> bool:
+        """Whether a statement allows the role to, whatever its condition: nothing hides behind one."""
+        return (
+            decide(Request(action, resource, role.arn), identity=role.whatever_the_condition)
+            is Decision.ALLOWED
+        )
+
+    def role_of(self, arn: str) -> str:
+        """The logical id of a role by its ARN; empty where it is none of this template."""
+        return next((name for name, role in self.roles.items() if role.arn == arn), "")
+
     def decision(self, role: Role, action: str, resource: str, **context: str) -> Decision:
         """IAM's answer to the role's request, from its policies and those on the resources."""
         known = {"aws:SecureTransport": "true", "aws:PrincipalArn": role.arn}
@@ -158,6 +178,9 @@ class Environment:
                 yield arn.removesuffix(":*") + ":log-stream:a" if arn.endswith(":*") else arn
                 if kind == "AWS::S3::Bucket":
                     yield f"{arn}/key"
+                if kind == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                    yield arn.replace(":loadbalancer/", ":listener/") + "/1"
+                    yield arn.replace(":loadbalancer/", ":listener-rule/") + "/1/2"
                 if kind == "AWS::ECS::Cluster":
                     name = arn.rpartition("/")[2]
                     prefix = arn.partition(":cluster/")[0]

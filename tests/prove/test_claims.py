@@ -46,6 +46,7 @@ def arn(logical_id: str) -> dict[str, Any]:
 OBJECTS = {"Fn::Sub": "${DataBucket.Arn}/*"}
 USERS = {"Fn::Sub": "arn:aws:rds-db:*:*:dbuser:${DatabaseCluster.DBClusterResourceId}/*"}
 JOB = {"Fn::Sub": "arn:aws:ecs:eu-central-1:${AWS::AccountId}:task-definition/fraud-job-dev:*"}
+TAGGED = {"StringEquals": {"aws:PrincipalTag/team": "a"}}
 TO_TASKS = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
 BROKEN: dict[str, tuple[str, Any, str]] = {
@@ -91,6 +92,79 @@ BROKEN: dict[str, tuple[str, Any, str]] = {
         "ApiRepository/Properties/RepositoryPolicyText",
         {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}]},
         "Policies on resources allow nobody",
+    ),
+    "the secret of another system": (
+        f"{API}/-",
+        allow("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-central-1:*:secret:company-*"),
+        "What a role may use",
+    ),
+    "a function of another account": (
+        f"{WORKER}/-",
+        allow("lambda:InvokeFunction", "arn:aws:lambda:eu-central-1:999999999999:function:a"),
+        "What a role may use",
+    ),
+    "a role of another account": (
+        f"{WORKER}/-",
+        allow("sts:AssumeRole", "arn:aws:iam::999999999999:role/a"),
+        "No role changes permissions",
+    ),
+    "a user's key, under a condition": (
+        f"{WORKER}/-",
+        allow("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/a", Condition=TAGGED),
+        "No role changes permissions",
+    ),
+    "objects, under a condition": (
+        f"{WORKER}/-",
+        allow("s3:DeleteObject", OBJECTS, Condition=TAGGED),
+        "Nobody deletes",
+    ),
+    "messages, under a condition": (
+        f"{API}/-",
+        allow("sqs:ReceiveMessage", arn("JobQueue"), Condition=TAGGED),
+        "The API alone sends",
+    ),
+    "another environment's, under a condition": (
+        f"{API}/-",
+        allow("sqs:SendMessage", "arn:aws:sqs:eu-central-1:111122223333:fraud-jobs-prod", Condition=TAGGED),
+        "Another environment",
+    ),
+    "another service may be passed a role": (
+        f"{API}/-",
+        allow("iam:PassRole", arn("JobTaskRole"), Condition={"StringLike": {"iam:PassedToService": "code*"}}),
+        "Nobody passes a role",
+    ),
+    "another service": (
+        TRUST.format("JobTaskRole") + "/Principal/Service",
+        ["ecs-tasks.amazonaws.com", "codebuild.amazonaws.com"],
+        "Each role is assumed",
+    ),
+    "a role of another account, by a name of its own": (
+        "JobTaskRole/Properties/AssumeRolePolicyDocument/Statement/-",
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::999999999999:role/ci"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"sts:ExternalId": "a"}},
+        },
+        "Each role is assumed",
+    ),
+    "a user of the database that no workload has": (
+        f"{API}/-",
+        allow("rds-db:connect", {"Fn::Sub": USERS["Fn::Sub"].replace("/*", "/rds_superuser")}),
+        "Each workload logs in",
+    ),
+    "another system's task": (
+        f"{SCHEDULE}/-",
+        allow("ecs:RunTask", "arn:aws:ecs:eu-central-1:111122223333:task-definition/other:*"),
+        "The scheduler runs the job only",
+    ),
+    "a second endpoint, without a policy": (
+        "Endpoint",
+        {
+            "Type": "AWS::EC2::VPCEndpoint",
+            "Properties": {"VpcEndpointType": "Gateway", "ServiceName": "dynamodb"},
+        },
+        "The S3 endpoint",
     ),
     "the image of another service": (
         f"{EXECUTION}/-",
