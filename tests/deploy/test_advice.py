@@ -491,6 +491,16 @@ def test_what_diagnosis_advises_for_services(live: Running, tell: Teller, follow
     assert "no healthy target of api gets traffic\n  → make start ENV=dev\n" in told.text
 
 
+@advises("diagnose._Patient._anew")
+def test_what_diagnosis_advises_for_a_service_that_is_gone(
+    live: Running, tell: Teller, follow: Follow
+) -> None:
+    del live.desired["worker"]
+    told = tell("diagnose dev")
+    assert follow(told, "deploy", "--template", more="--yes", FILE=str(SMALL)).code == 0
+    assert tell("deploy dev --yes").code == 0
+
+
 @advises("diagnose._Patient._way_on")
 @pytest.mark.parametrize(
     ("status", "verb"), [("UPDATE_ROLLBACK_FAILED", "rollback"), ("DELETE_FAILED", "destroy")]

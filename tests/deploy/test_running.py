@@ -945,6 +945,141 @@ def test_an_update_that_was_cancelled_has_no_cause_among_its_resources(live: Run
     assert "why the new version did not" not in told.text
 
 
+def service_of(live: Running, name: str, **answer: Any) -> None:
+    """ECS answers so for that service; with nothing, it has none."""
+    honest = live.describe_services
+
+    def described(asked: dict[str, Any]) -> dict[str, Any]:
+        services = honest(asked)["services"]
+        for one in services:
+            if one["serviceName"] == f"fraud-{name}-dev":
+                one |= answer
+        known = [one for one in services if answer or one["serviceName"] != f"fraud-{name}-dev"]
+        return {"services": known}
+
+    live.aws.answers["DescribeServices"] = described
+
+
+GONE = [{}, {"status": "INACTIVE", "desiredCount": 0}, {"status": "DRAINING", "desiredCount": 0}]
+
+
+@pytest.mark.parametrize("answer", GONE, ids=str)
+def test_a_service_that_somebody_deleted_is_told_by_every_verb(
+    live: Running, tell: Teller, answer: dict[str, Any]
+) -> None:
+    service_of(live, "worker", **answer)
+    told = tell("start dev --yes --steady 5")
+    assert (told.code, told.last) == (8, "result=not-live stack=TapStackdev")
+    assert "cause: ECS has no service of worker: somebody deleted it" in told.text
+    assert "UpdateService" not in live.aws.calls
+    assert live.aws.now < 120, "it is not waited for"
+    assert "worker    does not exist" in tell("status dev").text
+    told = tell("diagnose dev")
+    assert told.code == 8
+    assert (
+        "the service of worker does not exist\n  → CloudFormation does not know that it is gone" in told.text
+    )
+    assert "deploy a template without WorkerService and what follows it (make deploy" in told.text
+    told = tell("release dev --service worker --tag v1.5 --yes")
+    assert (told.code, told.last) == (8, "result=unhealthy stack=TapStackdev")
+    assert "ECS has no service of worker (any more): nothing serves" in told.text
+
+
+def test_a_service_that_ecs_forgets_for_a_moment_is_no_failure(live: Running, tell: Teller) -> None:
+    looks = iter(range(3))
+    honest = live.describe_services
+    live.aws.answers["DescribeServices"] = lambda asked: (
+        {"services": []} if next(looks, None) is not None else honest(asked)
+    )
+    told = tell("start dev --yes --steady 5")
+    assert (told.code, told.text.count("api 2/2 · worker 1/1")) == (0, 1)
+
+
+def test_a_cluster_that_somebody_deleted_has_no_services(live: Running, tell: Teller) -> None:
+    live.aws.faults["DescribeServices"] = [FaultError("ClusterNotFoundException", "Cluster not found.")] * 9
+    told = tell("diagnose dev")
+    assert (told.code, "the service of api does not exist" in told.text) == (8, True)
+
+
+def test_a_deployment_of_ecs_that_failed_is_looked_at(live: Running, tell: Teller) -> None:
+    failed = [{"status": "PRIMARY", "rolloutState": "FAILED"}]
+    service_of(
+        live, "worker", runningCount=0, deployments=failed, events=[{"message": "tasks failed to start"}]
+    )
+    told = tell("diagnose dev")
+    assert (told.code, "worker runs 0 of 1 tasks: tasks failed to start" in told.text) == (8, True)
+
+
+@pytest.mark.parametrize("state", ["unused:not configured to receive traffic", "draining:", "initial:checks"])
+def test_targets_that_get_no_traffic_are_told_with_their_state(
+    live: Running, tell: Teller, state: str
+) -> None:
+    live.health = {"BlueArn": [state]}
+    told = tell("start dev --yes --steady 5 --timeout 1")
+    assert told.code == 124
+    assert f"0 of 1 targets of blue healthy; {state.partition(':')[2] or 'draining'}" in told.text
+    told = tell("diagnose dev")
+    said = f"10.0.0.0 is {state.replace(':', ': ')}".removesuffix(": ")
+    assert f"no healthy target of api gets traffic ({said})" in told.text
+
+
+def test_a_rule_that_was_changed_by_hand_makes_a_start_unknown(live: Running, tell: Teller) -> None:
+    fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
+    live.aws.answers["DescribeRules"] = lambda _: {"Rules": [{"Actions": [fixed]}]}
+    told = tell("start dev --yes --steady 5")
+    assert (told.code, told.last) == (9, "result=unknown stack=TapStackdev")
+    assert "not looked at: targets (who gets the traffic cannot be judged: RoutingRule does not" in told.text
+
+
+def test_a_log_group_that_somebody_deleted_is_told(live: Running, tell: Teller) -> None:
+    honest = live.filter_log_events
+
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        if "worker" in asked["logGroupName"]:
+            raise FaultError("ResourceNotFoundException", "The specified log group does not exist.")
+        return honest(asked)
+
+    live.aws.answers["FilterLogEvents"] = answer
+    gone = "the log group /ecs/fraud-worker-dev of worker does not exist: its tasks cannot start"
+    again = "aws logs create-log-group --region eu-central-1 --log-group-name /ecs/fraud-worker-dev"
+    told = tell("logs dev")
+    assert (told.code, gone in told.text, again in told.text) == (9, True, True)
+    assert "nothing in the last" not in told.text
+    told = tell("diagnose dev")
+    assert (told.code, gone in told.text, again in told.text) == (8, True, True)
+    assert tell("logs dev --service api").code == 0
+
+
+def test_a_schedule_that_somebody_deleted_is_told(live: Running, tell: Teller) -> None:
+    live.aws.faults["GetSchedule"] = [FaultError("ResourceNotFoundException", "does not exist", 404)]
+    told = tell("diagnose dev")
+    assert told.code == 8
+    assert "the schedule of job does not exist: nothing starts it" in told.text
+    assert "deploy a template without JobSchedule" in told.text
+
+
+def test_scaling_that_is_not_held_is_not_said_to_be(live: Running, tell: Teller) -> None:
+    refusal = FaultError("ValidationException", "ECS service doesn't exist: service/c/fraud-api-dev")
+    live.aws.faults["RegisterScalableTarget"] = [refusal]
+    told = tell("start dev --back --yes")
+    assert told.code == 9
+    assert "now:" not in told.text
+    assert "scaling is" not in told.text
+
+
+def test_a_job_that_somebody_stopped_did_not_run_out_of_memory(live: Running, tell: Teller) -> None:
+    live.started = lambda: Task(
+        "arn/job-1",
+        "fraud-job-dev",
+        ends=live.aws.now + 3,
+        exit_code=137,
+        code="UserInitiated",
+        reason="stopped by hand",
+    )
+    told = tell("run-job dev")
+    assert (told.code, "memory" in told.text) == (8, False)
+
+
 def test_diagnosis_names_what_is_sick(live: Running, tell: Teller) -> None:
     live.health = {"BlueArn": ["unhealthy:Health checks failed with these codes: [500]"]}
     live.messages["https://sqs/1/fraud-deadletter-dev"] = 3

@@ -6,14 +6,17 @@ Time is AWS's, never ours, and never a line's own: a line may be stamped ahead, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account.session import code_of
+from fraud_cfn.deploy.errors import AwsError
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -30,6 +33,10 @@ class Source:
     service: str
     group: str
     prefix: str = ""
+
+
+class GoneError(AwsError):
+    """A log group of the stack's was deleted by hand."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def milliseconds(moment: datetime) -> int:
 def read(
     logs: CloudWatchLogsClient, source: Source, begin: int, pattern: str = "", *, newest_first: bool = False
 ) -> Iterator[Line]:
-    """Lines since `begin`, a page at a time as they are taken; none of a group that is not there yet."""
+    """Lines since `begin`, a page at a time as they are taken. `GoneError` for a group that is not there."""
     asked: dict[str, Any] = {"logGroupName": source.group, "startTime": begin}
     asked |= {"filterPattern": pattern} if pattern else {}
     asked |= {"logStreamNamePrefix": source.prefix} if source.prefix else {}
@@ -64,17 +71,31 @@ def read(
                 if event.get("logStreamName", source.prefix).startswith(source.prefix):
                     yield _line(event, source.service)
     except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
+        if code_of(error) == "ResourceNotFoundException":
+            raise GoneError(
+                f"the log group {source.group} of {source.service} does not exist: its tasks cannot start",
+                f"make it again: aws logs create-log-group --region {REGION} --log-group-name {source.group}",
+            ) from error
+        raise
 
 
 def read_all(
-    logs: CloudWatchLogsClient, sources: Iterable[Source], begin: int, pattern: str = ""
+    logs: CloudWatchLogsClient,
+    sources: Iterable[Source],
+    begin: int,
+    pattern: str,
+    gone: Callable[[Source, GoneError], None],
 ) -> Iterator[Line]:
-    """Lines of several groups since `begin`, oldest first; of each no more than a page is held."""
-    return heapq.merge(
-        *(read(logs, source, begin, pattern) for source in sources), key=lambda line: line.time
-    )
+    """Lines of several groups since `begin`, oldest first; of each no more than a page is held. One that is
+    not there hides no other: `gone` is told."""
+
+    def lines(source: Source) -> Iterator[Line]:
+        try:
+            yield from read(logs, source, begin, pattern)
+        except GoneError as error:
+            gone(source, error)
+
+    return heapq.merge(*map(lines, sources), key=lambda line: line.time)
 
 
 def _line(event: Any, service: str) -> Line:
@@ -98,10 +119,12 @@ class Cursor:
         self._given[line.id] = line.time
 
     def fresh(self, logs: CloudWatchLogsClient, now: int, pattern: str) -> list[Line]:
-        """What came since the last look that was answered."""
+        """What came since the last look that was answered; nothing of a group that is not there."""
         far = now - self._looked_far >= _FAR_LOOKS
         begin = max(self._begin, self._looked - (_LATE if far else _NEAR))
-        lines = [line for line in read(logs, self._source, begin, pattern) if line.id not in self._given]
+        lines: list[Line] = []
+        with suppress(GoneError):
+            lines += (line for line in read(logs, self._source, begin, pattern) if line.id not in self._given)
         self._looked = now
         self._looked_far = now if far else self._looked_far
         self._given |= {line.id: line.time for line in lines}

@@ -66,19 +66,22 @@ class Service:
 
 
 def look(session: Session, workloads: Iterable[Workload], *, deployments: bool = True) -> list[Service]:
-    """Those workloads' services, as far as ECS has them; without `deployments` their newest is left out,
-    which saves two questions a service."""
+    """Those workloads' services, as far as ECS has them and nobody deletes them; without `deployments` their
+    newest is left out, which saves two questions a service."""
     found: list[Service] = []
     workloads = tuple(workloads)
     for cluster, services in _by_cluster(workloads).items():
         names = list(services)
         for begin in range(0, len(names), _MOST):
-            answer = session.client("ecs").describe_services(
-                cluster=cluster, services=names[begin : begin + _MOST]
-            )
+            try:
+                answer = session.client("ecs").describe_services(
+                    cluster=cluster, services=names[begin : begin + _MOST]
+                )
+            except session.client("ecs").exceptions.ClusterNotFoundException:
+                continue
             for service in answer["services"]:
                 workload = services.get(service.get("serviceName", ""))
-                if workload and service.get("status", "ACTIVE") != "INACTIVE":
+                if workload and service.get("status", "ACTIVE") not in ("DRAINING", "INACTIVE"):
                     found.append(
                         _service(service, workload, newest(session, workload) if deployments else None)
                     )

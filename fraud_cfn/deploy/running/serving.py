@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fraud_cfn.deploy.account.session import Session, code_of, denied
+from fraud_cfn.deploy.errors import RefusedError
 from fraud_cfn.deploy.running import balancing, services, tasks
 from fraud_cfn.deploy.running.services import Service
 from fraud_cfn.deploy.running.tasks import Task
@@ -14,6 +15,7 @@ from fraud_cfn.deploy.running.workloads import Workload
 from fraud_cfn.deploy.terminal import clock
 
 _FAILURES = 3  # stopped tasks of one service after which it is not going to stay up
+_FORGETS = 60.0  # seconds for which ECS may not know a service that is there
 _T = TypeVar("_T")
 
 
@@ -53,7 +55,7 @@ class Proof:
         }
         self._failed: dict[str, list[Task]] = {}
         self._same: dict[str, set[str]] = {}  # the tasks that have to stay
-        self._since = clock.now()
+        self._since = self._missing_since = clock.now()
 
     def __call__(self) -> Verdict | None:
         if not self._workloads:
@@ -66,6 +68,9 @@ class Proof:
         if not stayed:
             self._since = clock.now()
             self._look_at_the_dead()
+        if gone := self._gone(found):
+            why = f"ECS has no service of {', '.join(gone)}: somebody deleted it"
+            return Verdict(failed=tuple(gone), reasons=(why,))
         healthy = self._healthy() if up else False
         if hopeless := [name for name, dead in self._failed.items() if len(dead) >= _FAILURES]:
             reasons = {task.why: None for name in hopeless for task in self._failed[name]}
@@ -75,6 +80,14 @@ class Proof:
         if stayed and not healthy:
             self._since = clock.now()
         return None
+
+    def _gone(self, found: list[Service]) -> list[str]:
+        """Workloads whose service ECS has not known for a while."""
+        known = {service.name for service in found}
+        missing = [workload.name for workload in self._workloads if workload.name not in known]
+        if not missing:
+            self._missing_since = clock.now()
+        return missing if clock.now() - self._missing_since > _FORGETS else []
 
     def _stayed(self, found: list[Service]) -> bool:
         """Whether the tasks of the look before still run; a task more does no harm."""
@@ -119,10 +132,11 @@ class Proof:
         for group in fronts:
             mine = [target for target in found if target.group == group.logical_id]
             healthy = sum(target.state == "healthy" for target in mine)
-            sick = [target for target in mine if target.state in ("unhealthy", "initial", "unavailable")]
+            sick = [target for target in mine if target.state not in ("healthy", "draining")]
             if sick or not healthy:
                 name = balancing.colour_of(workload, group) or group.logical_id
-                why = sick[0].reason if sick else "no target is registered"
+                told = [target.reason or target.state for target in (*sick, *mine)]
+                why = told[0] if told else "no target is registered"
                 return f"{healthy} of {len(mine)} targets of {name} healthy; {why}"
         return ""
 
@@ -148,11 +162,13 @@ class Proof:
         """The answer, or `None` where this caller may not ask, which the verdict tells."""
         try:
             return ask()
+        except RefusedError as error:  # who gets the traffic cannot be judged
+            self._unknown[what] = error.message
         except Exception as error:
             if not denied(error):
                 raise
             self._unknown[what] = code_of(error)
-            return None
+        return None
 
     def _news(self, about: str, text: str) -> None:
         if text and self._said.get(about) != text:

@@ -14,12 +14,12 @@ from fraud_cfn.deploy.account.session import Session, code_of
 from fraud_cfn.deploy.change import live, readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.errors import DeployError, Exit
-from fraud_cfn.deploy.running import balancing, log_lines, services, tasks, workloads
+from fraud_cfn.deploy.running import balancing, jobs, log_lines, services, tasks, workloads
 from fraud_cfn.deploy.running.tasks import Task
 from fraud_cfn.deploy.running.workloads import Deployed, Workload
 from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
-from fraud_cfn.deploy.stack.stacks import Stack
+from fraud_cfn.deploy.stack.stacks import Resource, Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, in_progress, succeeded
 from fraud_cfn.deploy.stack.watch import resuming
 from fraud_cfn.deploy.terminal import clock
@@ -88,6 +88,7 @@ class _Patient:
             "services": lambda: list(self._services()),
             "stopped tasks": lambda: list(self._stopped()),
             "targets": lambda: list(self._targets()),
+            "schedules": lambda: list(self._schedules()),
             "dead letters": lambda: list(self._dead_letters()),
             "logs": lambda: list(self._errors()),
         }
@@ -167,7 +168,7 @@ class _Patient:
         looked = services.look(self._session, wanted.values())
         if live.enabled(self._stack):
             for name in wanted.keys() - {service.name for service in looked}:
-                yield Finding(f"the service of {name} does not exist", self._command("deploy"))
+                yield Finding(f"the service of {name} does not exist", self._anew(wanted[name].service))
         for service in looked:
             again = self._command("release", f"--service {service.name} --tag TAG")
             if service.strayed:
@@ -186,6 +187,16 @@ class _Patient:
                 )
             if live.enabled(self._stack) and not service.desired and service.settled:
                 yield Finding(f"{service.name} wants no task, though it is live", self._command("start"))
+
+    def _anew(self, part: Resource | None) -> str:
+        """How it comes to be again: CloudFormation does not know that somebody deleted what it made."""
+        if part is None or not part.physical_id:
+            return self._command("deploy")
+        without = self._command("deploy", "--template FILE")
+        return (
+            f"CloudFormation does not know that it is gone: deploy a template without "
+            f"{part.logical_id} and what follows it ({without}), then {self._command('deploy')}"
+        )
 
     def _stopped(self) -> Iterator[Finding]:
         owners = {owner: one for one in self._found.workloads for owner in (one.service_name, one.family)}
@@ -210,7 +221,7 @@ class _Patient:
             if workload.routing and workload.routing.rule.physical_id:
                 now = balancing.weights(self._session, workload.routing)
                 in_front = {group.logical_id for group in balancing.front(workload.routing, now)}
-            healthy = 0
+            healthy, others = 0, list[str]()
             for target in balancing.targets(self._session, workload):
                 healthy += target.group in in_front and target.state == "healthy"
                 if target.state in ("unhealthy", "unavailable"):
@@ -219,8 +230,22 @@ class _Patient:
                         f"{where} {target.address} of {workload.name} is {target.state}: {target.reason}",
                         self._command("logs", f"--service {workload.name} --since 1h"),
                     )
+                elif target.group in in_front:
+                    others.append(f"{target.address} is {target.state}: {target.reason}".removesuffix(": "))
             if workload.target_groups and live.enabled(self._stack) and not healthy:
-                yield Finding(f"no healthy target of {workload.name} gets traffic", self._command("start"))
+                told = f" ({'; '.join(others)})" if others else ""
+                yield Finding(
+                    f"no healthy target of {workload.name} gets traffic{told}", self._command("start")
+                )
+
+    def _schedules(self) -> Iterator[Finding]:
+        for job in self._found.jobs:
+            again = self._anew(job.schedule)
+            try:
+                if job.schedule and job.schedule.physical_id:
+                    jobs.schedule(self._session, job)
+            except self._session.client("scheduler").exceptions.ResourceNotFoundException:
+                yield Finding(f"the schedule of {job.name} does not exist: nothing starts it", again)
 
     def _dead_letters(self) -> Iterator[Finding]:
         for queue in self._found.dead_letter_queues:
@@ -242,7 +267,12 @@ class _Patient:
                 continue
             source = log_lines.Source(workload.name, workload.log_group.physical_id, workload.stream_prefix)
             newest = log_lines.read(self._session.client("logs"), source, begin, _ERRORS, newest_first=True)
-            for line in sorted(islice(newest, _LINES), key=lambda line: line.time):
+            try:
+                lines = list(islice(newest, _LINES))
+            except log_lines.GoneError as gone:
+                yield Finding(gone.message, gone.next_step)
+                continue
+            for line in sorted(lines, key=lambda line: line.time):
                 text = line.text.strip()[:200]
                 yield Finding(f"{workload.name} logged: {text}", self._hint(text, workload))
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
-from fraud_cfn.deploy.errors import UsageError
+from fraud_cfn.deploy.errors import Exit, UsageError
 from fraud_cfn.deploy.running import workloads
-from fraud_cfn.deploy.running.log_lines import Cursor, Line, Source, milliseconds, read_all
+from fraud_cfn.deploy.running.log_lines import Cursor, GoneError, Line, Source, milliseconds, read_all
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.waiting import Tolerance, until
@@ -49,12 +49,19 @@ def run(
     logs, now = session.client("logs"), milliseconds(session.now())
     cursors = {source.service: Cursor(source, now - span * 1000, now) for source in sources}
     show = _Show(console, sources, document=not follow)
+    missing: dict[str, str] = {}
+
+    def gone(source: Source, error: GoneError) -> None:
+        missing[source.service] = error.message
+        console.warn(error.message)
+        console.say(f"next:  {error.next_step}")
+
     try:
-        for line in read_all(logs, sources, now - span * 1000, pattern):
+        for line in read_all(logs, sources, now - span * 1000, pattern, gone):
             show.line(line)
             if follow:
                 cursors[line.service].gave(line)
-        if not show.count:
+        if not show.count and not missing:
             console.say(f"nothing in the last {since}; look further back: {_further(suffix)}")
         if follow:
             _follow(session, logs, list(cursors.values()), pattern, show, console)
@@ -68,8 +75,14 @@ def run(
             f"--filter {pattern!r} cannot be used: {message_of(error)}",
             """write it as CloudWatch Logs' filter patterns: ERROR, '"two words"', '{ $.level = "error" }'""",
         ) from error
+    return _ended(stack.arn, show, {} if follow else missing, follow=follow)
+
+
+def _ended(arn: str, show: _Show, missing: dict[str, str], *, follow: bool) -> Outcome:
     data = {"lines": show.lines} if show.lines is not None else {"count": show.count}
-    return Outcome("logs", stack.arn, data=data, line_by_line=follow)
+    if missing:
+        return Outcome("unknown", arn, Exit.AWS, {**data, "unknown": missing})
+    return Outcome("logs", arn, data=data, line_by_line=follow)
 
 
 def _further(suffix: str) -> str:

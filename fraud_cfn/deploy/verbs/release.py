@@ -135,8 +135,11 @@ def _verdict(
         console.warn(f"what serves now is unknown, as it could not be looked at: {why}")
         return replace(done, data={**done.data, "serving": "unknown"})
     if service is None:
-        console.warn(f"ECS does not know the service of {workload.name}")
-        return replace(done, data={**done.data, "serving": "unknown"})
+        console.say(f"ECS has no service of {workload.name} (any more): nothing serves", "bold red")
+        console.say(f"next:  {stacks.command('diagnose', place.suffix)}")
+        data = {**done.data, "serving": "", "desired": 0, "running": 0}
+        done = done if done.exit else replace(done, result="unhealthy", exit=Exit.UNHEALTHY)
+        return replace(done, data=data)
     if not service.desired and not done.exit:
         start = stacks.command("start", place.suffix)
         console.say(f"Nothing of {workload.name} runs now; {tag} comes with the next start: {start}")

@@ -147,11 +147,15 @@ def _verdict(
     style = "bold green" if good else "bold red"
     console.say(f"{'DONE' if good else 'FAILED'} {told}; {ended.why}", style)
     if not good:
-        todo = tasks.hint(
-            ended.why,
-            architecture=parameters.get("CpuArchitecture", ""),
-            release=stacks.command("release", suffix, f"--service {job.name} --tag TAG"),
-            logs=stacks.command("logs", suffix, f"--service {job.name} --since 1h"),
+        todo = (
+            ""
+            if ended.code == "UserInitiated"
+            else tasks.hint(
+                ended.why,
+                architecture=parameters.get("CpuArchitecture", ""),
+                release=stacks.command("release", suffix, f"--service {job.name} --tag TAG"),
+                logs=stacks.command("logs", suffix, f"--service {job.name} --since 1h"),
+            )
         )
         console.say(f"next:  {todo or logs}")
     return Outcome(

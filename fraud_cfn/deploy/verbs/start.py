@@ -147,8 +147,8 @@ def _not_live(
     if not verdict.failed:
         unseen = ", ".join(f"{what} ({why})" for what, why in verdict.unknown.items())
         console.say(f"\nUNKNOWN {stack.name}: tasks run, but whether it serves could not be seen", "bold red")
-        console.say(f"       not allowed to look at: {unseen}")
-        console.say("next:  ask for that permission, then run it again; nothing else would change")
+        console.say(f"       not looked at: {unseen}")
+        console.say("next:  make that possible (a permission?), then run it again; nothing else would change")
         return Outcome("unknown", stack.arn, Exit.AWS, {"unknown": verdict.unknown})
     console.say(
         f"\nNOT LIVE {stack.name}: the tasks of {', '.join(verdict.failed)} do not stay up", "bold red"
@@ -161,8 +161,7 @@ def _not_live(
             logs=stacks.command("logs", suffix, f"--service {verdict.failed[0]}"),
         )
         console.say(f"cause: {reason}")
-        if todo:
-            console.say(f"next:  {todo}")
+        console.say(f"next:  {todo or stacks.command('diagnose', suffix)}")
     data = {"failed": list(verdict.failed), "reasons": list(verdict.reasons)}
     back = stacks.command("start", suffix, "--back")
     if yes or not console.can_ask:
@@ -190,10 +189,12 @@ def _back(
     before = interrupts.declared()
 
     def hold() -> None:
-        held.extend(one for one in scaling.bounds(place.session, found.services) if not one.suspended)
+        for bound in scaling.bounds(place.session, found.services):
+            if not bound.suspended:
+                scaling.suspend(place.session, [bound])
+                held.append(bound)
+                _declare(stack, "scaling is held, nothing else was changed")
         if held:
-            _declare(stack, "scaling is held, nothing else was changed")
-            scaling.suspend(place.session, held)
             console.say(f"Scaling is held: {', '.join(one.name for one in held)}")
 
     asked = prepare.same_template(stack, {names.SERVICES_ENABLED: live.OFF})
