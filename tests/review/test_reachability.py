@@ -12,7 +12,7 @@ NOWHERE = [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32"}]
 
 
 def tcp(first: Any = 5432, last: Any = None, **peer: Any) -> Json:
-    return {"IpProtocol": "tcp", "FromPort": first, "ToPort": first if last is None else last, **peer}
+    return {"IpProtocol": "tcp", "FromPort": first, "ToPort": first if last is None else last} | peer
 
 
 def group(ingress: list[Json] | None = None, egress: list[Json] | None = None, **more: Any) -> Any:
@@ -88,6 +88,17 @@ def test_a_new_rule_is_a_connection_from_its_source() -> None:
     [
         ({"IpProtocol": "-1", "CidrIp": "10.0.0.0/8"}, ("10.0.0.0/8", "Database", "all", "all")),
         ({"IpProtocol": -1, "CidrIp": "10.0.0.0/8"}, ("10.0.0.0/8", "Database", "all", "all")),
+        (tcp(22, IpProtocol="-1", CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "all", "all")),
+        ({"IpProtocol": "icmp", "CidrIp": "10.0.0.0/8"}, ("10.0.0.0/8", "Database", "icmp", "all")),
+        (
+            {"IpProtocol": "tcp", "FromPort": 80.0, "CidrIp": "10.0.0.0/8"},
+            ("10.0.0.0/8", "Database", "tcp", "80"),
+        ),
+        (
+            {"IpProtocol": "tcp", "ToPort": 80, "CidrIp": "10.0.0.0/8"},
+            ("10.0.0.0/8", "Database", "tcp", "80"),
+        ),
+        (tcp(SourceSecurityGroupId="${Given}"), ("${Given}", "Database", "tcp", "5432")),
         (tcp(8000, 8100, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "8000-8100")),
         (tcp(-1, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "all")),
         (tcp(SourcePrefixListId="pl-1a2b"), ("pl-1a2b", "Database", "tcp", "5432")),
@@ -178,6 +189,39 @@ def test_the_internet_is_recognised_however_it_is_written(network: str) -> None:
 )
 def test_a_part_of_it_is_not_the_internet(network: str) -> None:
     assert not faces_internet(network)
+
+
+def test_what_newly_is_open_comes_first_then_server_client_and_port() -> None:
+    before = {"Database": group([tcp(9, CidrIp="0.0.0.0/0"), tcp(5, CidrIp="10.2.0.0/16")])}
+    rules = [
+        tcp(11, CidrIp="10.1.0.0/16"),
+        tcp(7, CidrIp="10.1.0.0/16"),
+        {"IpProtocol": "udp", "FromPort": 7, "ToPort": 7, "CidrIp": "10.1.0.0/16"},
+        tcp(7, CidrIp="10.0.0.0/16"),
+        tcp(5, CidrIp="10.2.1.0/24"),
+        tcp(443, CidrIp="0.0.0.0/0"),
+    ]
+    after = {"Database": group(rules), "Api": group([tcp(7, CidrIp="10.9.0.0/16")])}
+    assert [line[:5] for line in told(before, after)] == [
+        ("added", "0.0.0.0/0", "Database", "tcp", "443"),
+        ("added", "10.9.0.0/16", "Api", "tcp", "7"),
+        ("added", "10.0.0.0/16", "Database", "tcp", "7"),
+        ("added", "10.1.0.0/16", "Database", "tcp", "7"),
+        ("added", "10.1.0.0/16", "Database", "tcp", "11"),
+        ("added", "10.1.0.0/16", "Database", "udp", "7"),
+        ("removed", "0.0.0.0/0", "Database", "tcp", "9"),
+        ("removed", "10.2.0.0/16", "Database", "tcp", "5"),
+        ("added", "10.2.1.0/24", "Database", "tcp", "5"),
+    ]
+
+
+def test_a_rule_alone_in_place_of_a_list_is_read() -> None:
+    alone: Any = FROM_OFFICE
+    assert told({"Database": group()}, {"Database": group(alone)}) == [("added", *OFFICE_MAY, True)]
+
+
+def test_every_port_has_those_that_are_not_known() -> None:
+    assert merged([Ports(text="${P}"), Ports()]) == [Ports()]
 
 
 def test_ranges_that_touch_become_one() -> None:
