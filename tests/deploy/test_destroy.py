@@ -623,6 +623,36 @@ def test_locks_that_may_not_be_asked_for_are_told(whole: Aws, tell: Teller) -> N
     assert f"warning: whether S3 holds objects of {BUCKET} is not known" in told.text
 
 
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [(FaultError("AccessDenied", "Access Denied", 403), 2), (FaultError("SlowDown", "", 503), 6)],
+)
+def test_a_bucket_whose_objects_may_not_be_deleted_keeps_the_rest(
+    whole: Aws, tell: Teller, refusal: FaultError, code: int
+) -> None:
+    with_bucket(whole, "a", "b")
+    whole.answers["DeleteObjects"] = lambda _: (_ for _ in ()).throw(refusal)
+    told = tell(LINE)
+    assert told.code == code
+    assert "DeleteStack" not in whole.calls
+
+
+def test_what_is_protected_and_what_may_not_be_asked_is_told(whole: Aws, tell: Teller) -> None:
+    kind = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+    arn = "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/app/fraud-alb-dev/1"
+    whole.resources.append(resource("LoadBalancer", kind, arn))
+    on = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    whole.answers["DescribeLoadBalancerAttributes"] = lambda _: {"Attributes": on}
+    told = tell(LINE)
+    assert (told.code, "fraud-alb-dev is protected against deletion" in told.text) == (7, True)
+    assert "DeleteStack" not in whole.calls
+    whole.faults["DescribeLoadBalancerAttributes"] = [FaultError("AccessDenied", "no", 403)] * 9
+    whole.answers["DescribeLoadBalancers"] = gone("LoadBalancerNotFound")
+    told = tell(LINE)
+    assert "whether a load balancer is protected against deletion is not known" in told.text
+    assert told.code == 0
+
+
 def test_what_is_written_while_it_is_emptied_goes_too(whole: Aws, tell: Teller) -> None:
     bucket = with_bucket(whole, "a", "b", "c")
     late = iter([["late-1", "late-2"], [], ["later"]])
