@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from time import process_time
+from types import FrameType
 
 import pytest
 
@@ -269,9 +269,10 @@ def test_a_file_that_a_deployment_would_refuse_is_one_line(
 # ── Bad input ──
 
 
-def test_hundreds_of_renamed_resources_are_reviewed_in_seconds() -> None:
+def calls_for(renamed: int) -> int:
+    """How many calls of functions it takes to review so many queues under other logical ids."""
     tags = [{"Key": f"k{number}", "Value": "v"} for number in range(20)]
-    sides = [
+    before, after = (
         parse(
             json.dumps(
                 {
@@ -280,16 +281,31 @@ def test_hundreds_of_renamed_resources_are_reviewed_in_seconds() -> None:
                             "Type": "AWS::SQS::Queue",
                             "Properties": {"DelaySeconds": number, "Tags": tags},
                         }
-                        for number in range(400)
+                        for number in range(renamed)
                     }
                 }
             )
         )
         for side in ("Old", "New")
-    ]
-    start = process_time()
-    assert len(review(sides[0], sides[1]).changes) == 800
-    assert process_time() - start < 5  # 0.8 when this was written, 27 before mentions were read once
+    )
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        reviewed = review(before, after)
+    finally:
+        sys.setprofile(None)
+    assert len(reviewed.changes) == 2 * renamed
+    return calls
+
+
+def test_twice_as_many_renamed_resources_take_about_twice_the_work() -> None:
+    calls_for(1)  # what is read once in a process
+    assert calls_for(80) < 3 * calls_for(40)
 
 
 def test_nothing_malformed_ends_in_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
