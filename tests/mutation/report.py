@@ -82,7 +82,8 @@ def report(verdicts: Sequence[Verdict], every: int, number: int, *, write: bool)
 def _sentence(run: Judged) -> str:
     """The one that `make prove` and the README repeat."""
     judged = run.judged
-    sampled = f" (every {run.every}th of {run.number:,})" if run.every > 1 else ""
+    nth = str(run.every) + {2: "nd", 3: "rd"}.get(run.every, "th")
+    sampled = f" (every {nth} of {run.number:,})" if run.every > 1 else ""
     caught = len(judged) - len(run.survivors)
     by_tests = sum(bool(verdict.test) for verdict in judged)
     planned = [verdict for verdict in judged if verdict.planned]
