@@ -64,7 +64,7 @@ def test_aws_knows_every_command_shown(service: str, operation: str, options: st
 
 def test_the_share_of_faults_that_is_caught_is_the_one_that_was_measured() -> None:
     _, share = faults.measured()
-    assert f"the tests catch {share} % where" in " ".join(README.split())
+    assert f"tests and validators catch {share} % where" in " ".join(README.split())
 
 
 def test_the_two_commands_of_the_quick_start_come_first() -> None:
