@@ -132,9 +132,9 @@ class Console:
         if not self.can_ask:
             raise DeclinedError("there is no terminal to ask on", otherwise)
         self._out.flush()
-        self._err.write(f"{_BEGIN.sub(self._badge, _shown(question))} ")
-        self._err.flush()
         try:
+            self._err.write(f"{_BEGIN.sub(self._badge, _shown(question))} ")
+            self._err.flush()
             return self._stdin.readline().strip()
         except KeyboardInterrupt:
             self._err.write("\n")  # what is said of it stands on a line of its own
