@@ -168,9 +168,8 @@ def connect(
     with _usable_settings():
         session = Session(boto3.Session(region_name=REGION), endpoint, say)
         core = _core(session.boto)
-        core.register(
-            "needs-retry", session.clock.sign_anew
-        )  # of botocore's own questions for credentials, too
+        # Of all clients, those with which botocore itself asks for credentials among them.
+        core.register("needs-retry", session.clock.sign_anew)
         core.register("after-call", session.clock.read)
         core.register("after-call", session.answering.read)
         core.register("before-parse", _must_be_an_answer)

@@ -111,17 +111,20 @@ def must_be_curable(session: Session, held: Hold, *, agreed: bool) -> None:
         raise held.refusal()
 
 
+def put_in_front(
+    session: Session, name: str, routing: Routing, was: Weights, console: Console, after: str = ""
+) -> None:
+    """The template's colour, of a service that runs nothing; `after`: what helps once it is interrupted."""
+    balancing.put_in_front(session, routing)
+    interrupts.declare(Standing(f"blue is in front of {name}, which runs nothing", after, changed=True))
+    console.say(f"Blue is put in front of {name} (was {was}): nothing of it serves now")
+
+
 def clear(session: Session, held: Hold, console: Console, *, agreed: bool, timeout: float) -> None:
     """Put the template's colour in front: at once where nothing serves, else by a deployment of what runs,
     which must be agreed to (`RefusedError` otherwise)."""
     if idle(session, held.workload):
-        balancing.put_in_front(session, held.routing)
-        interrupts.declare(
-            Standing(f"blue is in front of {held.workload.name}, which runs nothing", changed=True)
-        )
-        console.say(
-            f"Blue is put in front of {held.workload.name} (was {held.now}): nothing of it serves now"
-        )
+        put_in_front(session, held.workload.name, held.routing, held.now, console)
         return
     if not agreed:
         console.say(f"\n{held.refusal().message}", "yellow")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.stack import causes, stacks
-from fraud_cfn.deploy.stack.statuses import rolled_back, succeeded
+from fraud_cfn.deploy.stack.statuses import GONE, rolled_back, succeeded
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.plain import one_line
@@ -43,7 +43,7 @@ def conclude(
     """Say how an operation ended; `deed` is the result's word if it went well, `sources` tell the file of
     ours that defines a resource; `again` is the command to repeat once the cause is mended."""
     stack = ended.stack
-    arn, status = (stack.arn, stack.status) if stack else ("", "DELETE_COMPLETE")
+    arn, status = (stack.arn, stack.status) if stack else ("", GONE)
     took = clock.span(ended.seconds)
     if succeeded(status):
         console.say(f"\nDONE {stacks.name_of(suffix)} {status} in {took}", "bold green")

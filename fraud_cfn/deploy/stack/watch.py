@@ -13,7 +13,7 @@ from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.causes import said
 from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, in_progress
+from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, GONE, in_progress
 from fraud_cfn.deploy.stack.waiting import Tolerance, until
 from fraud_cfn.deploy.terminal import clock, interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
@@ -41,7 +41,7 @@ class Ended:
 
     @property
     def status(self) -> str:
-        return self.stack.status if self.stack else "DELETE_COMPLETE"
+        return self.stack.status if self.stack else GONE
 
 
 def watch(

@@ -13,7 +13,7 @@ from fraud_cfn.deploy.errors import DeclinedError, RefusedError, UsageError
 from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.statuses import BEING_CREATED, rolled_back
+from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, rolled_back
 from fraud_cfn.deploy.stack.watch import watch
 from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
@@ -29,7 +29,7 @@ def run(
     stack = stacks.must_find(place.cloudformation, suffix)
     if stack.status == BEING_CREATED:
         return _delete(place, stack, console, yes=yes, confirm=confirm, timeout=timeout * 60)
-    if stack.status != "UPDATE_IN_PROGRESS":
+    if stack.status != BEING_UPDATED:
         raise UsageError(
             f"{stack.name} is {stack.status}: there is no update to cancel",
             f"see what runs: {stacks.command('status', suffix)}",

@@ -13,7 +13,7 @@ from fraud_cfn.deploy.errors import Exit, UsageError
 from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.statuses import Action, action, in_progress, rolled_back
+from fraud_cfn.deploy.stack.statuses import GONE, Action, action, in_progress, rolled_back
 from fraud_cfn.deploy.stack.watch import Ended, watch
 from fraud_cfn.deploy.terminal import interrupts, typed
 from fraud_cfn.deploy.terminal.console import Console
@@ -49,7 +49,7 @@ def run(
     token = _begin(place, stack, skip)
     follow = f"follow it: {typed.following(suffix)}"
     ended = watch(place.session, (stack.name, stack.arn), token, console, timeout=timeout * 60, resume=follow)
-    if rolled_back(ended.status) or ended.status == "DELETE_COMPLETE":
+    if rolled_back(ended.status) or ended.status == GONE:
         gone = ": there was no version before, so it is deleted" if ended.stack is None else ""
         console.say(f"\nDONE {stack.name} {ended.status}{gone}", "bold green")
         return Outcome("rolled-back", stack.arn)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fraud_cfn import names
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.change import live, prepare, template
+from fraud_cfn.deploy.change import live, prepare, template, traffic
 from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
 from fraud_cfn.deploy.errors import DeclinedError, Exit
 from fraud_cfn.deploy.running import balancing, images, quiet, scaling, services, tasks
@@ -95,11 +95,8 @@ def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
         now = balancing.weights(place.session, workload.routing)
         if balancing.as_in_template(workload.routing, now) or not _idle(place, found):
             continue
-        balancing.put_in_front(place.session, workload.routing)
         status = f"see it: {stacks.command('status', place.suffix)}"
-        words = f"blue is in front of {workload.name}, which runs nothing"
-        interrupts.declare(Standing(words, status, changed=True))
-        console.say(f"Blue is put in front of {workload.name} (was {now}): nothing of it serves now")
+        traffic.put_in_front(place.session, workload.name, workload.routing, now, console, status)
 
 
 def _idle(place: Place, found: Deployed) -> bool:
