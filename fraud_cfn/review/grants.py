@@ -9,17 +9,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from fraud_cfn.review.wildcards import covers, overlap
+from fraud_cfn.review.wildcards import covers, overlap, pieces
 
 Json = Any
 ALL_BUT = "all but "  # how the text of NotAction, NotResource, NotPrincipal begins
 
+Found = TypeVar("Found")
 # operator, condition key, values (sorted)
 Test = tuple[str, str, tuple[str, ...]]
 
@@ -70,6 +72,74 @@ class Grant:
             and _principal_within(self.principal, other.principal)
             and all(any(_implies(given, test) for given in other.tests) for test in self.tests)
         )
+
+
+class Granted:
+    """Grants of one holder, filed so that thousands of them can be compared with thousands."""
+
+    def __init__(self, found: Iterable[Grant]) -> None:
+        self._keys: set[Json] = set()
+        self._filed: _Filed[_Filed[_Filed[_Filed[list[Grant]]]]] = _Filed()
+        for grant in found:
+            self._keys.add(grant.key)
+            at = self._filed.file(_pieces(grant.resource), _Filed)
+            at = at.file(_pieces(grant.action and grant.action.lower()), _Filed)
+            at = at.file(_pieces(grant.principal and _account(grant.principal)), _Filed)
+            at.file(_pieces_of_tests(grant.tests), list).append(grant)
+
+    def cover(self, part: Grant) -> bool:
+        """Whether one of them covers that one."""
+        principal = part.principal and _account(part.principal)
+        values = [values[0] for _, _, values in part.tests if values]
+        return part.key in self._keys or any(
+            whole.covers(part)
+            for by_action in self._filed.within(part.resource)
+            for by_principal in by_action.within(part.action and part.action.lower())
+            for by_test in by_principal.within(principal)
+            for found in by_test.within("", *values)
+            for whole in found
+        )
+
+
+class _Filed(Generic[Found]):
+    """Things, each filed under a text; they are found within any text that has it."""
+
+    def __init__(self) -> None:
+        self._at: dict[str | None, Found] = {}
+        self._filings: Counter[str | None] = Counter()
+
+    def file(self, pieces_: Sequence[str | None], made: Callable[[], Found]) -> Found:
+        """What is filed under that of the pieces which the fewest others have, and of those the longest."""
+        piece = min(pieces_, key=lambda piece: (self._filings[piece], -len(piece or "")))
+        self._filings[piece] += 1
+        return self._at.setdefault(piece, made())
+
+    def within(self, *texts: str | None) -> Iterator[Found]:
+        """Everything that is filed under a part of those texts; None is a part of None only."""
+        parts = {
+            text and text[first : first + length]
+            for text in texts
+            for length in self._lengths
+            for first in range(len(text or "") - length + 1)
+        }
+        yield from (self._at[part] for part in parts if part in self._at)
+
+    @cached_property
+    def _lengths(self) -> set[int]:
+        return {len(piece or "") for piece in self._at}
+
+
+def _pieces(text: str | None) -> Sequence[str | None]:
+    """What every text has that this one covers; a `NotAction` covers texts that have nothing in common."""
+    return (None,) if text is None else ("",) if text.startswith(ALL_BUT) else pieces(text)
+
+
+def _pieces_of_tests(tests: tuple[Test, ...]) -> Sequence[str]:
+    """What the value of a request that passes them has, where one value alone passes."""
+    for operator, _, values in tests:
+        if "Not" not in operator and "IpAddress" not in operator and len(values) == 1:
+            return pieces(values[0])
+    return ("",)
 
 
 def grants(document: Json, logical_id: str) -> Iterator[Grant]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fraud_cfn.review.actions import expand
-from fraud_cfn.review.grants import Grant, Json, documents, grants, is_action_within
+from fraud_cfn.review.grants import Grant, Granted, Json, documents, grants
 
 Properties = Mapping[str, Any]
 Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
@@ -117,12 +117,12 @@ def compare(before: Resources, after: Resources) -> Comparison:
         was, now = _distinct(old.grants.get(holder, ())), _distinct(new.grants.get(holder, ()))
         if not (was or now) or _same_text(old.sources.get(holder), new.sources.get(holder)):
             continue
-        changes += [
-            PermissionChange("added", holder.role, grant, _gives(grant, was)) for grant in _gained(was, now)
-        ]
-        changes += [
-            PermissionChange("removed", holder.role, grant, _gives(grant, now)) for grant in _gained(now, was)
-        ]
+        for change, without, having in (("added", was, now), ("removed", now, was)):
+            known = Granted(without)  # one that it covers is no more than what that side gives
+            changes += [
+                PermissionChange(change, holder.role, grant, not known.cover(grant))
+                for grant in _gained(without, having)
+            ]
         verdict = direction(was, now)
         if holder.role is None:
             policies[holder.logical_id] = verdict
@@ -153,12 +153,8 @@ def _of(found: Iterable[Grant], effect: str) -> list[Grant]:
 
 
 def _all_within(parts: list[Grant], wholes: list[Grant]) -> bool:
-    return all(any(whole.covers(part) for whole in wholes) for part in parts)
-
-
-def _gives(grant: Grant, others: Iterable[Grant]) -> bool:
-    """Whether the grant is more than what the others give."""
-    return not any(other.covers(grant) for other in others)
+    known = Granted(wholes)
+    return all(known.cover(part) for part in parts)
 
 
 def _gained(was: tuple[Grant, ...], now: tuple[Grant, ...]) -> list[Grant]:
@@ -166,23 +162,22 @@ def _gained(was: tuple[Grant, ...], now: tuple[Grant, ...]) -> list[Grant]:
     beside: dict[Json, list[Grant]] = {}
     for grant in was:
         beside.setdefault(_besides_action(grant), []).append(grant)
+    known = {key: Granted(found) for key, found in beside.items()}
     gained = []
     for grant in now:
-        others = [other.action for other in beside.get(_besides_action(grant), ())]
-        gained += [grant.with_action(action) for action in _more(grant.action, others)]
+        others = known.get(_besides_action(grant), Granted(()))
+        gained += _more(grant, others)
     return list({grant.key: grant for grant in gained}.values())
 
 
-def _more(action: str | None, others: list[str | None]) -> list[str | None]:
-    """What `action` stands for beyond those others."""
-    if any(is_action_within(other, action) for other in others):
+def _more(grant: Grant, others: Granted) -> list[Grant]:
+    """What its action stands for beyond those others, which differ in nothing else."""
+    if others.cover(grant):
         return []
-    if action is None:
-        return [action]
-    listed = expand(action)
-    left = [name for name in listed if not any(is_action_within(other, name) for other in others)]
+    listed = [] if grant.action is None else [grant.with_action(name) for name in expand(grant.action)]
+    left = [one for one in listed if not others.cover(one)]
     # Untouched by the other side, or all listed there while AWS adds actions: the wildcard itself.
-    return [action] if not left or len(left) == len(listed) else [*left]
+    return [grant] if not left or len(left) == len(listed) else left
 
 
 def _besides_action(grant: Grant) -> Json:

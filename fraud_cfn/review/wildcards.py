@@ -32,6 +32,13 @@ def overlap(pattern: str, other: str) -> bool:
 
 
 @cache
+def pieces(pattern: str) -> tuple[str, ...]:
+    """The texts that everything which the pattern covers has within itself, between its wildcards."""
+    plain = "".join("*" if symbol == "?" else symbol for symbol in _symbols(pattern))
+    return tuple(dict.fromkeys(plain.split("*")))
+
+
+@cache
 def _symbols(text: str) -> Symbols:
     return tuple(_SYMBOL.findall(text))
 
