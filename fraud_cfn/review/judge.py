@@ -15,7 +15,7 @@ from fraud_cfn.review.effects import Effect, effect_at, has_transform, meets
 from fraud_cfn.review.mentions import mentioned
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.resolve import (
-    Call,
+    Other,
     Reference,
     Text,
     Value,
@@ -115,7 +115,7 @@ class Judgement:
             effect = self._effect(logical_id, difference)
             view.leaves[difference.path] = _Leaf(difference, effect, self._why(effect, difference))
         for path, steps, value in leaves(view.after, known):
-            if isinstance(value, Text | Call) and (names := tuple(references(value))):
+            if names := tuple(references(value)):
                 view.referring.append((path, steps, value, names))
 
     def _by_ref(self, value: Value) -> Value:
@@ -143,10 +143,8 @@ class Judgement:
     def _why(self, effect: Effect, difference: Difference) -> str:
         if difference.certain:
             return effect.why
-        sides = [side for side in (difference.before, difference.after) if side is not ABSENT]
-        open_names = dict.fromkeys(
-            reference.name for reference in references(sides) if self.names.is_open(reference)
-        )
+        named = references([difference.before, difference.after])
+        open_names = dict.fromkeys(reference.name for reference in named if self.names.is_open(reference))
         depends = f"depends on {', '.join(open_names)}" if open_names else "may be the same value"
         return f"{effect.why}, {depends}" if effect.why else depends
 
@@ -159,48 +157,41 @@ class Judgement:
         sides = [difference.before, difference.after]
         if made.replaces == "no" and any(has_transform(side) for side in sides):
             made = Effect("maybe", "what a transform makes of it is not known")
-        interrupts = any(effect.interrupts for effect in effects) or self._stops(logical_id, difference)
+        interrupts = any(effect.interrupts for effect in effects) or _stops_tasks(difference)
         return replace(made, interrupts=interrupts)
-
-    def _stops(self, logical_id: str, difference: Difference) -> bool:
-        """Whether no task of a service is left."""
-        is_service = self.pair.type_of(logical_id) == "AWS::ECS::Service"
-        return is_service and difference.path == "DesiredCount" and scalar(difference.after) == "0"
 
     # ── What a replaced resource drags along ──
 
     def replacement(self, logical_id: str, world: World | None = None) -> Certainty:
         """Whether it is replaced: `yes` where it is in every world (that agrees with the one given)."""
-        statuses = [view.replacement for view in self.views[logical_id] if _agree(view.world, world)]
-        if statuses and all(status == "yes" for status in statuses):
+        return self._throughout(logical_id, [view.replacement for view in self._views_in(logical_id, world)])
+
+    def _views_in(self, logical_id: str, world: World | None) -> list[View]:
+        """Its views in the worlds that agree with that one; all, where none was looked at that does."""
+        views = self.views[logical_id]
+        return [view for view in views if _agree(view.world, world or {})] or views
+
+    def _throughout(self, logical_id: str, statuses: list[Certainty]) -> Certainty:
+        """`yes` where it is so in every view."""
+        if all(status == "yes" for status in statuses):
             return "maybe" if self.pair.looked_at(logical_id).sampled else "yes"
         return "maybe" if any(status != "no" for status in statuses) else "no"
 
     def _drag(self) -> None:
-        referrers: dict[str, set[str]] = {}
+        referrers: dict[str, dict[str, None]] = {}
         for logical_id, views in self.views.items():
             for view in views:
                 for *_, names in view.referring:
                     for reference in names:
-                        referrers.setdefault(reference.name, set()).add(logical_id)
-        waiting = [name for name in self.pair.logical_ids if self._moves(name)]
+                        referrers.setdefault(reference.name, {})[logical_id] = None
+        waiting = [*self.views]
         while waiting:
             moved = waiting.pop()
-            for logical_id in sorted(referrers.get(moved, ())):
-                before = self._state(logical_id)
-                self._taint(logical_id, moved)
-                if self._state(logical_id) != before:
-                    waiting.append(logical_id)
+            waiting += [name for name in referrers.get(moved, ()) if self._taint(name, moved)]
 
-    def _state(self, logical_id: str) -> tuple[object, ...]:
-        """What of a resource matters to those that refer to it."""
-        leaves = sum(len(view.leaves) for view in self.views[logical_id])
-        return self.replacement(logical_id), leaves, self.keeps_name(logical_id)
-
-    def _moves(self, logical_id: str) -> bool:
-        return any(view.leaves for view in self.views[logical_id])
-
-    def _taint(self, logical_id: str, moved: str) -> None:
+    def _taint(self, logical_id: str, moved: str) -> bool:
+        """Whether anything of a resource differs now, or more surely, for what it refers to has moved."""
+        is_tainted = False
         for view in self.views[logical_id]:
             for path, steps, value, names in view.referring:
                 status = stronger(
@@ -222,13 +213,15 @@ class Judgement:
                 because = f"{moved} {kind if what == 'replaced' else 'is'} {what}"
                 why = f"{effect.why}, {because}" if effect.why else because
                 view.leaves[path] = _Leaf(difference, effect, why)
+                is_tainted = True
+        return is_tainted
 
     def attribute_moves(self, logical_id: str, attribute: str, world: World) -> Certainty:
         """Whether that attribute (none: what Ref gives) has another value afterwards, in that world."""
         if self.pair.type_of(logical_id) in facts.NESTED and not attribute.startswith("Outputs."):
             return "no"  # the nested stack itself stays, whatever happens within
         status = self.replacement(logical_id, world)
-        mirrored = self._mirrored(logical_id, attribute)
+        mirrored = self._mirrored(logical_id, attribute, world)
         if status == "no":
             return mirrored or "no"
         if not self._is_generated(logical_id, attribute) and (
@@ -237,28 +230,32 @@ class Judgement:
             return "maybe"
         return status
 
-    def _mirrored(self, logical_id: str, attribute: str) -> Certainty | None:
+    def _mirrored(self, logical_id: str, attribute: str, world: World) -> Certainty | None:
         """Whether the property that such an attribute repeats, or that moves it, changes; None where there
         is none."""
-        path = tuple(attribute.split("."))
         moving = facts.MOVING_ATTRIBUTES.get(self.pair.type_of(logical_id), {}).get(attribute)
-        found: Certainty | None = None
-        for view in self.views[logical_id]:
-            if moving is None and at(view.after, path) is ABSENT:
-                continue
-            found = stronger(found or "no")
-            for leaf in view.leaves.values():
-                if meets(moving or path, leaf.difference.steps):
-                    found = stronger(found, "yes" if leaf.difference.certain else "maybe")
-        return found
+        statuses: list[Certainty] = [
+            stronger(
+                *(
+                    "yes" if leaf.difference.certain else "maybe"
+                    for leaf in view.leaves.values()
+                    if meets(moving or (attribute,), leaf.difference.steps)
+                )
+            )
+            for view in self._views_in(logical_id, world)
+            if moving or at(view.after, (attribute,)) is not ABSENT
+        ]
+        return self._throughout(logical_id, statuses) if statuses else None
 
     def _is_generated(self, logical_id: str, attribute: str) -> bool:
         """Whether the service makes that attribute anew for each resource, whatever its name."""
         if attribute in facts.GENERATED_ATTRIBUTES.get(self.pair.type_of(logical_id), ()):
             return True
         known = self.schema(logical_id)
-        name = attribute or (known.identifier[0][-1] if known and known.identifier else "")
-        return name.endswith("Id") and not (known and known.has_property(name))
+        if known is None:
+            return False  # nor is it certain then that it is replaced
+        names = [attribute] if attribute else [path[-1] for path in known.identifier]
+        return any(name.endswith("Id") and not known.has_property(name) for name in names)
 
     # ── Names ──
 
@@ -279,9 +276,20 @@ class Judgement:
         )
 
 
-def _agree(one: World, another: World | None) -> bool:
-    """Whether two worlds give the variables that both have the same values."""
-    return another is None or all(another.get(name, value) == value for name, value in one.items())
+def _stops_tasks(difference: Difference) -> bool:
+    """Whether no task of a service is left; no other type has that property."""
+    return difference.path == "DesiredCount" and scalar(difference.after) == "0"
+
+
+def _agree(one: World, another: World) -> bool:
+    """Whether two worlds give the variables that both have values that may be the same."""
+    both = ((value, another[name]) for name, value in one.items() if name in another)
+    return all(mine == other or _may_be(mine, other) or _may_be(other, mine) for mine, other in both)
+
+
+def _may_be(open_value: object, value: object) -> bool:
+    """Whether a value that is named in no place looked at there may be the one that is named here."""
+    return isinstance(open_value, Other) and value not in open_value.named
 
 
 def shown(value: Value) -> Value:

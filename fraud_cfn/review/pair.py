@@ -134,10 +134,10 @@ class Pair:
             return [True, False]
         allowed = self._allowed(name)
         if allowed is None:
-            return [*sorted(compared), Other(name)]
+            return [*sorted(compared), Other(name, frozenset(compared))]
         rest = [text for text in allowed if text not in compared]
         named: list[object] = [text for text in allowed if text in compared]
-        return [*named, rest[0] if len(rest) == 1 else Other(name)] if rest else named
+        return [*named, rest[0] if len(rest) == 1 else Other(name, frozenset(compared))] if rest else named
 
     def _allowed(self, name: str) -> list[str] | None:
         """The values a parameter may have: those that both sides allow; None: any."""

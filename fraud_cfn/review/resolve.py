@@ -69,9 +69,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Other:
-    """A value of that parameter that the templates never name."""
+    """A value of that parameter that what was looked at never names; `named`: what it does name."""
 
     parameter: str
+    named: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 class _NoValue:

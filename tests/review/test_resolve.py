@@ -179,6 +179,20 @@ def test_many_conditions_that_decide_no_difference_leave_it_certain() -> None:
     assert (change.replacement, change.class_) == ("yes", "data-loss")
 
 
+def test_what_refers_to_it_in_a_combination_that_was_not_looked_at_is_told() -> None:
+    topic = (
+        "\n  Topic: {Type: 'AWS::SNS::Topic', Properties:"
+        " {TopicName: !If [CP1, fixed, !If [CP3, fixed, !GetAtt Queue.QueueName]]}}"
+    )
+    for name, expected in (
+        ("QueueName", [("Queue", "yes"), ("Topic", "maybe")]),
+        ("DelaySeconds", [("Queue", "no")]),
+    ):
+        texts = [conditional(14, **{name: value}).replace("{Queue:", "\n  Queue:")[:-1] for value in "12"]
+        changes = review(parse(texts[0] + topic), parse(texts[1] + topic)).changes
+        assert [(change.logical_id, change.replacement) for change in changes] == expected
+
+
 def test_what_was_judged_by_a_sample_is_said_and_never_certain() -> None:
     text = conditional(14, QueueName="one")
     after = text.replace("Value: a", "Value: b").replace("QueueName: one", "QueueName: two")
