@@ -9,7 +9,8 @@ from copy import deepcopy
 from typing import Any
 from xml.etree import ElementTree
 
-from ministack.services.cloudformation import _stacks, changesets, handlers
+import yaml
+from ministack.services.cloudformation import _stacks, changesets, engine, handlers
 from ministack.services.cloudformation.engine import _evaluate_conditions, _resolve_refs
 from ministack.services.cloudformation.helpers import _error, _p
 
@@ -21,6 +22,7 @@ _ACTIONS = handlers._ACTION_HANDLERS
 _create = _ACTIONS["CreateChangeSet"]
 _describe = _ACTIONS["DescribeChangeSet"]
 _diff = changesets._diff_resources
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if there is one
 
 
 def register() -> None:
@@ -31,6 +33,8 @@ def register() -> None:
     _ACTIONS["DescribeChangeSet"] = _describe_with_values
     for name in ("ListChangeSets", "DescribeChangeSet", "ExecuteChangeSet"):
         _ACTIONS[name] = _by_name(_ACTIONS[name])
+    constructors = {"yaml_constructors": engine.CfnLoader.yaml_constructors}
+    engine.CfnLoader = type("CfnLoader", (_SafeLoader,), constructors)
 
 
 def _resolve_existing(template: Template, params: Params, stack: str, stack_id: str) -> Template:

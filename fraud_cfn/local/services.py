@@ -42,6 +42,10 @@ def register() -> None:
     """Serve these actions beside ministack's own."""
     router.SERVICE_PATTERNS["application-autoscaling"] = {"target_prefixes": ["AnyScaleFrontendService"]}
     app.SERVICE_HANDLERS["application-autoscaling"] = _handler(_SCALING, None)
+    # Told that it is not there, at once: the name of a service that it does not know, the emulator looks for
+    # in each of botocore's models, for seconds.
+    router.SERVICE_PATTERNS["servicequotas"] = {"target_prefixes": ["ServiceQuotasV20190624"]}
+    app.SERVICE_HANDLERS["servicequotas"] = _handler({}, None)
     app.SERVICE_HANDLERS["logs"] = _handler(_LOGS, app.SERVICE_HANDLERS["logs"])
 
 
