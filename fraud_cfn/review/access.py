@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fraud_cfn.review import exposure, permissions, reachability
-from fraud_cfn.review.pair import Pair, both
+from fraud_cfn.review.pair import Pair, both, deciding
 from fraud_cfn.review.resolve import Side, World, plain
 
 Judged = TypeVar("Judged")
@@ -124,23 +124,9 @@ def _together(judged: Iterable[tuple[World, Iterable[Any]]], sampled: bool) -> t
         for entry in entries:
             having.setdefault(json.dumps(entry.to_json()), []).append(number)
     return tuple(
-        Uncertain(json.loads(text), _deciding(worlds, set(numbers), sampled))
+        Uncertain(json.loads(text), deciding(worlds, set(numbers), sampled))
         for text, numbers in having.items()
     )
-
-
-def _deciding(worlds: list[World], having: set[int], sampled: bool) -> tuple[str, ...]:
-    """The variables on which it depends that an entry is in those worlds and not in the others."""
-    if len(having) == len(worlds):
-        return tuple(worlds[0]) if sampled else ()
-    names = list(worlds[0])
-    alone = []
-    for name in names:
-        values = {str(worlds[number][name]) for number in having}
-        others = {str(world[name]) for number, world in enumerate(worlds) if number not in having}
-        if not values & others:
-            alone.append(name)
-    return tuple(alone or names)
 
 
 def _directions(judged: Iterable[Mapping[str, str]]) -> dict[str, str]:

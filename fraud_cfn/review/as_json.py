@@ -55,6 +55,8 @@ def _document(review: Review) -> dict[str, Any]:
                 "logical_id": finding.logical_id,
                 "path": finding.path,
                 "direction": finding.direction,
+                "maybe": bool(finding.depends_on),
+                "depends_on": list(finding.depends_on),
             }
             for finding in review.findings
         ],
@@ -68,6 +70,7 @@ def _change(review: Review, change: Change) -> dict[str, Any]:
         "action": change.action,
         "replacement": change.replacement,
         "class": change.class_,
+        "maybe": change.is_maybe,
         "renamed_to": change.renamed_to,
         "renamed_from": change.renamed_from,
         "defined_in": review.defined_in.get(change.logical_id),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from fraud_cfn.review.resolve import Call, Reference, Text, Value, plain, scalar
+from fraud_cfn.review.resolve import Call, Reference, Text, Value, plain, references, scalar
 from fraud_cfn.review.schemas import Path_, Schema
 
 # What names an item among its siblings, the first that all of them have.
@@ -151,7 +151,8 @@ def _canonical(value: Value) -> Value:
     if isinstance(value, list):
         return [_canonical(child) for child in value]
     if isinstance(value, Text | Call):
-        return {"": plain(value)}
+        looked_up = any(reference.is_looked_up for reference in references(value))
+        return {"looked up" if looked_up else "": plain(value)}
     return scalar(value)
 
 
@@ -351,6 +352,8 @@ _Part = str | Reference | Call
 
 def _is_certain(before: Value, after: Value, names: Names) -> bool:
     """Whether two values that are written differently are different, whatever the open ones are."""
+    if _are_distinct_items(before, after):
+        return True
     old, new = _parts(before), _parts(after)
     if old is None or new is None:
         return not isinstance(before, Call) and not isinstance(after, Call)
@@ -365,6 +368,17 @@ def _is_certain(before: Value, after: Value, names: Names) -> bool:
     return {part.name for part in refers_to[0]} != {part.name for part in refers_to[1]} or all(
         part.attribute for side in refers_to for part in side
     )
+
+
+def _are_distinct_items(before: Value, after: Value) -> bool:
+    """Whether they are two items of a list in which no item stands twice: zones, or blocks of a network."""
+    match before, after:
+        case (
+            Call("Fn::Select", [int(one), Call("Fn::GetAZs" | "Fn::Cidr") as items]),
+            Call("Fn::Select", [int(another), others]),
+        ):
+            return one != another and items == others
+    return False
 
 
 def _differ_at_an_end(old: list[_Part], new: list[_Part]) -> bool:

@@ -700,6 +700,18 @@ INTERRUPTS: dict[str, tuple[Path_, ...]] = {
     "AWS::Redshift::Cluster": (("NodeType",), ("NumberOfNodes",), ("ClusterType",)),
     "AWS::EKS::Nodegroup": (("Version",), ("ReleaseVersion",), ("LaunchTemplate",)),
 }
+# Property and the value with which nothing runs or is served any more: GUIDE, each type's page.
+STOPS: dict[str, dict[str, str]] = {
+    "AWS::AutoScaling::AutoScalingGroup": {"MaxSize": "0", "DesiredCapacity": "0"},
+    "AWS::CloudFront::Distribution": {"DistributionConfig.Enabled": "false"},
+    "AWS::ECS::Service": {"DesiredCount": "0"},
+    "AWS::Events::Rule": {"State": "DISABLED"},
+    "AWS::GlobalAccelerator::Accelerator": {"Enabled": "false"},
+    "AWS::Lambda::EventSourceMapping": {"Enabled": "false"},
+    "AWS::Lambda::Function": {"ReservedConcurrentExecutions": "0"},
+    "AWS::Pipes::Pipe": {"DesiredState": "STOPPED"},
+    "AWS::Scheduler::Schedule": {"State": "DISABLED"},
+}
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 
 # ── Traps: updates that fail for what stands around them ──

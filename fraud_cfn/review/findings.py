@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fraud_cfn.review.pair import Pair
+from fraud_cfn.review.pair import Pair, deciding
 from fraud_cfn.review.patterns import widens
 from fraud_cfn.review.resolve import Call, Text, Value, scalar
 
@@ -29,6 +29,7 @@ class Finding:
     logical_id: str
     path: str
     direction: str  # off, on · wider, narrower · down, up
+    depends_on: tuple[str, ...] = ()  # the open variables, where it is not certain
 
 
 def find(pair: Pair) -> list[Finding]:
@@ -36,16 +37,25 @@ def find(pair: Pair) -> list[Finding]:
     found = [*_patterns(pair)]
     for logical_id in pair.logical_ids:
         types = [side.template.type_of(logical_id) for side in (pair.before, pair.after)]
-        for world in pair.worlds(logical_id):
+        looked_at = pair.looked_at(logical_id)
+        having: dict[Finding, set[int]] = {}
+        for number, world in enumerate(looked_at.seen):
             before = pair.before.properties(logical_id, world)
             after = pair.after.properties(logical_id, world)
+            told: list[Finding] = []
             if before is not None and after is not None and types[0] == types[1]:
-                found += _switched(logical_id, types[0], before, after)
-                found += _sized(logical_id, types[0], before, after)
+                told += _switched(logical_id, types[0], before, after)
+                told += _sized(logical_id, types[0], before, after)
             if before != after:
-                found += _watched(logical_id, types, before, after)
+                told += _watched(logical_id, types, before, after)
+            for finding in told:
+                having.setdefault(finding, set()).add(number)
+        found += [
+            replace(finding, depends_on=deciding(looked_at.seen, numbers, looked_at.sampled))
+            for finding, numbers in having.items()
+        ]
     order = ("encryption", "logging", "pattern", "cost")
-    return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.kind))
+    return sorted(found, key=lambda finding: order.index(finding.kind))
 
 
 # ── Parameters ──

@@ -157,7 +157,7 @@ class Judgement:
         sides = [difference.before, difference.after]
         if made.replaces == "no" and any(has_transform(side) for side in sides):
             made = Effect("maybe", "what a transform makes of it is not known")
-        interrupts = any(effect.interrupts for effect in effects) or _stops_tasks(difference)
+        interrupts = any(effect.interrupts for effect in effects) or _stops(self.pair.type_of(logical_id), difference)
         return replace(made, interrupts=interrupts)
 
     # ── What a replaced resource drags along ──
@@ -276,9 +276,10 @@ class Judgement:
         )
 
 
-def _stops_tasks(difference: Difference) -> bool:
-    """Whether no task of a service is left; no other type has that property."""
-    return difference.path == "DesiredCount" and scalar(difference.after) == "0"
+def _stops(type_name: str, difference: Difference) -> bool:
+    """Whether nothing of it runs or is served any more."""
+    after = facts.STOPS.get(type_name, {}).get(difference.path)
+    return after is not None and scalar(difference.after) == after
 
 
 def _agree(one: World, another: World) -> bool:

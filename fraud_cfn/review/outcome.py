@@ -128,12 +128,26 @@ class _Outcome:
         elif replacement != "no":
             class_, reasons = self._class_of_replacement(logical_id)
         else:
-            class_ = "interruption" if any(leaf.effect.interrupts for leaf in found) else "harmless"
+            interrupting = [leaf for leaf in found if leaf.effect.interrupts]
+            class_ = "interruption" if interrupting else "harmless"
+            if interrupting:
+                reasons = self._in_doubt(logical_id)
             if not found:
                 reasons = ["takes effect only together with another change"]
         if replacement == "maybe" and not failing:
             reasons = [f"may: {reason}" for reason in reasons]
         return self._made(logical_id, "modify", replacement, class_, reasons, details)
+
+    def _in_doubt(self, logical_id: str) -> list[str]:
+        """Why it may not be interrupted, where that is not certain."""
+        states = [
+            (view, [leaf for leaf in view.leaves.values() if leaf.effect.interrupts])
+            for view in self.views[logical_id]
+        ]
+        if not all(leaves for _, leaves in states):
+            return [f"may: depends on {_turns_on([(view, bool(leaves)) for view, leaves in states])}"]
+        unsure = [leaves for _, leaves in states if not any(leaf.difference.certain for leaf in leaves)]
+        return [f"may: {unsure[0][0].why}"] if unsure else []
 
     def _class_of_replacement(self, logical_id: str) -> tuple[str, list[str]]:
         if self.pair.type_of(logical_id) == facts.TASK_DEFINITION:

@@ -15,7 +15,7 @@ from itertools import combinations, product
 from math import prod
 
 from fraud_cfn.review.model import Node, Template
-from fraud_cfn.review.resolve import Other, Side, Value, World, scalar, variables
+from fraud_cfn.review.resolve import Other, Side, Value, World, is_looked_up, scalar, variables
 
 _MOST_WORLDS = 512
 
@@ -174,14 +174,11 @@ def pair(
     fresh = {
         name: scalar(declaration["Default"])
         for name, declaration in after.parameters.items()
-        if name not in before.parameters and "Default" in declaration and not _is_looked_up(declaration)
+        if name not in before.parameters
+        and "Default" in declaration
+        and not is_looked_up(str(declaration.get("Type")))
     }
     return Pair(Side(before, known), Side(after, {**fresh, **known, **(given or {})}))
-
-
-def _is_looked_up(declaration: Mapping[str, Node]) -> bool:
-    """Whether the value is the name of what holds the value (an SSM parameter)."""
-    return str(declaration.get("Type", "")).startswith("AWS::SSM::Parameter::Value")
 
 
 def both(
@@ -189,3 +186,17 @@ def both(
 ) -> tuple[dict[str, Value] | None, dict[str, Value] | None]:
     """Its properties before and after, in that world; None where it does not exist."""
     return change.before.properties(logical_id, world), change.after.properties(logical_id, world)
+
+
+def deciding(worlds: Sequence[World], having: set[int], sampled: bool) -> tuple[str, ...]:
+    """The variables on which it depends that something is so in those worlds and not in the others."""
+    if len(having) == len(worlds):
+        return tuple(worlds[0]) if sampled else ()
+    names = list(worlds[0])
+    alone = []
+    for name in names:
+        values = {str(worlds[number][name]) for number in having}
+        others = {str(world[name]) for number, world in enumerate(worlds) if number not in having}
+        if not values & others:
+            alone.append(name)
+    return tuple(alone or names)

@@ -14,7 +14,7 @@ from fraud_cfn.review.diff import is_same
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.patterns import widens
-from fraud_cfn.review.resolve import scalar
+from fraud_cfn.review.resolve import is_looked_up, scalar
 from fraud_cfn.template import constraints
 
 _RANGE = ("MinValue", "MaxValue", "MinLength", "MaxLength")
@@ -143,7 +143,7 @@ def _is_same(key: str, before: Node, after: Node) -> bool:
 
 
 def _misfit(declaration: Mapping[str, Any], value: str) -> str:
-    if str(declaration.get("Type", "")).startswith("AWS::SSM::Parameter::Value"):
+    if is_looked_up(str(declaration.get("Type"))):
         return ""  # the constraints are for what is looked up
     try:
         return constraints.misfit(declaration, value)

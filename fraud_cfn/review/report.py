@@ -38,6 +38,12 @@ _TOLD = {
     "replacement": "REPLACED",
     "interruption": "INTERRUPTED",
 }
+_TOLD_AS_MAY = {
+    "data-loss": "MAY LOSE DATA",
+    "will-fail": "MAY FAIL",
+    "replacement": "MAY BE REPLACED",
+    "interruption": "MAY BE INTERRUPTED",
+}
 _ACTIONS = {"add": "added", "remove": "removed", "modify": "modified"}
 _BAD = {"off", "wider", "up", "down"}
 
@@ -167,7 +173,7 @@ def _groups(review: Review) -> Iterator[list[str]]:
     ]
 
 
-def _is_bad(entry: Mapping[str, str]) -> bool:
+def _is_bad(entry: Mapping[str, Any]) -> bool:
     return entry["direction"] in _BAD and (entry["kind"] == "cost" or entry["direction"] != "down")
 
 
@@ -180,11 +186,12 @@ def _may(entry: Mapping[str, Any]) -> str:
 
 
 def _change_line(change: Mapping[str, Any]) -> str:
-    what = f"{_TOLD.get(change['class'], change['class'])} · {quoted(change['logical_id'])}"
+    told = _TOLD_AS_MAY if change["maybe"] else _TOLD
+    what = f"{told.get(change['class'], change['class'])} · {quoted(change['logical_id'])}"
     happens = _happens(change)
     what += f" {change['type']} {happens}"
     because = "; ".join(change["because"])
-    if happens.startswith("may"):
+    if change["maybe"]:
         because = because.replace("may: ", "")
     details = [detail for detail in change["details"] if detail["replacement"] != "no"] or change["details"]
     if details:
@@ -250,14 +257,14 @@ def _grant(entry: Mapping[str, Any]) -> str:
     return f"{sign} {deny}{action} {quoted(entry['resource'])}{who}{when}"
 
 
-def _finding_line(entry: Mapping[str, str], changes: Iterable[Mapping[str, Any]]) -> str:
+def _finding_line(entry: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> str:
     path = entry["path"].removeprefix("Properties.")
     told = f"{entry['kind'].upper()} {entry['direction']} · {quoted(entry['logical_id'])} {quoted(path)}"
     for change in changes:
         for detail in change["details"] if change["logical_id"] == entry["logical_id"] else ():
             if detail["path"] == entry["path"]:
-                return f"{told} {quoted(detail['before'])} → {quoted(detail['after'])}"
-    return told
+                return f"{told} {quoted(detail['before'])} → {quoted(detail['after'])}{_may(entry)}"
+    return f"{told}{_may(entry)}"
 
 
 # ── The rest ──

@@ -36,6 +36,7 @@ class Reference:
 
     name: str
     attribute: str | None = None
+    is_looked_up: bool = False  # a parameter whose value is the name of what holds the value
 
     def __str__(self) -> str:
         return f"${{{self.name}.{self.attribute}}}" if self.attribute else f"${{{self.name}}}"
@@ -117,6 +118,11 @@ class Side:
         """A parameter's type; None where there is no such parameter."""
         declaration = self.template.parameters.get(name)
         return None if declaration is None else str(declaration.get("Type", "String"))
+
+
+def is_looked_up(kind: str) -> bool:
+    """Whether a parameter of that type has the name of what holds the value: an SSM parameter."""
+    return kind.startswith("AWS::SSM::Parameter::Value")
 
 
 # ── What is open: the variables that a node's meaning turns on ──
@@ -264,9 +270,11 @@ class _Evaluation:
         if not isinstance(argument, str):
             return _STAYS
         known = self.side.values.get(argument)
+        kind = self.side.parameter_type(argument) or ""
+        if is_looked_up(kind):
+            return Text((Reference(argument, is_looked_up=True),))
         if known is None:
             return Text((Reference(argument),))
-        kind = self.side.parameter_type(argument) or ""
         if kind.startswith("List<") or kind == "CommaDelimitedList":
             return [item.strip() for item in known.split(",")]
         return known
@@ -359,6 +367,10 @@ class _Evaluation:
                 return text.split(delimiter)
         return _STAYS
 
+    def get_azs(self, argument: Node) -> Value:
+        region = self.value(argument)
+        return Call("Fn::GetAZs", self.ref("AWS::Region") if region == "" else region)
+
     def cidr(self, argument: Node) -> Value:
         if not isinstance(argument, list) or len(argument) not in (2, 3):
             return _STAYS
@@ -432,6 +444,7 @@ _FUNCTIONS: dict[str, Callable[[_Evaluation, Node], Value]] = {
     "Fn::Select": _Evaluation.select,
     "Fn::Split": _Evaluation.split,
     "Fn::Cidr": _Evaluation.cidr,
+    "Fn::GetAZs": _Evaluation.get_azs,
     # A key named Condition with a text: a policy has an object there, a resource no such property.
     "Condition": lambda _, argument: {"Condition": argument},
 }

@@ -87,4 +87,4 @@ def _internet(granted: Access) -> Iterator[Finding]:
     for exposure in granted.internet:
         entry = exposure.entry
         direction = "wider" if entry["direction"] == "on" else "narrower"
-        yield Finding("internet", entry["logical_id"], entry["path"], direction)
+        yield Finding("internet", entry["logical_id"], entry["path"], direction, exposure.depends_on)

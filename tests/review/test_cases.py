@@ -47,8 +47,11 @@ def answer(case: dict[str, Any]) -> dict[str, Any]:
 
 def beside(entry: dict[str, Any]) -> list[str]:
     """What a reader must know of an entry that is not certain, or that changes nothing."""
-    depends = [f"depends on {', '.join(entry['depends_on'])}"] if entry["maybe"] else []
-    return [*depends, *([] if entry["effective"] else ["not effective"])]
+    return [*depends(entry), *([] if entry["effective"] else ["not effective"])]
+
+
+def depends(entry: dict[str, Any]) -> list[str]:
+    return [f"depends on {', '.join(entry['depends_on'])}"] if entry["maybe"] else []
 
 
 def in_short(answered: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def in_short(answered: dict[str, Any]) -> dict[str, Any]:
         "parameters": sorted([entry["name"], entry["change"]] for entry in answered["parameters"]),
         "outputs": sorted([entry["name"], entry["change"]] for entry in answered["outputs"]),
         "findings": sorted(
-            [entry["kind"], entry["logical_id"], entry["path"], entry["direction"]]
+            [*(entry[key] for key in ("kind", "logical_id", "path", "direction")), *depends(entry)]
             for entry in answered["findings"]
         ),
         "roles": {entry["role"]: entry["permissions"] for entry in answered["roles"]},

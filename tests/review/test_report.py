@@ -54,7 +54,7 @@ def test_a_line_says_may_once_and_nothing_that_is_not_there_is_quoted() -> None:
     assert as_text(found).startswith("Predicted: perhaps the update will fail (1 will-fail).")
     [line] = first_screen(found)
     assert line == (
-        "WILL FAIL · «A» AWS::SNS::Topic may be replaced: CloudFormation refuses to replace it under the"
+        "MAY FAIL · «A» AWS::SNS::Topic may be replaced: CloudFormation refuses to replace it under the"
         " custom name that it keeps; «FifoTopic» «${P}» → «true»"
     )
     [line] = first_screen(reviewed(queue.format(""), queue.format(", FifoTopic: true")))
