@@ -11,6 +11,7 @@ from fraud_cfn.review.reachability import (
     Connection,
     ReachabilityChange,
     Resources,
+    changed_lists,
     compare,
     faces_internet,
     firewall,
@@ -21,6 +22,7 @@ _LOAD_BALANCERS = (
     "AWS::ElasticLoadBalancing::LoadBalancer",
 )
 _LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
+_API = "AWS::ApiGateway::RestApi"
 _FUNCTION = "AWS::Lambda::Url"
 _BLOCK = "PublicAccessBlockConfiguration"  # of buckets and access points
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -31,6 +33,10 @@ _PUBLIC_WHERE = {
     "MapPublicIpOnLaunch": ("true",),
     "PubliclyAccessible": ("true",),
     "EndpointPublicAccess": ("true",),
+    "IsPubliclyAccessible": ("true",),  # App Runner
+    "DirectInternetAccess": ("enabled",),  # notebooks
+    "EndpointType": ("public",),  # Transfer
+    "Type": ("service_provided_eips",),  # MSK
     "AccessControl": ("publicread", "publicreadwrite"),
 }
 
@@ -62,7 +68,7 @@ class ExposureChange:
 
 def concerns(kind: str, declared: Any) -> bool:
     """Whether a resource, of that type and so declared, has a part in who reaches whom."""
-    if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION):
+    if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION, _API):
         return True
     text = json.dumps(declared)
     return any(key in text for key in (*_PUBLIC_WHERE, _BLOCK))
@@ -83,12 +89,14 @@ def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
 
 def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChange, ...]:
     """What newly faces the internet, then what no longer does."""
-    old, new = exposures(before) | _unblocked(before, after), exposures(after) | _unblocked(after, before)
+    old = exposures(before) | _unblocked(before, after) | _no_longer_private(before, after)
+    new = exposures(after) | _unblocked(after, before) | _no_longer_private(after, before)
     begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, old)]
     ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, new)]
     differences = compare(before, after)
-    begins += _rules(after, differences, "added")
-    ends += _rules(before, differences, "removed")
+    lists = changed_lists(before, after)
+    begins += _rules(after, lists, differences, "added")
+    ends += _rules(before, lists, differences, "removed")
     return tuple(
         ExposureChange(exposure, direction)
         for direction, exposures in (("on", begins), ("off", ends))
@@ -97,10 +105,10 @@ def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChan
 
 
 def _rules(
-    resources: Resources, differences: Iterable[ReachabilityChange], change: str
+    resources: Resources, lists: Iterable[str], differences: Iterable[ReachabilityChange], change: str
 ) -> Iterator[Exposure]:
     """Where the rules of a side stand that open something to the internet, or did."""
-    rules = firewall(resources).rules
+    rules = firewall(resources, opened=lists).rules
     for difference in differences:
         connection = difference.connection
         if difference.change != change or not difference.effective or not faces_internet(connection.client):
@@ -187,6 +195,23 @@ def _unblocked(side: Resources, other: Resources) -> dict[tuple[str, ...], Expos
         for block in _BLOCKS
         if _blocks(other[logical_id][1], block) and not _blocks(side[logical_id][1], block)
     }
+
+
+def _no_longer_private(side: Resources, other: Resources) -> dict[tuple[str, ...], Exposure]:
+    """REST APIs of both sides that are within a VPC on the other side alone."""
+    return {
+        ("api", logical_id): Exposure(logical_id, "Properties.EndpointConfiguration.Types")
+        for logical_id, (kind, properties) in side.items()
+        if kind == _API
+        and logical_id in other
+        and _is_private(other[logical_id][1])
+        and not _is_private(properties)
+    }
+
+
+def _is_private(properties: Mapping[str, Any]) -> bool:
+    configuration = properties.get("EndpointConfiguration")
+    return isinstance(configuration, Mapping) and configuration.get("Types") == ["PRIVATE"]
 
 
 def _blocks(properties: Mapping[str, Any], block: str) -> bool:

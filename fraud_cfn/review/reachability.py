@@ -11,7 +11,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolv
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GROUP = "AWS::EC2::SecurityGroup"
+_LIST = "AWS::EC2::PrefixList"
 _STAND_ALONE = {"AWS::EC2::SecurityGroupIngress": "Ingress", "AWS::EC2::SecurityGroupEgress": "Egress"}
 _PEERS = {
     "Ingress": ("SourceSecurityGroupId", "SourceSecurityGroupName", "SourcePrefixListId"),
@@ -187,23 +188,35 @@ class Firewall:
                 yield from _common(rule, other)
 
 
-def firewall(resources: Resources, default_egress_of: Iterable[str] | None = None) -> Firewall:
-    """Read a side's rules.
+def firewall(
+    resources: Resources, default_egress_of: Iterable[str] | None = None, opened: Iterable[str] = ()
+) -> Firewall:
+    """Read a side's rules; of the prefix lists in `opened` their entries stand for the list.
 
     A group without an egress rule in it is given AWS's: everything, everywhere. It always counts for what
     two groups agree on; as a connection of its own it is told of `default_egress_of` (None: of every group).
     """
     defaults = tuple(_default_egress(resources))
     untold = set() if default_egress_of is None else {rule.group for rule in defaults} - {*default_egress_of}
-    return Firewall(resources, tuple(_rules(resources)) + defaults, frozenset(untold))
+    rules = (each for rule in _rules(resources) for each in _by_entry(resources, rule, {*opened}))
+    return Firewall(resources, tuple(rules) + defaults, frozenset(untold))
 
 
 def compare(before: Resources, after: Resources) -> tuple[ReachabilityChange, ...]:
     """The connections a change adds and removes; what newly faces the internet first."""
-    kept = after.keys() & before.keys()
-    old, new = firewall(before, kept), firewall(after, kept)
+    kept, lists = after.keys() & before.keys(), changed_lists(before, after)
+    old, new = firewall(before, kept, lists), firewall(after, kept, lists)
     changes = [*_differences("added", old, new), *_differences("removed", new, old)]
     return tuple(sorted(changes, key=_order))
+
+
+def changed_lists(before: Resources, after: Resources) -> list[str]:
+    """Prefix lists of both sides whose entries differ: who uses one reaches, or is reached by, others."""
+    return [
+        logical_id
+        for logical_id, (kind, properties) in after.items()
+        if kind == _LIST and logical_id in before and _entries(properties) != _entries(before[logical_id][1])
+    ]
 
 
 def faces_internet(network: str) -> bool:
@@ -318,6 +331,23 @@ def _read(
             yield Rule(direction, group, peer, to_group, protocol, ports, logical_id, f"{path}.{key}")
 
 
+def _by_entry(resources: Resources, rule: Rule, opened: set[str]) -> Iterator[Rule]:
+    """A rule for each entry of its prefix list, where the list is opened; else the rule."""
+    reference = _LIST_REFERENCE.match(rule.peer)
+    if not reference or reference[1] not in opened:
+        yield rule
+        return
+    for entry in sorted(_entries(resources[reference[1]][1])):
+        yield replace(rule, peer=entry)
+
+
+def _entries(properties: Properties) -> set[str]:
+    """The networks of a prefix list."""
+    entries = [entry for entry in _list(properties.get("Entries")) if isinstance(entry, Mapping)]
+    found = [_text(entry.get("Cidr")) for entry in entries]
+    return {str(_network(text) or text) for text in found}
+
+
 def _default_egress(resources: Resources) -> Iterator[Rule]:
     """What AWS adds to a group without an egress rule in it; a stand-alone rule does not take it away."""
     for logical_id, (kind, properties) in resources.items():
@@ -359,6 +389,7 @@ def _common(rule: Rule, other: Rule) -> Iterator[tuple[str, Ports]]:
             yield rule.protocol, Ports(first, last)
 
 
+_LIST_REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.PrefixListId)?\}$")
 _REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.GroupId|\.Id)?\}$")
 
 
