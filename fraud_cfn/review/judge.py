@@ -157,7 +157,9 @@ class Judgement:
         sides = [difference.before, difference.after]
         if made.replaces == "no" and any(has_transform(side) for side in sides):
             made = Effect("maybe", "what a transform makes of it is not known")
-        interrupts = any(effect.interrupts for effect in effects) or _stops(self.pair.type_of(logical_id), difference)
+        interrupts = any(effect.interrupts for effect in effects) or _stops(
+            self.pair.type_of(logical_id), difference
+        )
         return replace(made, interrupts=interrupts)
 
     # ── What a replaced resource drags along ──

@@ -154,6 +154,14 @@ def test_each_property_does_what_no_schema_says(type_name: str, path: str) -> No
         assert name != "unseen" or "updated with it" in change.details[0].because
 
 
+@pytest.mark.parametrize(("type_name", "path"), told("stops"))
+def test_what_stands_still_is_interrupted(type_name: str, path: str) -> None:
+    path, value = path.rsplit("/", 1)
+    still, moving = ({"X": at(path, text)} for text in (value, "1"))
+    assert judged(type_name, moving, still)["X"].class_ == "interruption"
+    assert judged(type_name, still, moving)["X"].class_ == "harmless"
+
+
 @pytest.mark.parametrize(("type_name", "path"), told("one_of_a_kind"))
 def test_an_identity_is_all_of_its_parts(type_name: str, path: str) -> None:
     same = merged(*(at(part, "a") for part in FACTS["one_of_a_kind"][type_name]))
