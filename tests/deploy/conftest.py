@@ -97,6 +97,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     server.shutdown()
     server.server_close()
     assert account.unowned == [], "without ExpectedBucketOwner"
+    assert account.undeclared == [], "Ctrl-C during these would say that nothing was changed"
 
 
 @pytest.fixture

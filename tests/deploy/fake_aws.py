@@ -7,6 +7,7 @@ the real boto3 under it. A story sets the state, the script of the next operatio
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError, UnknownServiceError
 from botocore.httpsession import URLLib3Session
 
+from fraud_cfn.deploy.terminal import interrupts
 from fraud_cfn.template.document import parse
 
 ACCOUNT = "123456789012"
@@ -108,6 +110,7 @@ class Aws:
     clock: Clock = field(default_factory=Clock)
     url: str = ""
     calls: list[str] = field(default_factory=list)
+    undeclared: list[str] = field(default_factory=list)  # changes of which Ctrl-C would say: nothing changed
     faults: dict[str, list[Exception]] = field(default_factory=dict)  # operation → raised one by one
     status: str | None = None
     incarnation: int = 1  # a stack that is created anew has another ARN
@@ -544,6 +547,20 @@ class Handler(BaseHTTPRequestHandler):
 _SKEW = timedelta(minutes=5)  # between our clock and AWS's, that a signature may have
 
 
+# What changes nothing, or is taken back by the command itself.
+_HARMLESS = (
+    "Describe",
+    "Get",
+    "BatchGet",
+    "List",
+    "Head",
+    "Filter",
+    "CreateChangeSet",
+    "DeleteChangeSet",
+    "PutObject",
+)
+
+
 class Direct(Handler):
     """A request of this process itself, answered without sockets."""
 
@@ -555,7 +572,11 @@ class Direct(Handler):
             body if hasattr(body, "read") else BytesIO(body.encode() if isinstance(body, str) else body)
         )
         self.close_connection = False
+        before = len(aws.calls)
         getattr(self, f"do_{self.command}")()
+        held_back = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        if not held_back and not interrupts.declared().changed:
+            aws.undeclared += [one for one in aws.calls[before:] if not one.startswith(_HARMLESS)]
         if self.close_connection:
             raise ConnectionClosedError(endpoint_url=request.url, request=request, error="closed")
 

@@ -30,7 +30,7 @@ ELSEWHERE = {
     "destroy._never_empty": ("test_destroy.test_what_is_advised_then_deletes_all_but_that_bucket",),
     "destroy._again": ("test_interruptions.test_while_the_stack_is_deleted",),
     "run_job.run": ("test_interruptions.test_while_the_job_runs",),
-    "start._declare": ("test_interruptions.test_while_a_start_is_proven_on_and_back",),
+    "start._step": ("test_interruptions.test_while_a_start_is_proven_on_and_back",),
     "teardown.declare": ("test_interruptions.test_while_a_bucket_empties",),
     "teardown.prepare": (
         "test_interruptions.test_while_services_drain_it_goes_on_or_comes_back",
@@ -465,7 +465,7 @@ def test_a_release_that_is_not_well(live: Running, tell: Teller, follow: Follow)
     assert (told.code, "api runs 2 of 3 tasks" in told.text) == (8, True)
 
 
-@advises("start._put_in_front")
+@advises("traffic.put_in_front")
 def test_a_start_that_is_refused_halfway(green: Running, tell: Teller, follow: Follow) -> None:
     stop_all(green)
     green.aws.parameters["ServicesEnabled"] = "false"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -388,11 +389,20 @@ def test_an_unreadable_template_keeps_nobody_from_destroying(
 
 
 def test_a_refusal_halfway_says_what_was_done(whole: Aws, tell: Teller) -> None:
+    with_bucket(whole, "a")
     whole.faults["DeleteStack"] = [FaultError("AccessDenied", "not authorized to perform: DeleteStack")]
     told = tell(LINE)
     assert told.code == 9
-    assert "now:   TapStackdev is still there" in told.text
+    assert f"now:   TapStackdev is still there, but nothing runs in it, and {BUCKET}" in told.text
+    assert "1 version deleted for good" in told.text
     assert "make destroy ENV=dev" in told.text
+
+
+def test_a_deletion_that_is_refused_at_once_has_not_begun(whole: Aws, tell: Teller) -> None:
+    whole.faults["DeleteStack"] = [FaultError("AccessDenied", "not authorized to perform: DeleteStack")]
+    told = tell(LINE)
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+    assert "may have begun" not in told.text
 
 
 # ── What is in the way ────────────────────────────────────────────────────────────────────────────
@@ -676,7 +686,9 @@ def test_time_that_is_up_while_a_bucket_is_emptied_says_what_is_gone(whole: Aws,
     told = tell(f"{LINE} --timeout 5")
     assert (told.code, told.last) == (124, "result=timed-out stack=TapStackdev")
     assert f"{BUCKET} is not empty after 5m00s" in told.text
-    assert "versions are deleted, the rest is there; nothing runs in TapStackdev" in told.text
+    said = re.search(r"(\d+) versions are deleted; nothing runs in TapStackdev", told.text)
+    assert said
+    assert int(said[1]) == len(bucket.deleted)
     assert "next:  go on where it stopped: make destroy ENV=dev ARGS='--timeout 600'" in told.text
     assert 0 < len(bucket.deleted) < 60
     assert "DeleteStack" not in whole.calls

@@ -280,7 +280,7 @@ def test_a_rollback_that_goes_on_by_itself_is_followed_to_its_end(deployed: Aws,
     deployed.clock.sleep(10)
     told = tell("rollback dev --yes")
     assert (told.code, told.last) == (0, "result=rolled-back stack=TapStackdev")
-    assert "DONE TapStackdev UPDATE_ROLLBACK_COMPLETE: it rolled back by itself" in told.text
+    assert "DONE TapStackdev UPDATE_ROLLBACK_COMPLETE: it is rolled back" in told.text
     assert "RollbackStack" not in deployed.calls
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from botocore import exceptions as boto
@@ -10,6 +11,8 @@ from botocore.parsers import ResponseParserError
 
 from fraud_cfn.deploy.account.session import code_of, denied, explain
 from fraud_cfn.deploy.errors import CredentialsError, DeployError
+from fraud_cfn.deploy.terminal import interrupts
+from fraud_cfn.deploy.terminal.interrupts import Standing
 
 _T = TypeVar("_T")
 
@@ -61,6 +64,21 @@ def passes(error: Exception) -> bool:
 def may_have_arrived(error: Exception) -> bool:
     """Whether AWS may have done what was asked: it neither refused nor throttled it."""
     return passes(error) and code_of(error) not in _THROTTLED
+
+
+@contextmanager
+def asking(words: str, next_step: str, *, goes_on: bool = False) -> Generator[None]:
+    """While AWS is asked to change something: an early end says that it may be so by now (`words`), unless
+    AWS refused it. What is true after the answer, the caller declares."""
+    before = interrupts.declared()
+    asked = f"{words}: AWS was asked and has not answered"
+    interrupts.declare(Standing(asked, next_step, changed=True, goes_on=goes_on))
+    try:
+        yield
+    except (DeployError, *UNANSWERED) as error:
+        if isinstance(error, DeployError) or not may_have_arrived(error):
+            interrupts.declare(before)
+        raise
 
 
 def lost_credentials(error: Exception) -> CredentialsError | None:

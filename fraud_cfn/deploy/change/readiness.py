@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
@@ -15,9 +16,8 @@ from fraud_cfn.deploy.stack.events import Event, Events
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action, succeeded
 from fraud_cfn.deploy.stack.watch import resuming, watch
-from fraud_cfn.deploy.terminal import interrupts, typed
+from fraud_cfn.deploy.terminal import typed
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.terminal.interrupts import Standing
 
 
 def ready(
@@ -123,9 +123,8 @@ def delete(place: Place, stack: Stack, console: Console, *, timeout: float) -> N
     total = sum(resource.status != "DELETE_COMPLETE" for resource in resources)
     token, again = unique_name(), stacks.command("destroy", place.suffix)
     status = stacks.command("status", place.suffix)
-    words = f"the deletion of {stack.name} may have begun"
-    interrupts.declare(Standing(words, status, changed=True, goes_on=True))
-    place.cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
+    with trouble.asking(f"the deletion of {stack.name} may have begun", status, goes_on=True):
+        place.cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(
         place.session,
         (stack.name, stack.arn),
@@ -152,8 +151,9 @@ def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool,
         yes=yes,
         otherwise=stacks.command("rollback", place.suffix),
     )
-    token = unique_name()
-    place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
+    token, status = unique_name(), stacks.command("status", place.suffix)
+    with trouble.asking(f"the rollback of {stack.name} may have begun", status, goes_on=True):
+        place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
     back = resuming(stack.name, "UPDATE_ROLLBACK_IN_PROGRESS")
     ended = watch(place.session, (stack.name, stack.arn), token, console, timeout=timeout, resume=back)
     if ended.status != "UPDATE_ROLLBACK_COMPLETE":

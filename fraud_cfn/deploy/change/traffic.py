@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fraud_cfn import names
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change.changeset import Change, ChangeSet
 from fraud_cfn.deploy.errors import AwsError, RefusedError
@@ -112,11 +113,13 @@ def must_be_curable(session: Session, held: Hold, *, agreed: bool) -> None:
 
 
 def put_in_front(
-    session: Session, name: str, routing: Routing, was: Weights, console: Console, after: str = ""
+    session: Session, name: str, routing: Routing, was: Weights, console: Console, suffix: str
 ) -> None:
-    """The template's colour, of a service that runs nothing; `after`: what helps once it is interrupted."""
-    balancing.put_in_front(session, routing)
-    interrupts.declare(Standing(f"blue is in front of {name}, which runs nothing", after, changed=True))
+    """The template's colour, of a service that runs nothing."""
+    see = f"see it: {stacks.command('status', suffix)}"
+    with trouble.asking(f"blue may be in front of {name}, which runs nothing", see):
+        balancing.put_in_front(session, routing)
+    interrupts.declare(Standing(f"blue is in front of {name}, which runs nothing", see, changed=True))
     console.say(f"Blue is put in front of {name} (was {was}): nothing of it serves now")
 
 
@@ -124,7 +127,7 @@ def clear(session: Session, held: Hold, console: Console, *, agreed: bool, timeo
     """Put the template's colour in front: at once where nothing serves, else by a deployment of what runs,
     which must be agreed to (`RefusedError` otherwise)."""
     if idle(session, held.workload):
-        put_in_front(session, held.workload.name, held.routing, held.now, console)
+        put_in_front(session, held.workload.name, held.routing, held.now, console, held.stack.suffix)
         return
     if not agreed:
         console.say(f"\n{held.refusal().message}", "yellow")
@@ -149,9 +152,10 @@ def _redeploy(session: Session, held: Hold, console: Console, timeout: float) ->
     workload, suffix = held.workload, held.stack.suffix
     see = stacks.command("status", suffix)
     before = services.newest(session, workload)
-    session.client("ecs").update_service(
-        cluster=workload.cluster.physical_id, service=workload.service_name, forceNewDeployment=True
-    )
+    with trouble.asking(f"{workload.name} may be being deployed anew", see, goes_on=True):
+        session.client("ecs").update_service(
+            cluster=workload.cluster.physical_id, service=workload.service_name, forceNewDeployment=True
+        )
     interrupts.declare(Standing(f"{workload.name} is being deployed anew", see, changed=True, goes_on=True))
     console.say(f"Deploying what {workload.name} runs once more, to put blue in front")
     shown = ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8  # batches of at most 1,000 keys
 _TOLD_EVERY = 15.0  # seconds
 _PASSES = 4  # through a bucket that is written to meanwhile
-Say = Callable[[int], None]
+Say = Callable[[int | None], None]  # `None`: nobody knows yet
 
 
 @dataclass(frozen=True)
@@ -92,40 +92,51 @@ class _Emptying:
             with self._console.live_line():
                 for batch in _batches(self._s3, self._bucket, self._owner):
                     seen += len(batch)
+                    if not self._deadline.left:
+                        break
                     self.newest = batch[-1]["Key"]
+                    self._say(self.deleted or None)
                     job = pool.submit(_delete, self._s3, self._bucket, self._owner, batch)
                     self._running.append((len(batch), job))
                     while len(self._running) >= 2 * _AT_ONCE:
                         self._take()
                     self._tell()
-                while self._running:
+                while self._running and self._deadline.left:
                     self._take()
                     self._tell()
-        finally:  # by Ctrl-C, too: what has begun ends, nothing more begins
+        finally:  # by Ctrl-C, too: what has begun ends and is counted, nothing more begins
             pool.shutdown(cancel_futures=True)
+            for number, job in self._running:
+                if not job.cancelled() and not job.exception():
+                    self._count(number, job.result())
+            self._say(self.deleted)
+        if seen and not self._deadline.left:
+            raise TimedOutError(
+                f"{self._bucket} is not empty after {clock.span(self._timeout)}, as far as is known: "
+                f"{self.deleted:,} versions are deleted",
+                "run it again: it goes on where it stopped",
+            )
         self.passes += 1
         return seen
 
     def _take(self) -> None:
         """Wait for the oldest batch."""
-        number, job = self._running.pop(0)
+        number, job = self._running[0]
         held = job.result()
+        self._running.pop(0)
+        self._count(number, held)
+
+    def _count(self, number: int, held: list[Refused]) -> None:
         self.refused += [one for one in held if not one.passes]
         self.put_off += [one for one in held if one.passes]
         self.deleted += number - len(held)
 
     def _tell(self) -> None:
-        self._say(self.deleted)
+        self._say(self.deleted or None)
         self._console.update(f"[ emptying {self._bucket}: {self.deleted:,} ]")
         if not self._next.left:
             self._console.say(f"  emptying {self._bucket}: {self.deleted:,} deleted so far")
             self._next = clock.Deadline(_TOLD_EVERY)
-        if not self._deadline.left:
-            raise TimedOutError(
-                f"{self._bucket} is not empty after {clock.span(self._timeout)}: "
-                f"{self.deleted:,} versions are deleted, the rest is there",
-                "run it again: it goes on where it stopped",
-            )
 
 
 def _batches(s3: S3Client, bucket: str, owner: str) -> Iterator[list[ObjectIdentifierTypeDef]]:

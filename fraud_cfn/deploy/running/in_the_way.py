@@ -188,7 +188,7 @@ def _of_guardduty(endpoint: VpcEndpointTypeDef) -> bool:
     return named and {"Key": "GuardDutyManaged", "Value": "true"} in endpoint.get("Tags", [])
 
 
-def deregister(session: Session, resources: tuple[Resource, ...], console: Console) -> None:
+def deregister(session: Session, resources: tuple[Resource, ...], console: Console, begin: Begin) -> None:
     """Cloud Map's services refuse to be deleted while they have instances. ECS takes out those of its tasks;
     what it leaves is taken out here, once no task runs any more."""
     cloud_map = session.client("servicediscovery")
@@ -211,6 +211,7 @@ def deregister(session: Session, resources: tuple[Resource, ...], console: Conso
                 until(none, console, what="Cloud Map", timeout=_INSTANCE_SECONDS, next_step="")
                 return
             for service, instance in () if last else left():
+                begin()
                 with suppress(cloud_map.exceptions.InstanceNotFound, cloud_map.exceptions.DuplicateRequest):
                     cloud_map.deregister_instance(ServiceId=service, InstanceId=instance)
                 console.say(f"  took the instance {instance} out of {service}")

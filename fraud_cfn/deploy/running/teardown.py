@@ -26,16 +26,21 @@ def prepare(
         declare(stack, "what runs in it is told to stop", f"back: {woken}")
 
     quiet(session, resources, console, begin)
-    in_the_way.deregister(session, resources, console)
+    in_the_way.deregister(session, resources, console, begin)
     for vpc in physical_ids(resources, "AWS::EC2::VPC"):
         in_the_way.remove_guardduty(session, vpc, console, begin)
     refused: list[buckets.Refused] = []
     for bucket in physical_ids(resources, "AWS::S3::Bucket"):
+        before = interrupts.declared()
 
-        def say(deleted: int, bucket: str = bucket) -> None:
-            if deleted:
-                gone = f"{deleted:,} versions are deleted for good"
-                declare(stack, f"nothing runs in it, and {bucket} is being emptied: {gone}")
+        def say(deleted: int | None, bucket: str = bucket, before: Standing = before) -> None:
+            if deleted == 0:
+                interrupts.declare(before)
+                return
+            gone = (
+                f"{deleted:,} version{'s' * (deleted > 1)} deleted" if deleted else "versions may be deleted"
+            )
+            declare(stack, f"nothing runs in it, and {bucket} is being emptied: {gone} for good")
 
         try:
             refused += buckets.empty(session, bucket, console, deadline.left, say)

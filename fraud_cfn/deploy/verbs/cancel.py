@@ -15,9 +15,8 @@ from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, rolled_back
 from fraud_cfn.deploy.stack.watch import watch
-from fraud_cfn.deploy.terminal import interrupts, typed
+from fraud_cfn.deploy.terminal import typed
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.terminal.interrupts import Standing
 
 _TOO_FAR = "cannot be called from current stack status"  # CloudFormation's words
 
@@ -53,14 +52,11 @@ def run(
 
 def _cancel(place: Place, stack: Stack) -> bool:
     """Ask AWS to; whether it was still in time."""
-    status, before = stacks.command("status", place.suffix), interrupts.declared()
-    words = f"the update of {stack.name} may be cancelled: AWS was asked and has not answered"
-    interrupts.declare(Standing(words, status, changed=True, goes_on=True))
+    words, status = f"the update of {stack.name} may be cancelled", stacks.command("status", place.suffix)
     try:
-        place.cloudformation.cancel_update_stack(StackName=stack.arn, ClientRequestToken=unique_name())
+        with trouble.asking(words, status, goes_on=True):
+            place.cloudformation.cancel_update_stack(StackName=stack.arn, ClientRequestToken=unique_name())
     except ClientError as error:
-        if not trouble.may_have_arrived(error):
-            interrupts.declare(before)
         if code_of(error) == "ValidationError" and _TOO_FAR in message_of(error):
             return False
         raise

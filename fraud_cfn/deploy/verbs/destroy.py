@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from fraud_cfn.deploy.account import trouble
@@ -87,7 +88,9 @@ def run(
         raise _never_empty(deletion, locked, held)
     _agree(deletion, console, yes=yes, confirm=confirm)
     for one in protected:
-        one.lift()
+        again = f"go on: {stacks.command('destroy', suffix)}"
+        with trouble.asking(f"the protection of {one.of} may be taken away", again):
+            one.lift()
         teardown.declare(stack, "nothing protects it against deletion any more")
         console.say(f"Took away the protection of {one.of}")
     if stack.status == "REVIEW_IN_PROGRESS":
@@ -307,13 +310,15 @@ def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
     """How it ended, and whether AWS was told to leave what is to stay."""
     stack, token = deletion.stack, unique_name()
     console.say(f"Deleting {stack.name}, {_resources(deletion)}")
-    teardown.declare(stack, "its deletion may have begun")
     cloudformation = deletion.place.cloudformation
     retained = _retainable(deletion) if deletion.retained else []
-    if retained:
-        cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token, RetainResources=retained)
-    else:
-        cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
+    with _asking(deletion):
+        if retained:
+            cloudformation.delete_stack(
+                StackName=stack.arn, ClientRequestToken=token, RetainResources=retained
+            )
+        else:
+            cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=token)
     ended = watch(
         deletion.place.session,
         (stack.name, stack.arn),
@@ -325,6 +330,13 @@ def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
     )
     deletion.events.extend(ended.events)
     return ended, bool(retained)
+
+
+def _asking(deletion: _Deletion) -> AbstractContextManager[None]:
+    """While AWS is asked to delete it."""
+    return trouble.asking(
+        f"the deletion of {deletion.stack.name} may have begun", f"go on: {_again(deletion)}"
+    )
 
 
 def _resources(deletion: _Deletion) -> str:
@@ -349,8 +361,9 @@ def _stuck(deletion: _Deletion) -> list[str]:
 def _delete_shell(deletion: _Deletion, console: Console) -> Outcome:
     """What a plan brought and no deployment took over: it has change sets, and nothing else."""
     stack, cloudformation = deletion.stack, deletion.place.cloudformation
-    teardown.declare(stack, "its deletion may have begun")
-    cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=unique_name())
+    with _asking(deletion):
+        cloudformation.delete_stack(StackName=stack.arn, ClientRequestToken=unique_name())
+    teardown.declare(stack, "its deletion has begun")
 
     def gone() -> bool | None:
         now = stacks.find(cloudformation, stack.arn)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import ClientError
-
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import readiness, template
@@ -15,9 +13,8 @@ from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import GONE, Action, action, in_progress, rolled_back
 from fraud_cfn.deploy.stack.watch import Ended, watch
-from fraud_cfn.deploy.terminal import interrupts, typed
+from fraud_cfn.deploy.terminal import typed
 from fraud_cfn.deploy.terminal.console import Console
-from fraud_cfn.deploy.terminal.interrupts import Standing
 
 _ROLL_BACK = ("CREATE_FAILED", "UPDATE_FAILED")
 _CONTINUE = "UPDATE_ROLLBACK_FAILED"
@@ -32,7 +29,7 @@ def run(
         readiness.attach(place, stack, console, timeout * 60)
         stack = stacks.must_find(place.cloudformation, suffix)
         if rolled_back(stack.status):
-            console.say(f"\nDONE {stack.name} {stack.status}: it rolled back by itself", "bold green")
+            console.say(f"\nDONE {stack.name} {stack.status}: it is rolled back", "bold green")
             return Outcome("rolled-back", stack.arn)
     if stack.status not in (*_ROLL_BACK, _CONTINUE):
         raise UsageError(
@@ -89,10 +86,8 @@ def _must_be_skippable(place: Place, stack: Stack, skip: list[str]) -> None:
 def _begin(place: Place, stack: Stack, skip: list[str]) -> str:
     """The token of the operation."""
     token = unique_name()
-    words = f"the rollback of {stack.name} may have begun: AWS was asked and has not answered"
-    status = stacks.command("status", place.suffix)
-    interrupts.declare(Standing(words, status, changed=True, goes_on=True))
-    try:
+    words, status = f"the rollback of {stack.name} may have begun", stacks.command("status", place.suffix)
+    with trouble.asking(words, status, goes_on=True):
         if stack.status != _CONTINUE:
             place.cloudformation.rollback_stack(StackName=stack.arn, ClientRequestToken=token)
         elif skip:
@@ -101,10 +96,6 @@ def _begin(place: Place, stack: Stack, skip: list[str]) -> str:
             )
         else:
             place.cloudformation.continue_update_rollback(StackName=stack.arn, ClientRequestToken=token)
-    except ClientError as error:
-        if not trouble.may_have_arrived(error):
-            interrupts.declare(interrupts.UNTOUCHED)
-        raise
     return token
 
 

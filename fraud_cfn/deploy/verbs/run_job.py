@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import ClientError
-
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.change import live, template
@@ -48,16 +46,9 @@ def run(
     planned = jobs.schedule(session, job)
     logs = stacks.command("logs", suffix, f"--service {job.name}")
     with undisturbed():
-        asked = f"{job.name} may have been started: AWS was asked and has not answered"
-        status = f"see it: {stacks.command('status', suffix)}"
-        before = interrupts.declared()
-        interrupts.declare(Standing(asked, status, changed=True, goes_on=True))
-        try:
+        asked, status = f"{job.name} may have been started", f"see it: {stacks.command('status', suffix)}"
+        with trouble.asking(asked, status, goes_on=True):
             arn = jobs.start(session, planned, unique_name(), changed)
-        except (AwsError, ClientError) as error:
-            if isinstance(error, AwsError) or not trouble.may_have_arrived(error):
-                interrupts.declare(before)
-            raise
         which = f"--service {job.name} --stop {arn.split('/')[-1]}"
         step = f"its log: {logs}; stop it: {stacks.command('run-job', suffix, which)}"
         interrupts.declare(Standing(f"{job.name} goes on as {arn}", step, changed=True, goes_on=True))
@@ -81,9 +72,10 @@ def _stop(
         raise UsageError(f"{name} is no run of {job.name} that ECS knows", f"those that run: {running}")
     status = stacks.command("status", stack.suffix)
     if known[0].status != "STOPPED":
-        session.client("ecs").stop_task(
-            cluster=cluster, task=name, reason="stopped by hand, with run-job --stop"
-        )
+        with trouble.asking(f"{job.name} may have been told to stop", f"see it: {status}", goes_on=True):
+            session.client("ecs").stop_task(
+                cluster=cluster, task=name, reason="stopped by hand, with run-job --stop"
+            )
         interrupts.declare(
             Standing(f"{job.name} was told to stop", f"see it: {status}", changed=True, goes_on=True)
         )

@@ -69,9 +69,12 @@ def run(
 
 
 def _declare(stack: Stack, words: str, *, goes_on: bool = False) -> None:
+    interrupts.declare(Standing(f"{stack.name}: {words}", _step(stack), changed=True, goes_on=goes_on))
+
+
+def _step(stack: Stack) -> str:
     back = stacks.command("start", stack.suffix, "--back")
-    step = f"see it: {stacks.command('status', stack.suffix)}; back: {back}"
-    interrupts.declare(Standing(f"{stack.name}: {words}", step, changed=True, goes_on=goes_on))
+    return f"see it: {stacks.command('status', stack.suffix)}; back: {back}"
 
 
 def _wake(place: Place, stack: Stack, found: Deployed, console: Console, *, yes: bool) -> None:
@@ -95,8 +98,7 @@ def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
         now = balancing.weights(place.session, workload.routing)
         if balancing.as_in_template(workload.routing, now) or not _idle(place, found):
             continue
-        status = f"see it: {stacks.command('status', place.suffix)}"
-        traffic.put_in_front(place.session, workload.name, workload.routing, now, console, status)
+        traffic.put_in_front(place.session, workload.name, workload.routing, now, console, place.suffix)
 
 
 def _idle(place: Place, found: Deployed) -> bool:
@@ -125,7 +127,11 @@ def _protect(place: Place, stack: Stack, console: Console, *, yes: bool, asked: 
             console.confirm("Protect it against deletion?", yes=False, otherwise=how)
         except DeclinedError:
             return False
-    place.cloudformation.update_termination_protection(StackName=stack.arn, EnableTerminationProtection=True)
+    with trouble.asking(f"{stack.name} is live, and may be protected against deletion", _step(stack)):
+        place.cloudformation.update_termination_protection(
+            StackName=stack.arn, EnableTerminationProtection=True
+        )
+    _declare(stack, "it is live, and protected against deletion")
     console.say(f"{stack.name} is protected against deletion")
     return True
 
@@ -188,7 +194,8 @@ def _back(
     def hold() -> None:
         for bound in scaling.bounds(place.session, found.services):
             if not bound.suspended:
-                scaling.suspend(place.session, [bound])
+                with trouble.asking(f"scaling of {bound.name} may be held", _step(stack)):
+                    scaling.suspend(place.session, [bound])
                 held.append(bound)
                 _declare(stack, "scaling is held, nothing else was changed")
         if held:
