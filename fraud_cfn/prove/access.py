@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any
 
@@ -27,6 +27,7 @@ _ELSEWHERE = "999988887777"
 _NEIGHBOURS = ("dev2", "dev-2", "devdev", "prod", "tst")
 
 
+@lru_cache(maxsize=8)
 def matrix(subject: Environment) -> dict[Holder, tuple[Grant, ...]]:
     """Every grant of every role and of every policy on a resource."""
     return held(subject.resources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from fraud_cfn.config import REGION
@@ -97,9 +97,12 @@ class Role:
         return [{"Statement": statements} for statements in allowing]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Environment:
-    """A template under parameter values: every condition decided, names and ARNs as AWS would have them."""
+    """A template under parameter values: every condition decided, names and ARNs as AWS would have them.
+
+    Equal to itself alone, and not to be changed: all who ask for the same one share it.
+    """
 
     suffix: str
     account: str
@@ -203,6 +206,7 @@ def secret_arn(kind: str, suffix: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:secretsmanager:{REGION}:{account}:secret:fraud-{kind}-{suffix}-AbCdEf"
 
 
+@lru_cache(maxsize=32)  # every claim asks for a few of the same
 def environment(
     template: Template, suffix: str = "dev", account: str = ACCOUNT, **values: str
 ) -> Environment:

@@ -32,9 +32,9 @@ class TemplateError(Exception):
     """A template that cannot be read: its name, what is wrong, and where."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Template:
-    """A template as it stands, section by section; a section that is missing is empty."""
+    """A template as it stands, section by section; what is missing is empty. Equal to itself alone."""
 
     name: str
     body: dict[str, Node]
