@@ -11,6 +11,7 @@ from math import inf
 from typing import Any
 
 from fraud_cfn.review.diff import is_same
+from fraud_cfn.review.mentions import mentioned
 from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.patterns import widens
@@ -66,15 +67,14 @@ def _added(pair: Pair, name: str, renames: Mapping[str, str]) -> ParameterChange
         fails = f"its value is refused: {misfit}"
     if old := {new: old for old, new in renames.items()}.get(name):
         note = f"renamed from {old}: the stack's value is lost"
-    return ParameterChange(name, "added", None, _hidden(declaration, default), note, fails)
+    return ParameterChange(name, "added", None, default, note, fails)
 
 
 def _removed(pair: Pair, name: str, renames: Mapping[str, str]) -> ParameterChange:
     declaration = pair.before.template.parameters[name]
     note = f"renamed to {renames[name]}: the stack's value is lost" if name in renames else ""
     fails = "" if not _is_referred(pair.after.template, name) else "is still referred to"
-    default = _hidden(declaration, declaration.get("Default"))
-    return ParameterChange(name, "removed", default, None, note, fails)
+    return ParameterChange(name, "removed", declaration.get("Default"), None, note, fails)
 
 
 def _changed(
@@ -85,7 +85,7 @@ def _changed(
     if had != kept:
         fails = f"its value is refused: {misfit}" if misfit else ""
         note = "" if had is not None else "the value that the stack has is not known here"
-        yield ParameterChange(name, "value", _hidden(after, had), _hidden(after, kept), note, fails)
+        yield ParameterChange(name, "value", had, kept, note, fails)
     for kind, keys in _KINDS.items():
         changed = [key for key in keys if not _is_same(key, before.get(key), after.get(key))]
         if not changed:
@@ -102,8 +102,6 @@ def _changed(
                 else ""
             )
         fails = f"the stack's value is refused: {misfit}" if misfit and kind != "default" else ""
-        if kind == "default":
-            sides = [_hidden(side, value) for side, value in zip((before, after), sides, strict=True)]
         yield ParameterChange(name, kind, sides[0], sides[1], note, fails)
 
 
@@ -117,7 +115,7 @@ def _may_refuse(kind: str, before: Mapping[str, Node], after: Mapping[str, Node]
         return widens(patterns[0], patterns[1]) is not False
     if kind == "allowed-values":
         allowed = [{scalar(value) for value in side["AllowedValues"] or ()} for side in (old, new)]
-        return bool(allowed[1]) and (not allowed[0] or not allowed[0] <= allowed[1])
+        return bool(allowed[1]) and (not allowed[0] or bool(allowed[0] - allowed[1]))
     if kind == "type":
         return scalar(new["Type"]) not in ("String", "CommaDelimitedList")
     return any(_number(new[key], -inf) > _number(old[key], -inf) for key in ("MinValue", "MinLength")) or any(
@@ -151,10 +149,6 @@ def _misfit(declaration: Mapping[str, Any], value: str) -> str:
         return ""
 
 
-def _hidden(declaration: Mapping[str, Node], value: Node) -> Node:
-    return "****" if value is not None and constraints.is_hidden(declaration) else value
-
-
 def _renames(before: Mapping[str, Node], after: Mapping[str, Node]) -> dict[str, str]:
     """Removed parameter → added one that is declared alike."""
     found: dict[str, str] = {}
@@ -177,22 +171,5 @@ def _is_referred(template: Template, name: str) -> bool:
     """Whether anything of the template names that parameter, which it does not declare."""
     if name in template.resources:
         return False
-    body = {key: node for key, node in template.body.items() if key not in ("Parameters", "Metadata")}
-    return _names(body, name)
-
-
-def _names(node: Node, name: str) -> bool:
-    if isinstance(node, list):
-        return any(_names(child, name) for child in node)
-    if not isinstance(node, dict):
-        return False
-    for key, child in node.items():
-        if key == "Ref" and child == name:
-            return True
-        if key == "Fn::Sub":
-            text, own = (child, {}) if not isinstance(child, list) else (*child, {}, {})[:2]
-            if isinstance(text, str) and f"${{{name}}}" in text and name not in (own or {}):
-                return True
-        if _names(child, name):
-            return True
-    return False
+    body = [node for key, node in template.body.items() if key != "Metadata"]
+    return any(reference.name == name for reference in mentioned(body))

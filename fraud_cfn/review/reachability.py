@@ -55,9 +55,7 @@ class Ports:
 
     def covers(self, other: Ports) -> bool:
         """Whether it has all of the other's."""
-        if str(self) == "all":
-            return True
-        if self.text is not None or other.text is not None:
+        if self.text is not None:
             return self == other
         return self.first <= other.first and other.last <= self.last
 
@@ -92,7 +90,7 @@ class Rule:
     protocol: str
     ports: Ports
     logical_id: str = field(compare=False)
-    path: str = field(compare=False)
+    path: str = field(default="", compare=False)
     is_default: bool = False  # nobody wrote it: AWS adds it
 
     @property
@@ -179,7 +177,7 @@ class Firewall:
 
     def _agreed(self, rule: Rule) -> Iterator[tuple[str, Ports]]:
         """The part of a rule that the other end allows too."""
-        if self.resources.get(rule.peer, ("",))[0] != GROUP:
+        if not _is_group(self.resources, rule.peer):
             yield rule.protocol, rule.ports  # the other end is not in this template
             return
         for other in self._rules_of.get(rule.peer, ()):
@@ -229,7 +227,7 @@ def merged(offered: Iterable[Ports]) -> list[Ports]:
     """The same ports in as few ranges as possible: overlapping and adjacent ones become one."""
     ranges: list[Ports] = []
     texts: dict[Ports, None] = {}
-    for ports in sorted(offered, key=lambda ports: (ports.first, ports.last)):
+    for ports in sorted(offered, key=lambda ports: ports.first):
         if ports.text is not None:
             texts[ports] = None
         elif ranges and ports.first <= ranges[-1].last + 1:
@@ -292,7 +290,7 @@ def _is_loopback(text: str) -> bool:
 def _may_hold_groups(peer: str) -> bool:
     """Whether a network may hold addresses of a VPC: one that is not known may, a public one does not."""
     block = _network(peer)
-    return block is None or any(block.version == own.version and block.overlaps(own) for own in _PRIVATE)
+    return block is None or any(block.overlaps(own) for own in _PRIVATE)
 
 
 # ── Rules ──
@@ -352,9 +350,8 @@ def _default_egress(resources: Resources) -> Iterator[Rule]:
     """What AWS adds to a group without an egress rule in it; a stand-alone rule does not take it away."""
     for logical_id, (kind, properties) in resources.items():
         if kind == GROUP and not properties.get("SecurityGroupEgress"):
-            path = "Properties.SecurityGroupEgress"
             everything = ("Egress", logical_id, _EVERYWHERE[0], False, "all", Ports())
-            yield Rule(*everything, logical_id, path, is_default=True)
+            yield Rule(*everything, logical_id, is_default=True)
 
 
 def _ports(protocol: str, first: Any, last: Any) -> Ports:
@@ -362,7 +359,7 @@ def _ports(protocol: str, first: Any, last: Any) -> Ports:
         kind = "-1" if protocol == "all" or first is None else _text(first)
         return Ports() if kind == "-1" else Ports(text=kind)
     lowest, highest = _text(_given(first, last, 0)), _text(_given(last, first, _ALL_PORTS[1]))
-    if "-1" in (lowest, highest):
+    if lowest == "-1":
         return Ports()
     if lowest.isdecimal() and highest.isdecimal():
         return Ports(int(lowest), int(highest))
@@ -397,16 +394,20 @@ def _group(resources: Resources, value: Any) -> str:
     """The logical id of a group of this template; else the text as it stands."""
     text = _text(value)
     reference = _REFERENCE.match(text)
-    if reference and resources.get(reference[1], ("",))[0] == GROUP:
+    if reference and _is_group(resources, reference[1]):
         return reference[1]
-    for logical_id, (kind, properties) in resources.items():
-        if kind == GROUP and text and _text(properties.get("GroupName", "")) == text:
+    for logical_id, (_, properties) in resources.items():
+        if _is_group(resources, logical_id) and _text(properties.get("GroupName", logical_id)) == text:
             return logical_id
     return text
 
 
+def _is_group(resources: Resources, name: str) -> bool:
+    return name in resources and resources[name][0] == GROUP
+
+
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return value if isinstance(value, list) else [value]
 
 
 def _text(value: Any) -> str:

@@ -75,10 +75,11 @@ def review(
 
 
 def _secrets(change: Pair) -> Iterator[str]:
-    for side in (change.before, change.after):
+    sides = (change.before, change.after)
+    for side in sides:
         for name, declaration in side.template.parameters.items():
             if constraints.is_hidden(declaration):
-                known = (side.values.get(name), declaration.get("Default"))
+                known = (*(one.values.get(name) for one in sides), declaration.get("Default"))
                 yield from (scalar(value) for value in known if value is not None)
 
 

@@ -101,6 +101,7 @@ def test_a_new_rule_is_a_connection_from_its_source() -> None:
         (tcp(SourceSecurityGroupId="${Given}"), ("${Given}", "Database", "tcp", "5432")),
         (tcp(8000, 8100, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "8000-8100")),
         (tcp(-1, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "all")),
+        (tcp(80.5, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "80.5")),
         (tcp(SourcePrefixListId="pl-1a2b"), ("pl-1a2b", "Database", "tcp", "5432")),
         (tcp(CidrIpv6="::/0"), ("::/0", "Database", "tcp", "5432")),
         (tcp(CidrIp="${OfficeCidr}"), ("${OfficeCidr}", "Database", "tcp", "5432")),
@@ -150,6 +151,16 @@ def test_a_group_that_drops_its_egress_rules_may_connect_to_everything() -> None
 def test_a_new_group_s_default_egress_is_not_told() -> None:
     new = ("AWS::EC2::SecurityGroup", {"SecurityGroupIngress": [FROM_OFFICE]})
     assert told({}, {"Database": new}) == [("added", *OFFICE_MAY, True)]
+    assert told({"Database": new}, {}) == [("removed", *OFFICE_MAY, True)]
+
+
+def test_only_a_group_has_a_default_egress_and_it_lets_nobody_in() -> None:
+    queue = {"X": ("AWS::SQS::Queue", {})}
+    default = {"X": ("AWS::EC2::SecurityGroup", {})}
+    assert told(queue, default) == [("added", "X", "0.0.0.0/0", "all", "all", True)]
+    out = {"Out": stand_alone("Egress", "${Y}", **tcp(DestinationSecurityGroupId="${X}"))}
+    before = default | {"Y": group()}
+    assert told(before, before | out) == [("added", "Y", "X", "tcp", "5432", False)]
 
 
 def test_a_wider_rule_is_what_is_gained_and_the_old_one_is_not_lost() -> None:
@@ -172,6 +183,10 @@ def test_a_group_may_be_called_by_its_name() -> None:
     )
     ((_, client, server, *_),) = told(before, before | {"In": rule})
     assert (client, server) == ("Job", "Database")
+    admins = before | {"Admins": ("AWS::IAM::Group", {"GroupName": "admins"})}
+    rule = stand_alone("Ingress", "${Database}", **tcp(SourceSecurityGroupName="admins"))
+    ((_, client, *_),) = told(admins, admins | {"In": rule})
+    assert client == "admins"
 
 
 def test_what_newly_faces_the_internet_comes_first() -> None:
@@ -213,6 +228,8 @@ def test_what_newly_is_open_comes_first_then_server_client_and_port() -> None:
         ("removed", "10.2.0.0/16", "Database", "tcp", "5"),
         ("added", "10.2.1.0/24", "Database", "tcp", "5"),
     ]
+    open_ones = [tcp(port, CidrIp="10.0.0.0/8") for port in ("${B}", "${A}")]
+    assert [line[4] for line in told({"Api": group()}, {"Api": group(open_ones)})] == ["${A}", "${B}"]
 
 
 def test_a_rule_alone_in_place_of_a_list_is_read() -> None:
