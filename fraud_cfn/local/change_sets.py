@@ -52,8 +52,17 @@ def _resolve_existing(template: Template, params: Params, stack: str, stack_id: 
                 properties = _resolve_refs(
                     properties, current, params, conditions, template.get("Mappings", {}), stack, stack_id
                 )
-            resolved[logical_id] = {**resource, "Properties": properties}
+            resolved[logical_id] = {**resource, "Properties": _as_texts(properties)}
     return {"Resources": resolved}
+
+
+def _as_texts(value: Any) -> Any:
+    """Properties as CloudFormation compares them: 30 and '30', true and 'true' are the same."""
+    if isinstance(value, dict):
+        return {name: _as_texts(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_texts(each) for each in value]
+    return _text(value)
 
 
 def _create_where_possible(params: Params) -> Response:

@@ -46,6 +46,8 @@ EDITS = {
     "a group's description": ("GroupDescription: one", "GroupDescription: two"),
     "a queue's name, and the task that is told it": ("QueueName: predicted-one", "QueueName: predicted-two"),
     "a queue's timeout": ("VisibilityTimeout: 30", "VisibilityTimeout: 60"),
+    "a number written as a text": ("VisibilityTimeout: 30", "VisibilityTimeout: '30'"),
+    "a truth written as a text": ("EnableDnsSupport: true", "EnableDnsSupport: 'true'"),
     "how long logs are kept": ("RetentionInDays: 7", "RetentionInDays: 14"),
     "a log group's name": ("LogGroupName: /predicted", "LogGroupName: /other"),
     "a bucket's name": ("BucketName: predicted-one", "BucketName: predicted-two"),
