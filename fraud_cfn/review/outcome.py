@@ -12,7 +12,13 @@ from fraud_cfn.review.diff import ABSENT, differences
 from fraud_cfn.review.identity import Identities
 from fraud_cfn.review.judge import Judgement, View, shown, stronger
 from fraud_cfn.review.schemas import schema
-from fraud_cfn.review.traps import still_referred, subnets_of_another_vpc, target_groups_that_stay, undefined
+from fraud_cfn.review.traps import (
+    still_referred,
+    subnets_of_another_vpc,
+    target_groups_that_stay,
+    undefined,
+    undefined_conditions,
+)
 
 # Attributes of a resource beside its properties: a change there touches nothing that runs.
 _ATTRIBUTES = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
@@ -39,7 +45,7 @@ class _Outcome:
         candidates = []
         if "remove" in actions:
             candidates.append(self._removal(logical_id))
-        if "modify" in actions or (not actions and self._attributes(logical_id)):
+        if "modify" in actions or (not actions and (self._attributes(logical_id) or self._lacks(logical_id))):
             candidates.append(self._modification(logical_id))
         if "add" in actions:
             candidates.append(self._addition(logical_id))
@@ -55,6 +61,11 @@ class _Outcome:
             return worst
         states = [(view, view.action == worst.action) for view in self.views[logical_id]]
         return replace(worst, reasons=(f"may: depends on {_turns_on(states)}", *worst.reasons))
+
+    def _lacks(self, logical_id: str) -> bool:
+        """Whether a condition that it names is defined no more, though nothing else changes."""
+        is_there = logical_id in self.pair.after.template.resources
+        return is_there and bool(undefined_conditions(self.judgement, logical_id))
 
     def _made(
         self,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from fraud_cfn.review import facts
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.mentions import depends_on, mentioned
+from fraud_cfn.review.model import Node
 from fraud_cfn.review.resolve import Reference, Side, Value, World, references, written
 
 
@@ -78,7 +81,33 @@ def undefined(judgement: Judgement, logical_id: str) -> list[str]:
         for reference in mentioned(after.resources[logical_id])
         if reference.name not in declared and not reference.name.startswith("AWS::")
     )
-    return [f"{name} is not defined" for name in names]
+    return [f"{name} is not defined" for name in (*names, *undefined_conditions(judgement, logical_id))]
+
+
+def undefined_conditions(judgement: Judgement, logical_id: str) -> list[str]:
+    """Conditions that a resource names in AFTER, and that are defined there no more."""
+    old, new = judgement.pair.before.template, judgement.pair.after.template
+    missing = [
+        [name for name in _conditions(side.resources.get(logical_id, {})) if name not in side.conditions]
+        for side in (old, new)
+    ]
+    return [name for name in dict.fromkeys(missing[1]) if name not in missing[0]]
+
+
+def _conditions(declaration: Mapping[str, Node]) -> Iterator[str]:
+    """The conditions on which a resource, or a part of it, is there."""
+    if isinstance(name := declaration.get("Condition"), str):
+        yield name
+    waiting: list[Node] = [declaration]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            match node.get("Fn::If"):
+                case [str(name), *_]:
+                    yield name
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 def still_referred(judgement: Judgement, logical_id: str) -> str | None:
