@@ -12,8 +12,10 @@ import pytest
 
 from fraud_cfn.deploy.account import session
 from fraud_cfn.deploy.running import buckets
+from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 from tests.deploy.conftest import environment
+from tests.deploy.fake_aws import Clock
 
 PAGE = 3
 
@@ -29,14 +31,16 @@ class Bucket(BaseHTTPRequestHandler):
         asked = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         if "uploads" in asked:
             return self.reply("<ListMultipartUploadsResult/>")
-        begin = int(asked.get("version-id-marker", ["0"])[0])
-        page = sorted(self.keys)[begin : begin + PAGE]
+        after = asked.get("key-marker", [""])[0]
+        left = sorted(key for key in self.keys if key not in self.deleted and key > after)
+        page = left[:PAGE]
         versions = "".join(
             f"<Version><Key>{quote(key)}</Key><VersionId>1</VersionId></Version>" for key in page
         )
-        more = begin + PAGE < len(self.keys)
-        rest = f"<NextKeyMarker>k</NextKeyMarker><NextVersionIdMarker>{begin + PAGE}</NextVersionIdMarker>"
-        cut = f"<IsTruncated>{str(more).lower()}</IsTruncated>{rest if more else ''}"
+        more = len(left) > PAGE
+        marker = f"<NextKeyMarker>{quote(page[-1])}</NextKeyMarker>" if more else ""
+        rest = f"{marker}<NextVersionIdMarker>1</NextVersionIdMarker>" if more else ""
+        cut = f"<IsTruncated>{str(more).lower()}</IsTruncated>{rest}"
         head = "<EncodingType>url</EncodingType>"
         return self.reply(f"<ListVersionsResult>{head}{versions}{cut}</ListVersionsResult>")
 
@@ -84,6 +88,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Bucket]]:
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     for name, value in environment(f"http://127.0.0.1:{server.server_port}").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(clock, "sleep", Clock().sleep)
     yield handler
     server.shutdown()
     server.server_close()
