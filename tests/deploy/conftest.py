@@ -9,12 +9,14 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from botocore.compat import get_current_datetime
 from botocore.httpsession import URLLib3Session
 
+from fraud_cfn.deploy import cli
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.template import document
@@ -40,6 +42,7 @@ _BROKEN = re.compile(r"make [a-z-]+ ENV=\S+( (SERVICE|TAG|BACK)=\S+)*( ARGS=('[^
 _REWRITE = "FRAUD_REWRITE" in os.environ
 _SEND = URLLib3Session.send
 _PARSE = functools.cache(document.parse)
+_PARSER = functools.cache(cli._parser)
 _ALWAYS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -75,11 +78,20 @@ def environment(url: str) -> dict[str, str]:
     return {**kept, **_ALWAYS, "AWS_ENDPOINT_URL": url}
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[ThreadingHTTPServer]:
+    """One for every story, which puts its account behind it."""
+    server = serve(Aws())
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(monkeypatch: pytest.MonkeyPatch, server: ThreadingHTTPServer) -> Iterator[Aws]:
     """An account without a stack, with both secrets; its clock is the command's too."""
-    account = Aws(secrets=dict(SECRETS))
-    server = serve(account)
+    account = Aws(secrets=dict(SECRETS), url=f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(server.RequestHandlerClass, "aws", account)
     wanted = environment(account.url)
     for name in set(os.environ) - set(wanted):
         monkeypatch.delenv(name)
@@ -93,9 +105,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr("botocore.auth.get_current_datetime", get_current_datetime)  # and not a story's
     monkeypatch.setattr(URLLib3Session, "send", direct(account))
     monkeypatch.setattr(document, "parse", _PARSE)  # reads each template once
+    monkeypatch.setattr(cli, "_parser", _PARSER)
     yield account
-    server.shutdown()
-    server.server_close()
     assert account.unowned == [], "without ExpectedBucketOwner"
     assert account.undeclared == [], "Ctrl-C during these would say that nothing was changed"
 
