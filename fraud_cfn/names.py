@@ -28,6 +28,10 @@ DATABASE_ENGINE_VERSION = "DatabaseEngineVersion"
 DATABASE_MIN_CAPACITY = "DatabaseMinCapacity"
 DATABASE_MAX_CAPACITY = "DatabaseMaxCapacity"
 
+# ── What the load balancer's logs begin with, before the suffix ──
+
+ACCESS_LOG_PREFIX = "fraud-alb"
+
 # ── Outputs ──
 
 LOAD_BALANCER_URL = "LoadBalancerUrl"

@@ -100,12 +100,14 @@ def _interruption() -> DeployError:
 
 def _early(console: Console, error: DeployError) -> Outcome:
     """Say what ended the command early and, where something was changed before, what is true now."""
+    from fraud_cfn.deploy.stack.causes import advice
     from fraud_cfn.deploy.stack.outcome import Outcome
     from fraud_cfn.deploy.terminal import interrupts
 
     now = interrupts.declared()
     so_far = now.words if (now.changed or now.goes_on) and not error.tells_all else ""
-    steps = [step for step in (error.next_step, now.next_step if so_far else "") if step]
+    known = error.next_step or advice(error.message).replace("{diagnose}", "")
+    steps = [step for step in (known, now.next_step if so_far else "") if step]
     console.say(f"error: {error.message}", "bold red")
     if so_far:
         console.say(f"now:   {so_far}")

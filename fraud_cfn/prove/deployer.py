@@ -108,6 +108,8 @@ CALLS: dict[str, tuple[str, ...]] = {
         "acm:DescribeCertificate",
         "iam:GetPolicy",
         "s3:GetBucketLocation",
+        "s3:GetBucketPolicy",
+        "s3:GetEncryptionConfiguration",
         "wafv2:GetWebACL",
     ),
     "ReadSecrets": ("secretsmanager:GetSecretValue",),

@@ -29,9 +29,10 @@ ELSEWHERE = {
     "destroy._protected": ("test_destroy.test_a_protected_database_is_told_before_anything_is_stopped",),
     "destroy._never_empty": ("test_destroy.test_what_is_advised_then_deletes_all_but_that_bucket",),
     "destroy._again": ("test_interruptions.test_while_the_stack_is_deleted",),
+    "readiness.must_be_unprotected": ("test_account_refusals.test_a_protected_stack_is_not_created_anew",),
     "run_job.run": ("test_interruptions.test_while_the_job_runs",),
     "start._step": ("test_interruptions.test_while_a_start_is_proven_on_and_back",),
-    "teardown.declare": ("test_interruptions.test_while_a_bucket_empties",),
+    "teardown.standing": ("test_interruptions.test_while_a_bucket_empties",),
     "teardown.prepare": (
         "test_interruptions.test_while_services_drain_it_goes_on_or_comes_back",
         "test_destroy.test_time_that_is_up_while_a_bucket_is_emptied_says_what_is_gone",

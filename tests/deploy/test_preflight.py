@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from fraud_cfn import names
+from fraud_cfn.config import ROOT
 from fraud_cfn.deploy.change import template as checks
 from fraud_cfn.deploy.errors import TemplateError
 from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.template import document
 from tests.deploy.conftest import Teller, Told
 from tests.deploy.fake_aws import ACCOUNT, Aws, FaultError
 from tests.deploy.fake_running import Running
@@ -372,8 +375,35 @@ def given(rich: Aws) -> Aws:
         "GetWebACL": lambda _: {"WebACL": {"Name": "company", "Id": "0b1c", "ARN": WEB_ACL}},
         "GetPolicy": lambda _: {"Policy": policy},
         "GetBucketLocation": lambda _: location("eu-central-1"),
+        "GetBucketEncryption": lambda _: encryption("AES256"),
+        "GetBucketPolicy": lambda _: json.dumps(LETS),
     }
     return rich
+
+
+# As "Enable access logs for your Application Load Balancer" has it, for this account and environment.
+LETS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::company-logs/fraud-alb-dev/AWSLogs/{ACCOUNT}/*",
+        }
+    ],
+}
+
+
+def encryption(algorithm: str) -> str:
+    default = f"<ApplyServerSideEncryptionByDefault><SSEAlgorithm>{algorithm}</SSEAlgorithm>"
+    rule = f"<Rule>{default}</ApplyServerSideEncryptionByDefault></Rule>"
+    return f"<ServerSideEncryptionConfiguration>{rule}</ServerSideEncryptionConfiguration>"
+
+
+def lets(**other: object) -> str:
+    """That policy with something else in its statement."""
+    return json.dumps({**LETS, "Statement": [{**LETS["Statement"][0], **other}]})
 
 
 def location(region: str) -> str:
@@ -443,6 +473,90 @@ def test_what_parameters_name_and_aws_would_not_take_is_refused(
     told = tell("plan dev", *template, *OPTIONS)
     assert refused(told, given)
     assert says in told.text
+
+
+def denying(**more: object) -> str:
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::company-logs/*"}
+    return json.dumps({**LETS, "Statement": [*LETS["Statement"], {**deny, **more}]})
+
+
+NO_POLICY = FaultError("NoSuchBucketPolicy", "The bucket policy does not exist", 404)
+UNENCRYPTED = FaultError(
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "The server side encryption configuration was not found",
+    404,
+)
+OURS = f"arn:aws:s3:::company-logs/fraud-alb-dev/AWSLogs/{ACCOUNT}"
+PUT_ONLY = "has no policy that lets logdelivery.elasticloadbalancing.amazonaws.com write to"
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "says"),
+    [
+        ("GetBucketEncryption", encryption("aws:kms"), "is encrypted by aws:kms"),
+        ("GetBucketEncryption", encryption("aws:kms:dsse"), "is encrypted by aws:kms:dsse"),
+        ("GetBucketPolicy", NO_POLICY, f"{PUT_ONLY} {OURS}/\n"),
+        ("GetBucketPolicy", lets(Principal={"Service": "delivery.logs.amazonaws.com"}), PUT_ONLY),
+        ("GetBucketPolicy", lets(Action="s3:GetObject"), PUT_ONLY),
+        ("GetBucketPolicy", lets(Resource="arn:aws:s3:::company-logs"), PUT_ONLY),
+        ("GetBucketPolicy", lets(Resource=OURS.replace("fraud-alb-dev/", "") + "/*"), PUT_ONLY),
+        ("GetBucketPolicy", lets(Resource=OURS.replace(ACCOUNT, "9" * 12) + "/*"), PUT_ONLY),
+        ("GetBucketPolicy", denying(), "has a policy that denies"),
+    ],
+)
+def test_a_bucket_that_a_load_balancer_cannot_write_to_is_refused(
+    given: Aws, tell: Teller, template: list[str], operation: str, answer: str | FaultError, says: str
+) -> None:
+    """AWS says it halfway only: "Access Denied for bucket: … Please check S3bucket permission"."""
+    if isinstance(answer, FaultError):
+        given.faults[operation] = [answer]
+    else:
+        given.answers[operation] = lambda _: answer
+    told = tell("deploy dev --yes", *template, *OPTIONS)
+    assert refused(told, given)
+    assert f"the bucket company-logs of AccessLogBucket {says}" in told.text
+    assert "docs/access-logs.md" in told.text
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        ("GetBucketEncryption", UNENCRYPTED),
+        ("GetBucketPolicy", lets(Principal={"AWS": "arn:aws:iam::054676820928:root"})),
+        (
+            "GetBucketPolicy",
+            lets(Principal="*", Action=["s3:Put*"], Resource=["arn:aws:s3:::company-logs/*"]),
+        ),
+        ("GetBucketPolicy", lets(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
+        ("GetBucketPolicy", denying(Condition={"Bool": {"aws:SecureTransport": "false"}})),
+        ("GetBucketPolicy", denying(Action="s3:DeleteObject")),
+    ],
+)
+def test_a_bucket_that_it_can_write_to_is_taken(
+    given: Aws, tell: Teller, template: list[str], operation: str, answer: str | FaultError
+) -> None:
+    if isinstance(answer, FaultError):
+        given.faults[operation] = [answer]
+    else:
+        given.answers[operation] = lambda _: answer
+    told = tell("plan dev", *template, *OPTIONS)
+    assert (told.code, "not looked at" in told.text) == (0, False)
+
+
+@pytest.mark.parametrize("operation", ["GetBucketEncryption", "GetBucketPolicy"])
+def test_a_buckets_settings_that_may_not_be_read_are_unknown(
+    given: Aws, tell: Teller, template: list[str], operation: str
+) -> None:
+    given.faults[operation] = [FaultError("AccessDenied", "Access Denied", 403)] * 9
+    told = tell("plan dev", *template, *OPTIONS)
+    what = operation.removeprefix("GetBucket").lower()
+    assert (told.code, f"not looked at: the {what} of the bucket company-logs" in told.text) == (0, True)
+
+
+def test_the_logs_go_where_the_policy_is_looked_for() -> None:
+    balancer = document.read(ROOT / "templates" / "fraud-platform.yaml").template["Resources"]["LoadBalancer"]
+    assert "fraud-alb-${EnvironmentSuffix}" in str(balancer)
+    assert names.ACCESS_LOG_PREFIX == "fraud-alb"
 
 
 @pytest.mark.parametrize(("name", "value"), [item for item in GIVEN.items() if item[0] != "AccessLogBucket"])

@@ -27,6 +27,7 @@ ACCOUNT = "111122223333"
 # What the command calls under a name that is not the action's: operation → actions.
 RENAMED = {
     "delete_objects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    "get_bucket_encryption": {"s3:GetEncryptionConfiguration"},
     "get_object_lock_configuration": {"s3:GetBucketObjectLockConfiguration"},
     "head_bucket": {"s3:ListBucket"},
     "list_multipart_uploads": {"s3:ListBucketMultipartUploads"},

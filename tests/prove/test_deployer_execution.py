@@ -55,6 +55,8 @@ NOT_MISSED = {
         "acm:DescribeCertificate",
         "iam:GetPolicy",
         "s3:GetBucketLocation",
+        "s3:GetBucketPolicy",
+        "s3:GetEncryptionConfiguration",
         "wafv2:GetWebACL",
     ),
     "no quota is short": ("servicequotas:GetServiceQuota",),

@@ -41,7 +41,6 @@ _REJECTED = {
     "InvalidClientTokenId",
     "InvalidSignatureException",
     "MissingAuthenticationToken",
-    "OptInRequired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
@@ -405,10 +404,8 @@ def _refusal(error: boto.ClientError) -> DeployError:
     if code in _REJECTED:
         return CredentialsError(f"AWS does not accept the credentials ({code})", _NO_CREDENTIALS)
     if code in _DENIED:
-        return CredentialsError(
-            f"no permission for {error.operation_name}: {said}",
-            "ask for that permission, or use another AWS_PROFILE",
-        )
+        own = "" if "explicit deny" in said else "ask for that permission, or use another AWS_PROFILE"
+        return CredentialsError(f"no permission for {error.operation_name}: {said}", own)
     if code in _THROTTLED:
         return AwsError(
             f"AWS throttled {error.operation_name} again and again", "wait a minute, run it again"

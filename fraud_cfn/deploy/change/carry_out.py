@@ -15,7 +15,7 @@ from fraud_cfn.deploy.change import changeset, database, guards, preview, templa
 from fraud_cfn.deploy.change.changeset import ChangeSet
 from fraud_cfn.deploy.change.preview import Preview
 from fraud_cfn.deploy.errors import ChangeSetError, RefusedError
-from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack import causes, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome, conclude
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED
@@ -123,7 +123,9 @@ def review(
         details = "".join(f"\n  {line}" for line in lines)
         raise ChangeSetError(
             f"CloudFormation rejects the change set: {reason}{details}",
-            _where(failures, place.document) or "correct the template or the parameters, and run it again",
+            causes.advice("\n".join((reason, *failures))).replace("{diagnose}", "")
+            or _where(failures, place.document)
+            or "correct the template or the parameters, and run it again",
         )
     if uploaded:
         template.must_be_what_was_sent(place.cloudformation, arn, place.document.text)
@@ -230,7 +232,7 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         if denied(error) or trouble.lost_credentials(error):
             raise
         raise ChangeSetError(
-            f"CloudFormation does not execute the change set: {said}", _again(place)
+            f"CloudFormation does not execute the change set: {said}", causes.advice(said) or _again(place)
         ) from error
     interrupts.declare(begun)
 

@@ -71,7 +71,10 @@ class Change:
     @property
     def replaces(self) -> bool:
         """It is made anew for certain, or may be."""
-        return self.action in ("Modify", "Dynamic") and self.replacement in ("True", "Conditional")
+        if self.action == "Dynamic":  # AWS cannot tell beforehand what it will do
+            return self.replacement != "False"
+        told = self.replacement in ("True", "Conditional") or self.policy.startswith("Replace")
+        return self.action == "Modify" and told
 
 
 @dataclass(frozen=True)

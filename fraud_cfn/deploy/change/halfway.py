@@ -55,9 +55,8 @@ def look(place: Place, source: Template, stack: Stack | None, chosen: dict[str, 
     if was and wanted and was != wanted:
         preflight.look_at_upgrade(place.session, was, wanted, looks)
     new = {name: value for name, value in values.items() if value != before.get(name)}
-    given.look(
-        place.session, {name: value for name, value in new.items() if not (stack and name in _FIXED)}, looks
-    )
+    asked = {name: value for name, value in new.items() if not (stack and name in _FIXED)}
+    given.look(place.session, place.suffix, asked, looks)
     by_look_up = [expected.parameter for expected in secret_lookup.EXPECTED]
     missing = [
         name

@@ -8,7 +8,7 @@ from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.errors import RecoveryError, UsageError
 from fraud_cfn.deploy.running import workloads
 from fraud_cfn.deploy.running.workloads import Deployed
-from fraud_cfn.deploy.stack import stacks
+from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.stacks import Stack
 from fraud_cfn.deploy.stack.statuses import Action, action
 from fraud_cfn.deploy.terminal.console import Console
@@ -30,7 +30,7 @@ def whole(place: Place, console: Console, timeout: float) -> Stack:
 
 
 def _refusal(place: Place, stack: Stack, todo: Action) -> RecoveryError:
-    if todo in (Action.CONTINUE, Action.DESTROY, Action.SUPPORT):
+    if todo in (Action.CONTINUE, Action.DESTROY, *outcome.NO_VERB):
         return readiness.recovery(place, stack)
     if todo is Action.ROLL_BACK:
         return RecoveryError(f"{stack.name} is {stack.status}", stacks.command("rollback", place.suffix))

@@ -8,7 +8,7 @@ from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
-from fraud_cfn.deploy.errors import DeployError, RecoveryError
+from fraud_cfn.deploy.errors import DeployError, RecoveryError, RefusedError
 from fraud_cfn.deploy.running import leftovers
 from fraud_cfn.deploy.stack import causes, outcome, stacks
 from fraud_cfn.deploy.stack.causes import Causes
@@ -67,8 +67,8 @@ def recovery(place: Place, stack: Stack) -> RecoveryError:
     """Why nothing can be deployed now, with the cause and what helps."""
     found = cause_of(place, stack)
     cause = f": {found.first.logical_id}: {found.first.reason}" if found.first else ""
-    if action(stack.status) is Action.SUPPORT:
-        return RecoveryError(f"{stack.name} is {stack.status}{cause}", outcome.SUPPORT)
+    if action(stack.status) in outcome.NO_VERB:
+        return RecoveryError(f"{stack.name} is {stack.status}{cause}", outcome.NO_VERB[action(stack.status)])
     if action(stack.status) is Action.DESTROY:
         stuck = [
             one.logical_id
@@ -97,6 +97,7 @@ def cause_of(place: Place, stack: Stack) -> Causes:
 
 
 def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, timeout: float) -> None:
+    must_be_unprotected(stack)
     left = [
         one for one in stacks.resources(place.cloudformation, stack.arn) if one.status != "DELETE_COMPLETE"
     ]
@@ -114,6 +115,15 @@ def _delete_first(place: Place, stack: Stack, console: Console, *, yes: bool, ti
     )
     delete(place, stack, console, timeout=timeout)
     console.say(f"{stack.name} is deleted")
+
+
+def must_be_unprotected(stack: Stack) -> None:
+    """`RefusedError` for a stack that AWS would not delete."""
+    if stack.protected:
+        raise RefusedError(
+            f"{stack.name} is protected against deletion",
+            f"if it is meant to go: {stacks.command('destroy', stack.suffix, '--unprotect')}",
+        )
 
 
 def delete(place: Place, stack: Stack, console: Console, *, timeout: float) -> None:
@@ -163,7 +173,7 @@ def _roll_back_first(place: Place, stack: Stack, console: Console, *, yes: bool,
 
 def blocked(place: Place, stack: Stack) -> DeployError | None:
     """For `plan`, which changes nothing: why no change set can be made now."""
-    if action(stack.status) in (Action.CONTINUE, Action.DESTROY, Action.SUPPORT):
+    if action(stack.status) in (Action.CONTINUE, Action.DESTROY, *outcome.NO_VERB):
         return recovery(place, stack)
     if action(stack.status) is Action.ROLL_BACK:
         return RecoveryError(f"{stack.name} is {stack.status}", stacks.command("rollback", place.suffix))

@@ -18,7 +18,6 @@ from fraud_cfn.deploy.running import services
 from fraud_cfn.deploy.running.tasks import PLATFORMS
 from fraud_cfn.deploy.running.workloads import Workload
 
-_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -42,12 +41,17 @@ def must_exist(session: Session, wanted: Iterable[tuple[Workload, str]], archite
     image is not of this stack's repositories is passed over."""
     digests: dict[str, str] = {}
     missing: dict[str, tuple[str, str]] = {}
+    gone: dict[str, str] = {}  # repository → the image that is wanted of it
     foreign: list[str] = []
     for workload, tag in wanted:
         if workload.repository is None:
             continue
         repository = workload.repository.physical_id
-        described = _described(session, repository, tag)
+        try:
+            described = _described(session, repository, tag)
+        except session.client("ecr").exceptions.RepositoryNotFoundException:
+            gone[repository] = f"{repository}:{tag}"
+            continue
         if described is None:
             missing[f"{repository}:{tag}"] = (workload.name, tag)
             continue
@@ -55,8 +59,10 @@ def must_exist(session: Session, wanted: Iterable[tuple[Workload, str]], archite
         built = _architectures(session, repository, tag) if kind in _INDEXES else set[str]()
         if built and architecture and PLATFORMS.get(architecture, architecture) not in built:
             foreign.append(f"{repository}:{tag} is built for {', '.join(sorted(built))}")
-    if missing:
-        raise _not_pushed(session, missing, architecture)
+    lacks = [_no_repository(gone)] if gone else []
+    lacks += [_not_pushed(session, missing, architecture)] if missing else []
+    if lacks:
+        raise UsageError("; ".join(one.message for one in lacks), "\n".join(one.next_step for one in lacks))
     if foreign:
         platform = PLATFORMS.get(architecture, architecture)
         raise UsageError(
@@ -64,6 +70,17 @@ def must_exist(session: Session, wanted: Iterable[tuple[Workload, str]], archite
             f"build it with --platform {platform} and push it under a new tag",
         )
     return digests
+
+
+def _no_repository(gone: Mapping[str, str]) -> UsageError:
+    """CloudFormation does not know that somebody deleted what it made, and so does not make it again."""
+    several = len(gone) > 1
+    made = "".join(f"\n  aws ecr create-repository --region {REGION} --repository-name {one}" for one in gone)
+    return UsageError(
+        f"the repositor{'ies' if several else 'y'} {', '.join(gone)} do{'' if several else 'es'} not exist: "
+        "somebody deleted what the stack made",
+        f"make it again, then push {', '.join(gone.values())}:{made}",
+    )
 
 
 def _not_pushed(session: Session, missing: Mapping[str, tuple[str, str]], architecture: str) -> UsageError:
@@ -101,7 +118,7 @@ def _described(session: Session, repository: str, tag: str) -> tuple[str, str] |
             repositoryName=repository, imageIds=[{"imageTag": tag}]
         )
     except ClientError as error:
-        if code_of(error) not in _MISSING:
+        if code_of(error) != "ImageNotFoundException":
             raise
         return None
     for image in answer["imageDetails"]:

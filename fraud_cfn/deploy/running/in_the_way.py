@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.looks import Looks
 from fraud_cfn.deploy.account.session import Session
-from fraud_cfn.deploy.errors import TimedOutError
+from fraud_cfn.deploy.errors import DeployError, RecoveryError, TimedOutError
 from fraud_cfn.deploy.running.quiet import Begin
 from fraud_cfn.deploy.stack.stacks import Resource, physical_ids
 from fraud_cfn.deploy.stack.waiting import until
@@ -154,8 +154,10 @@ def remove_guardduty(session: Session, vpc: str, console: Console, begin: Begin)
 
     try:
         if ids := endpoints():
-            begin()
-            ec2.delete_vpc_endpoints(VpcEndpointIds=ids)
+            with begin():
+                refused = ec2.delete_vpc_endpoints(VpcEndpointIds=ids).get("Unsuccessful", ())
+            for one in refused:
+                raise RecoveryError(one.get("Error", {}).get("Message", "EC2 keeps it"))
             console.say(f"  removed GuardDuty's endpoint {', '.join(ids)}")
             until(
                 lambda: None if endpoints() else True,
@@ -170,11 +172,11 @@ def remove_guardduty(session: Session, vpc: str, console: Console, begin: Begin)
         ]
         pages = ec2.get_paginator("describe_security_groups").paginate(Filters=wanted)
         for group in [group.get("GroupId", "") for page in pages for group in page["SecurityGroups"]]:
-            begin()
-            ec2.delete_security_group(GroupId=group)
+            with begin():
+                ec2.delete_security_group(GroupId=group)
             console.say(f"  removed GuardDuty's security group {group}")
-    except (*trouble.UNANSWERED, TimedOutError) as error:
-        said = error.message if isinstance(error, TimedOutError) else trouble.words(error)
+    except (*trouble.UNANSWERED, DeployError) as error:
+        said = error.message if isinstance(error, DeployError) else trouble.words(error)
         console.warn(f"GuardDuty's endpoint or security group may hold {vpc}: {said}")
 
 
@@ -211,10 +213,11 @@ def deregister(session: Session, resources: tuple[Resource, ...], console: Conso
                 until(none, console, what="Cloud Map", timeout=_INSTANCE_SECONDS, next_step="")
                 return
             for service, instance in () if last else left():
-                begin()
-                with suppress(cloud_map.exceptions.InstanceNotFound, cloud_map.exceptions.DuplicateRequest):
+                known = (cloud_map.exceptions.InstanceNotFound, cloud_map.exceptions.DuplicateRequest)
+                with begin(), suppress(*known):
                     cloud_map.deregister_instance(ServiceId=service, InstanceId=instance)
                 console.say(f"  took the instance {instance} out of {service}")
         console.warn(f"Cloud Map still knows {', '.join(instance for _, instance in left())}")
-    except trouble.UNANSWERED as error:
-        console.warn(f"what Cloud Map still knows of the tasks may hold its services: {trouble.words(error)}")
+    except (*trouble.UNANSWERED, DeployError) as error:
+        said = error.message if isinstance(error, DeployError) else trouble.words(error)
+        console.warn(f"what Cloud Map still knows of the tasks may hold its services: {said}")

@@ -4,6 +4,7 @@ wakes one that was quieted and is to live on."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,7 +37,7 @@ _KEPT = (
     "StartDate",
     "Target",
 )
-Begin = Callable[[], None]  # called once, before anything is changed
+Begin = Callable[[], AbstractContextManager[None]]  # around each call that stops or starts something
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def _disable_schedules(
             try:
                 schedule = scheduler.get_schedule(Name=name, GroupName=group)
                 if schedule["State"] != "DISABLED":
-                    begin()
-                    _set_state(scheduler, schedule, name, group, "DISABLED")
+                    with begin():
+                        _set_state(scheduler, schedule, name, group, "DISABLED")
                     console.say(f"  disabled the schedule {name}")
                 break
             except trouble.UNANSWERED as error:
@@ -105,12 +106,13 @@ def _stop_services(session: Session, arns: list[str], console: Console, begin: B
     bounds stay, so that the service can be woken."""
     ecs = session.client("ecs")
     running = _running(ecs, arns)
-    if running:
-        begin()
-    scaling.suspend(session, scaling.bounds_of(session, [_address(arn) for arn in running]))
+    for bound in scaling.bounds_of(session, [_address(arn) for arn in running]):
+        with begin():
+            scaling.suspend(session, [bound])
     for arn in running:
         cluster, service = _address(arn)
-        ecs.update_service(cluster=cluster, service=service, desiredCount=0)
+        with begin():
+            ecs.update_service(cluster=cluster, service=service, desiredCount=0)
         console.say(f"  stopping {service}")
 
 
@@ -144,8 +146,8 @@ def _stop_tasks(ecs: ECSClient, clusters: list[str], console: Console, begin: Be
         for arn in _tasks(ecs, cluster, "RUNNING"):
             tasks = ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
             if tasks and not tasks[0].get("group", "").startswith("service:"):
-                begin()
-                ecs.stop_task(cluster=cluster, task=arn, reason="the environment is being destroyed")
+                with begin():
+                    ecs.stop_task(cluster=cluster, task=arn, reason="the environment is being destroyed")
                 stopped += 1
         if stopped:
             console.say(f"  stopped {stopped} running job task{'s' * (stopped > 1)}")
@@ -216,20 +218,26 @@ def asleep(session: Session, found: Deployed) -> list[Asleep]:
     return sleepers + [Asleep(job, 0) for job in disabled]
 
 
-def wake(session: Session, sleepers: list[Asleep], console: Console) -> None:
+def wake(session: Session, sleepers: list[Asleep], console: Console, begin: Begin) -> None:
     """Schedules are enabled, scaling goes on, and each service gets the tasks that it is to have."""
     for job, schedule in _schedules(session, [one.workload for one in sleepers if not one.tasks]):
         name = job.schedule.physical_id if job.schedule else ""
-        _set_state(session.client("scheduler"), schedule, name, job.schedule_group or "default", "ENABLED")
+        with begin():
+            _set_state(
+                session.client("scheduler"), schedule, name, job.schedule_group or "default", "ENABLED"
+            )
         console.say(f"  enabled the schedule {name}")
     served = {one.workload.name: one for one in sleepers if one.tasks}
-    scaling.release(session, scaling.bounds(session, [one.workload for one in served.values()]))
+    for bound in scaling.bounds(session, [one.workload for one in served.values()]):
+        with begin():
+            scaling.release(session, [bound])
     for name, one in served.items():
-        session.client("ecs").update_service(
-            cluster=one.workload.cluster.physical_id,
-            service=one.workload.service_name,
-            desiredCount=one.tasks,
-        )
+        with begin():
+            session.client("ecs").update_service(
+                cluster=one.workload.cluster.physical_id,
+                service=one.workload.service_name,
+                desiredCount=one.tasks,
+            )
         console.say(f"  {name} is to run {one.tasks} task{'s' * (one.tasks > 1)}; its scaling goes on")
 
 

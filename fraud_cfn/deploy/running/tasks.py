@@ -125,6 +125,7 @@ _HINTS = (
     ),
     (("OutOfMemory", "exit 137"), "the container was killed, for want of memory most likely: {logs}"),
     (("health check",), "the container does not answer as its health check wants: {logs}"),
+    (("limit on the number of vCPUs",), "ask for more in Service Quotas (AWS Fargate, On-Demand vCPUs)"),
     (("Capacity is unavailable",), "AWS has no capacity in these zones just now; ECS tries again by itself"),
     (("EssentialContainerExited", "Essential container", " exit "), "its last words: {logs}"),
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session
 from fraud_cfn.deploy.errors import TimedOutError
 from fraud_cfn.deploy.running import buckets, in_the_way
@@ -20,10 +24,14 @@ def prepare(
     go are returned. What is not among `resources` (retained, or gone) is not touched.
     """
     deadline = clock.Deadline(timeout)
-    woken = stacks.command("start", stack.suffix)
+    back = f"back: {stacks.command('start', stack.suffix)}"
 
-    def begin() -> None:
-        declare(stack, "what runs in it is told to stop", f"back: {woken}")
+    @contextmanager
+    def begin() -> Generator[None]:
+        told = standing(stack, "what runs in it may be told to stop", back)
+        with trouble.asking(told.words, told.next_step):
+            yield
+        declare(stack, "what runs in it is told to stop", back)
 
     quiet(session, resources, console, begin)
     in_the_way.deregister(session, resources, console, begin)
@@ -53,6 +61,10 @@ def prepare(
 
 
 def declare(stack: Stack, words: str, back: str = "") -> None:
-    """What an early end means while the environment is taken apart."""
+    """What an early end means from here on, while the environment is taken apart."""
+    interrupts.declare(standing(stack, words, back))
+
+
+def standing(stack: Stack, words: str, back: str = "") -> Standing:
     step = "; ".join(filter(None, (f"go on: {stacks.command('destroy', stack.suffix)}", back)))
-    interrupts.declare(Standing(f"{stack.name} is still there, but {words}", step, changed=True))
+    return Standing(f"{stack.name} is still there, but {words}", step, changed=True)

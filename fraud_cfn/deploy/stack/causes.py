@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fraud_cfn.config import REGION
 from fraud_cfn.deploy.stack.events import Event
 
 # CloudFormation's own words for what it gave up because something else failed; "cancelled" elsewhere in a
@@ -93,15 +94,49 @@ def said(reason: str) -> str:
     return _SERVICE.sub("", wrapped["said"] if wrapped else reason).strip()
 
 
+# The first that fits counts: what is narrower stands first.
 _ADVICE = (
+    (
+        r"contact AWS Support|is being validated|needs a subscription|not subscribed to this service",
+        "AWS itself holds this account back (new, unpaid or suspended?): its owner asks AWS Support",
+    ),
+    (
+        r"explicit deny in a",
+        "one more permission does not help: whoever keeps the policy that denies it must except this",
+    ),
+    (r"denied by stack policy", "the stack's own policy forbids it: who set it can let this through"),
+    (
+        r"is invalid or cannot be assumed",
+        "make that role again, trusted by cloudformation.amazonaws.com; then run this again",
+    ),
+    (
+        r"ChangeSet limit exceeded",
+        f"delete change sets nobody needs: aws cloudformation list-change-sets --region {REGION}",
+    ),
+    (r"state and can ?not be updated|Stack \[\S+\] does not exist", "it changed meanwhile: run it again"),
+    (
+        r"Access Denied for bucket",
+        "its policy must let the load balancer write, and S3's own keys encrypt it: docs/access-logs.md",
+    ),
+    (
+        r"KMS key .*(not enabled|disabled|pending deletion)|KMS.*NotAccessible",
+        "enable the key (aws kms enable-key), or cancel its deletion first (aws kms cancel-key-deletion)",
+    ),
+    (r"marked for deletion|scheduled for deletion", "aws secretsmanager restore-secret --secret-id NAME"),
+    (r"Capacity is unavailable", "AWS has no capacity in these zones just now: run it again later"),
+    (r"(?-i:RESOURCE:|AGENT\b)", "ECS found no room for the task: run it again later"),
     (r"circuit breaker|failed to (start|stabili[sz]e)|tasks? failed|did not stabili[sz]e", "{diagnose}"),
     (
-        r"already exists",
-        "something outside this stack has that name: delete or rename it (a leftover of another deployment?)",
+        r"already exists|name is not available",
+        "something outside this stack has that name (kept by a destroy?): save what it holds, then delete it",
     ),
     (
         r"not authorized|AccessDenied|is not allowed",
         "the deployer, or --role-arn's role, lacks that permission",
+    ),
+    (
+        r"permission to create service.linked role",  # RDS's own words
+        "aws iam create-service-linked-role --aws-service-name rds.amazonaws.com",
     ),
     (r"service.linked role", "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"),
     (
@@ -111,7 +146,10 @@ _ADVICE = (
         ),
         "ask for more in Service Quotas, or delete what is not needed",
     ),
-    (r"Cannot find version|engine version", "another minor version: --param DatabaseEngineVersion=17.…"),
+    (
+        r"Cannot (find version|upgrade)|engine version",
+        "another minor version: --param DatabaseEngineVersion=17.…",
+    ),
     (
         r"not empty",
         "empty it yourself if what is in it may go; else keep the resource in the template",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.stack import causes, stacks
-from fraud_cfn.deploy.stack.statuses import GONE, rolled_back, succeeded
+from fraud_cfn.deploy.stack.statuses import GONE, Action, action, rolled_back, succeeded
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 from fraud_cfn.deploy.terminal.plain import one_line
@@ -23,6 +23,10 @@ SUPPORT = (
     "CloudFormation continues no import that failed, so no verb here helps: ask AWS Support; what the stack "
     "runs stays as it is meanwhile"
 )
+NO_VERB = {
+    Action.SUPPORT: SUPPORT,
+    Action.UNKNOWN: "this command does not know that status: take a newer version of the project",
+}
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ def next_step(found: causes.Causes, status: str, suffix: str, again: str = "") -
         return stacks.command("rollback", suffix)
     if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
         return stacks.command("destroy", suffix)
-    if status == "IMPORT_ROLLBACK_FAILED":
-        return SUPPORT
+    if action(status) in NO_VERB:
+        return NO_VERB[action(status)]
     known = causes.advice(found.first.reason) if found.first else ""
     known = known.replace("{diagnose}", stacks.command("diagnose", suffix))
     return known or f"correct the cause, then {again or stacks.command('deploy', suffix)}"

@@ -17,12 +17,19 @@ class Action(Enum):
     CONTINUE = "exit 6: `rollback` continues it"
     DESTROY = "exit 6: `destroy` finishes it"
     SUPPORT = "exit 6: only AWS brings it back"
+    UNKNOWN = "exit 6: nobody here knows what it means"
 
 
 BEING_CREATED = "CREATE_IN_PROGRESS"
 BEING_UPDATED = "UPDATE_IN_PROGRESS"
 GONE = "DELETE_COMPLETE"
-
+_WHOLE = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
 
 _EXACT = {
     None: Action.CREATE,
@@ -35,14 +42,15 @@ _EXACT = {
     "UPDATE_ROLLBACK_FAILED": Action.CONTINUE,
     "IMPORT_ROLLBACK_FAILED": Action.SUPPORT,
     "DELETE_FAILED": Action.DESTROY,
+    **dict.fromkeys(_WHOLE, Action.UPDATE),
 }
 
 
 def action(status: str | None) -> Action:
     """`None` stands for a stack that does not exist."""
-    if status in _EXACT:
-        return _EXACT[status]
-    return Action.WAIT if in_progress(status or "") else Action.UPDATE
+    if in_progress(status or ""):
+        return Action.WAIT
+    return _EXACT.get(status, Action.UNKNOWN)
 
 
 def in_progress(status: str) -> bool:

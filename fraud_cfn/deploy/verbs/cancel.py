@@ -9,7 +9,7 @@ from fraud_cfn.deploy.account.session import Session, code_of, message_of
 from fraud_cfn.deploy.change import readiness, template
 from fraud_cfn.deploy.change.carry_out import Place
 from fraud_cfn.deploy.change.changeset import unique_name
-from fraud_cfn.deploy.errors import DeclinedError, RefusedError, UsageError
+from fraud_cfn.deploy.errors import DeclinedError, UsageError
 from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
@@ -68,11 +68,7 @@ def _delete(
 ) -> Outcome:
     """AWS cancels updates only; a stack that is being created can be deleted at any moment."""
     again = stacks.command("cancel", place.suffix, f"--yes --confirm {stack.name}")
-    if stack.protected:
-        raise RefusedError(
-            f"{stack.name} is protected against deletion",
-            f"if it is meant to go: {stacks.command('destroy', place.suffix, '--unprotect')}",
-        )
+    readiness.must_be_unprotected(stack)
     if confirm and confirm != stack.name:
         raise UsageError(f"--confirm {confirm} is not the stack's name", f"it is {stack.name}")
     console.say(f"\n{stack.name} is being created: to cancel that is to delete what is there so far", "red")

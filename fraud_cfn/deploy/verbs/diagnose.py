@@ -148,8 +148,8 @@ class _Patient:
         todo = action(self._stack.status)
         if todo is Action.WAIT:
             return ""  # what goes on is told below
-        if todo is Action.SUPPORT:
-            return outcome.SUPPORT
+        if todo in outcome.NO_VERB:
+            return outcome.NO_VERB[todo]
         if todo in (Action.CONTINUE, Action.ROLL_BACK):
             return self._command("rollback")
         if todo is Action.DESTROY:

@@ -117,8 +117,8 @@ def _instead(status: str, suffix: str) -> str:
     """What helps where there is nothing to roll back."""
     if status == "DELETE_FAILED":
         return stacks.command("destroy", suffix)
-    if action(status) is Action.SUPPORT:
-        return outcome.SUPPORT
+    if action(status) in outcome.NO_VERB:
+        return outcome.NO_VERB[action(status)]
     if action(status) in (Action.RECREATE, Action.ASK):
         return f"{stacks.command('deploy', suffix)} deletes it first, and creates it anew"
     return f"to go back to an older template: {stacks.command('deploy', suffix, '--template FILE')}"

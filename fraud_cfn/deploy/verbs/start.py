@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from fraud_cfn import names
@@ -53,16 +55,19 @@ def run(
         )
         if done.exit:
             return done
+        changed = True
     else:
         console.say(f"{stack.name} is enabled already; looking whether it serves")
-        _wake(place, stack, found, console, yes=yes)
+        changed = _wake(place, stack, found, console, yes=yes)
         proof = Proof(session, found.services, steady, console.say)
-    _declare(stack, "its services are enabled, and their tasks go on starting", goes_on=True)
+    if changed:
+        _declare(stack, "its services are enabled, and their tasks go on starting", goes_on=True)
     console.say("\nProving that it serves")
     verdict = waiting.until(
         proof, console, what="the start", timeout=timeout * 60, next_step=stacks.command("diagnose", suffix)
     )
-    _declare(stack, "its services are enabled")
+    if changed:
+        _declare(stack, "its services are enabled")
     if verdict.serves:
         return _live(place, stack, console, yes=yes, protect=protect)
     return _not_live(place, stack, found, verdict, how, console, yes=yes)
@@ -77,17 +82,24 @@ def _step(stack: Stack) -> str:
     return f"see it: {stacks.command('status', stack.suffix)}; back: {back}"
 
 
-def _wake(place: Place, stack: Stack, found: Deployed, console: Console, *, yes: bool) -> None:
-    """Let services run again that were told to run nothing."""
+def _wake(place: Place, stack: Stack, found: Deployed, console: Console, *, yes: bool) -> bool:
+    """Let services run again that were told to run nothing; whether there were any."""
     sleepers = quiet.asleep(place.session, found)
     if not sleepers:
-        return
+        return False
     names_of = ", ".join(one.workload.name for one in sleepers)
     console.say(f"Told to run nothing, by a destroy that was interrupted or by hand: {names_of}", "yellow")
     again = stacks.command("start", place.suffix, "--yes")
     console.confirm("Let them run again?", yes=yes, otherwise=again)
-    _declare(stack, "what runs in it is told to start again")
-    quiet.wake(place.session, sleepers, console)
+
+    @contextmanager
+    def begin() -> Generator[None]:
+        with trouble.asking(f"{stack.name}: what runs in it may be told to start again", _step(stack)):
+            yield
+        _declare(stack, "what runs in it is told to start again")
+
+    quiet.wake(place.session, sleepers, console, begin)
+    return True
 
 
 def _put_in_front(place: Place, found: Deployed, console: Console) -> None:
