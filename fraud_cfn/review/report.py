@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ FIRST_SCREEN = 15
 MOST_CHARACTERS = 60_000
 _LONGEST_VALUE = 160
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_KIND = re.compile(r"[A-Z][A-Z ]+( off| on| wider| narrower| up| down)?|harmless")
+_KIND = re.compile(r"[A-Z][A-Z ]+( off| on| wider| narrower| up| down| no more)?|harmless")
 _AUTHORITY = "The change set is the authority."
 
 _TITLES = {
@@ -88,7 +88,8 @@ def verdict_line(review: Review, environments: Each | None = None) -> str:
     )
     verdict = worst([review.verdict, *verdicts.values()])
     everywhere = (review, *(environments or {}).values())
-    perhaps = "" if any(_is_sure(found, verdict) for found in everywhere) else "perhaps "
+    is_sure = verdict == "harmless" or any(_is_sure(found, verdict) for found in everywhere)
+    perhaps = "" if is_sure else "perhaps "
     return f"Predicted: {perhaps}{_TITLES[verdict]}{told}{each}. {_AUTHORITY}"
 
 
@@ -153,12 +154,13 @@ def _groups(review: Review) -> Iterator[list[str]]:
             ]
         yield lines
     yield list(_role_lines(answer))
-    yield [
-        f"REACHABLE · {quoted(entry['from'])} can newly connect to {quoted(entry['to'])}"
-        f" on {quoted(_port(entry))}{_may(entry)}"
-        for entry in answer["reachability"]
-        if entry["change"] == "added" and entry.get("effective", True)
-    ]
+    for change, told in (("added", "REACHABLE"), ("removed", "UNREACHABLE")):
+        yield [
+            f"{told} · {quoted(entry['from'])} can {'newly' if change == 'added' else 'no longer'} connect"
+            f" to {quoted(entry['to'])} on {quoted(_port(entry))}{_may(entry)}"
+            for entry in answer["reachability"]
+            if entry["change"] == change and entry["effective"]
+        ]
     yield [f"UNJUDGED · {line}" for line in answer["unjudged"]]
     for kind in ("internet", "encryption", "logging", "pattern", "cost"):
         yield [
@@ -166,6 +168,7 @@ def _groups(review: Review) -> Iterator[list[str]]:
             for entry in answer["findings"]
             if entry["kind"] == kind and _is_bad(entry)
         ]
+    yield list(_lost_lines(answer))
     yield [
         f"EXPORTED · {_output_line(entry)}"
         for entry in answer["outputs"]
@@ -237,11 +240,28 @@ def _role_lines(answer: Mapping[str, Any]) -> Iterator[str]:
             and (entry["change"] == "added") == (entry["effect"] == "Allow")
             and entry.get("effective", True)
         ]
-        if way not in ("wider", "incomparable") or not gained:
-            continue
-        first = gained[0]
-        more = f" and {len(gained) - 1} more" if len(gained) > 1 else ""
-        yield f"PERMITTED · {quoted(name)} {way}: {_grant(first)}{more}{_may(first)}"
+        if way in ("wider", "incomparable") and gained:
+            yield f"PERMITTED · {quoted(name)} {way}: {_first_of(gained)}"
+
+
+def _lost_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What a role that stays may no longer do: what runs with it may need it."""
+    gone = {change["logical_id"] for change in answer["changes"] if change["action"] == "remove"}
+    for role in dict.fromkeys(entry["role"] for entry in answer["roles"]):
+        lost = [
+            entry
+            for entry in answer["permissions"]
+            if entry["role"] == role
+            and (entry["change"] == "removed") == (entry["effect"] == "Allow")
+            and entry["effective"]
+        ]
+        if lost and role not in gone:
+            yield f"PERMITTED no more · {quoted(role)}: {_first_of(lost)}"
+
+
+def _first_of(entries: Sequence[Mapping[str, Any]]) -> str:
+    more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+    return f"{_grant(entries[0])}{more}{_may(entries[0])}"
 
 
 def _renamed(answer: Mapping[str, Any]) -> set[str]:
@@ -249,12 +269,14 @@ def _renamed(answer: Mapping[str, Any]) -> set[str]:
 
 
 def _grant(entry: Mapping[str, Any]) -> str:
-    action = "every action of" if entry["action"] is None else f"{quoted(entry['action'])} on"
+    what = " on ".join(quoted(entry[key]) for key in ("action", "resource") if entry[key] is not None)
+    if entry["action"] is None:
+        what = f"every action of {what}"
     who = f" for {quoted(entry['principal'])}" if entry["principal"] else ""
     when = f" when {quoted(entry['condition'])}" if entry["condition"] else ""
     sign = "+" if entry["change"] == "added" else "−"
     deny = "deny " if entry["effect"] == "Deny" else ""
-    return f"{sign} {deny}{action} {quoted(entry['resource'])}{who}{when}"
+    return f"{sign} {deny}{what}{who}{when}"
 
 
 def _finding_line(entry: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> str:

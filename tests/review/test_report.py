@@ -109,7 +109,7 @@ def test_what_is_long_is_cut_line_by_line() -> None:
     assert MOST_CHARACTERS - 2_000 < len(comment) <= MOST_CHARACTERS
     told = re.search(r"  - and (\d+) more", comment)
     assert told
-    assert comment.count("arn:aws:s3:::") == 1 + 400 - int(told[1])  # the first screen's, and the list's
+    assert comment.count("arn:aws:s3:::") == 2 + 400 - int(told[1])  # the first screen's, and the list's
 
 
 def test_trouble_is_never_cut_for_what_is_harmless() -> None:
@@ -216,3 +216,31 @@ def test_the_policy_of_a_renamed_queue_is_no_wider_one() -> None:
     assert not any("PERMITTED" in line for line in lines)
     lines = first_screen(reviewed(queue, queue.partition("  OldPolicy")[0]))
     assert [line.split(" · ")[0] for line in lines] == ["PERMITTED"]
+
+
+def test_what_somebody_can_no_longer_do_stands_on_the_first_screen() -> None:
+    role = (
+        "Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: [{Effect: Allow,"
+        " Action: 'sts:AssumeRole', Principal: {Service: a}}, {Effect: Allow, Action: 'sts:TagSession',"
+        " Principal: {Service: a}}]}}}"
+    )
+    before = (
+        f"Resources:\n  {role}\n"
+        "  Group: {Type: 'AWS::EC2::SecurityGroup', Properties: {GroupDescription: g, SecurityGroupIngress:"
+        " [{IpProtocol: tcp, FromPort: 80, ToPort: 80, CidrIp: 10.0.0.0/8}]}}\n"
+        f"  Gone{role}\n"
+    )
+    after = before.replace("[{IpProtocol: tcp, FromPort: 80, ToPort: 80, CidrIp: 10.0.0.0/8}]", "[]")
+    after = after.replace(", {Effect: Allow, Action: 'sts:TagSession', Principal: {Service: a}}", "")
+    found = reviewed(before, after[: after.index("  GoneRole")])
+    assert first_screen(found) == [
+        "UNREACHABLE · «10.0.0.0/8» can no longer connect to «Group» on «tcp 80»",
+        "PERMITTED no more · «Role»: − «sts:TagSession» for «a»",
+    ]
+
+
+def test_what_is_harmless_is_not_perhaps_harmless() -> None:
+    before = "Parameters: {P: {Type: String}}\nResources: {Q: {Type: 'AWS::SQS::Queue', Properties: {}}}"
+    after = before.replace("Properties: {}", "Condition: C")
+    after += "\nConditions: {C: !Equals [!Ref P, a]}"
+    assert as_text(reviewed(after, before)).startswith("Predicted: harmless (1 harmless).")
