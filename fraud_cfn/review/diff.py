@@ -30,8 +30,7 @@ _ONE_OR_MANY = ("Action", "NotAction", "Resource", "NotResource")
 
 
 class _Absent:
-    def __repr__(self) -> str:
-        return "ABSENT"
+    pass
 
 
 ABSENT = _Absent()
@@ -98,19 +97,13 @@ class _Place:
     def item(self, name: object) -> _Place:
         return replace(self, path=f"{self.path}[{name}]", steps=(*self.steps, "*"))
 
-    def within_text(self) -> _Place:
-        """JSON inside of a string: its parts are no properties; to the schema they are all that string."""
-        return replace(self, schema=None)
-
     def differ(self, before: Value, after: Value, certain: bool = True) -> Difference:
         return Difference(self.path, self.steps, before, after, certain)
 
 
-def differences(
-    before: Value, after: Value, schema: Schema | None = None, names: Names | None = None
-) -> list[Difference]:
+def differences(before: Value, after: Value, schema: Schema | None, names: Names) -> list[Difference]:
     """Every difference between two values of `Properties`, in the order of AFTER."""
-    return list(_compare(before, after, _Place(names or Names(), schema=schema)))
+    return list(_compare(before, after, _Place(names, schema=schema)))
 
 
 def leaves(value: Value, schema: Schema | None = None) -> Iterator[tuple[str, tuple[str, ...], Value]]:
@@ -119,8 +112,8 @@ def leaves(value: Value, schema: Schema | None = None) -> Iterator[tuple[str, tu
 
 
 def _leaves(value: Value, place: _Place) -> Iterator[tuple[str, tuple[str, ...], Value]]:
-    if isinstance(value, str | Text) and (tree := _parsed(value)) is not None:
-        value, place = tree, place.within_text()
+    if (tree := _parsed(value)) is not None:
+        value = tree
     if isinstance(value, dict):
         for name, child in _statement(value).items():
             yield from _leaves(child, place.property(name))
@@ -140,12 +133,10 @@ def is_same(before: Value, after: Value) -> bool:
 
 def canonical(value: Value) -> str:
     """Text that is the same for values CloudFormation takes as equal."""
-    return json.dumps(_canonical(value), sort_keys=True, ensure_ascii=False)
+    return json.dumps(_canonical(value), sort_keys=True)
 
 
 def _canonical(value: Value) -> Value:
-    if isinstance(value, str | Text) and (tree := _parsed(value)) is not None:
-        value = tree
     if isinstance(value, dict):
         return {key: _canonical(child) for key, child in _statement(value).items()}
     if isinstance(value, list):
@@ -161,7 +152,7 @@ def _compare(before: Value, after: Value, place: _Place) -> Iterator[Difference]
         if before is not after:
             yield place.differ(before, after)
         return
-    before, after, place = _as_trees(before, after, place)
+    before, after = _as_trees(before, after)
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _compare_objects(_statement(before), _statement(after), place)
     elif isinstance(before, list) and isinstance(after, list):
@@ -194,7 +185,7 @@ def _compare_lists(before: list[Value], after: list[Value], place: _Place) -> It
     else:
         pairs = _aligned(rest_before, rest_after)
     for old, new in pairs:
-        position = new[0] if new else old[0] if old else 0
+        position = next(side[0] for side in (new, old) if side)
         yield from _compare(old[1] if old else ABSENT, new[1] if new else ABSENT, place.item(position))
 
 
@@ -204,7 +195,7 @@ _Numbered = tuple[int, Value]
 def _natural_key(before: list[Value], after: list[Value]) -> str | None:
     """The property that names the items, on both sides, each name once; statements need not all have it."""
     items = [*before, *after]
-    if not items or not all(isinstance(item, dict) for item in items):
+    if not all(isinstance(item, dict) for item in items):
         return None
     for key in _KEYS:
         sides = [[item[key] for item in side if key in item] for side in (before, after)]
@@ -260,30 +251,26 @@ def _aligned(
 ) -> Iterator[tuple[_Numbered | None, _Numbered | None]]:
     """Items that stand for each other, so that one inserted in the middle is one difference."""
     texts = [[canonical(item) for _, item in side] for side in (before, after)]
-    for tag, b1, b2, a1, a2 in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
-        if tag != "equal":
-            yield from _zipped(before[b1:b2], after[a1:a2])
+    for _, b1, b2, a1, a2 in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+        yield from _zipped(before[b1:b2], after[a1:a2])
 
 
 # ── JSON within strings, and policies ──
 
 
-def _as_trees(before: Value, after: Value, place: _Place) -> tuple[Value, Value, _Place]:
+def _as_trees(before: Value, after: Value) -> tuple[Value, Value]:
     """Both as JSON trees where at least one is JSON in a string and the other one can be compared with it."""
-    trees = [_parsed(value) if isinstance(value, str | Text) else None for value in (before, after)]
-    if trees[0] is None and trees[1] is None:
-        return before, after, place
-    sides = [tree if tree is not None else value for tree, value in zip(trees, (before, after), strict=True)]
-    if all(isinstance(side, dict) for side in sides) or all(isinstance(side, list) for side in sides):
-        return sides[0], sides[1], place.within_text()
-    return before, after, place
+    one, another = (
+        value if tree is None else tree for value, tree in ((side, _parsed(side)) for side in (before, after))
+    )
+    is_alike = any(isinstance(one, kind) and isinstance(another, kind) for kind in (dict, list))
+    return (one, another) if is_alike else (before, after)
 
 
 def _parsed(value: Value) -> Value:
     """The object or list that a string has as JSON, with its references; None where it is no JSON."""
     parts = value.parts if isinstance(value, Text) else (value,)
-    first = parts[0]
-    if not isinstance(first, str) or first.lstrip()[:1] not in ("{", "["):
+    if not (isinstance(parts[0], str) and parts[0].lstrip().startswith(("{", "["))):
         return None
     marks: dict[str, Reference | Call] = {}
     text = ""
@@ -298,7 +285,7 @@ def _parsed(value: Value) -> Value:
         tree = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return _unmarked(tree, marks) if isinstance(tree, dict | list) else None
+    return _unmarked(tree, marks)
 
 
 def _unmarked(tree: Value, marks: dict[str, Reference | Call]) -> Value:
@@ -311,7 +298,7 @@ def _unmarked(tree: Value, marks: dict[str, Reference | Call]) -> Value:
         for piece in tree.replace("\ue000", "\ue001\ue000").split("\ue001"):
             if piece.startswith("\ue000"):
                 parts.append(marks[f"{piece}\ue001"])
-            elif piece:
+            else:
                 parts.append(piece)
         return Text(tuple(parts))
     return tree
@@ -356,7 +343,10 @@ def _is_certain(before: Value, after: Value, names: Names) -> bool:
         return True
     old, new = _parts(before), _parts(after)
     if old is None or new is None:
-        return not isinstance(before, Call) and not isinstance(after, Call)
+        whole = [before, after]
+        return not any(isinstance(side, Call) for side in whole) and not any(
+            names.is_open(reference) for reference in references(whole)
+        )
     old, new = _without_common_ends(old, new)
     if any(isinstance(part, Call) or names.is_open(part) for part in (*old, *new)):
         return _differ_at_an_end(old, new) or (_is_mixed(old) and _is_mixed(new))
@@ -382,11 +372,11 @@ def _are_distinct_items(before: Value, after: Value) -> bool:
 
 
 def _differ_at_an_end(old: list[_Part], new: list[_Part]) -> bool:
-    """Whether both begin, or both end, with a character, and not with the same one."""
+    """Whether both begin, or both end, with a character: what they have in common is gone."""
     if not old or not new:
         return False
     ends = ((old[0], new[0]), (old[-1], new[-1]))
-    return any(isinstance(one, str) and isinstance(another, str) and one != another for one, another in ends)
+    return any(isinstance(one, str) and isinstance(another, str) for one, another in ends)
 
 
 def _is_mixed(side: list[_Part]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.review.model import TemplateError, parse, read
+from fraud_cfn.review.review import review
 
 QUEUE = "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}"
 
@@ -88,3 +90,14 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(TemplateError, match="cannot be read"):
             read(path)
+
+
+def test_text_that_nests_without_end_is_text() -> None:
+    sides = [
+        parse(
+            json.dumps({"Resources": {"X": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": text}}}})
+        )
+        for text in ("[" * 100_000, "[" * 100_001)
+    ]
+    [change] = review(sides[0], sides[1]).changes
+    assert [detail.path for detail in change.details] == ["Properties.DisplayName"]
