@@ -47,7 +47,7 @@ def _by_schema(known: Schema, steps: tuple[str, ...], any_macro: bool) -> Effect
         return Effect("yes", "create-only")
     if any(meets(pointer, steps) for pointer in known.conditionally_create_only):
         return Effect("maybe", "conditionally create-only")
-    if steps[:1] == (known.tag_property,):
+    if steps[:1] == ("Tags",):
         return Effect("maybe", "a macro sees the template") if any_macro else Effect("no", "")
     if not known.is_updatable:
         return Effect("yes", "this type cannot be updated")

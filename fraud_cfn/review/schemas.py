@@ -67,12 +67,6 @@ class Schema:
         """Whether a replacement deletes the old one before it makes the new one."""
         return self.document.get("replacementStrategy") == "delete_then_create"
 
-    @property
-    def tag_property(self) -> str:
-        """The property that holds its tags."""
-        pointer = (self.document.get("tagging") or {}).get("tagProperty") or "/properties/Tags"
-        return pointer.rpartition("/")[2]
-
     def has_property(self, name: str) -> bool:
         """Whether the type has a property of that name that a template may set."""
         return name in self.document.get("properties", {}) and (name,) not in self.read_only
@@ -93,27 +87,23 @@ class Schema:
 
     def _children(self, node: dict[str, Any], step: str) -> Iterator[dict[str, Any]]:
         for variant in self._variants(node):
-            child = variant.get("items") if step == "*" else (variant.get("properties") or {}).get(step)
-            if step != "*" and child is None:
-                child = next(iter((variant.get("patternProperties") or {}).values()), None)
-            if isinstance(child, dict):
+            child = variant.get("items") if step == "*" else variant.get("properties", {}).get(step)
+            if child is None:
+                child = next(iter(variant.get("patternProperties", {}).values()), None)
+            if child is not None:
                 yield from self._variants(child)
 
-    def _variants(self, node: dict[str, Any], depth: int = 0) -> Iterator[dict[str, Any]]:
+    def _variants(self, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The node itself, what it refers to and the forms it may have."""
         yield node
-        if depth > 8:
-            return
-        reference = node.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#/"):
-            target: Any = self.document
-            for step in reference[2:].split("/"):
-                target = target.get(step, {}) if isinstance(target, dict) else {}
-            yield from self._variants(target, depth + 1)
-        for key in ("oneOf", "anyOf", "allOf"):
-            for form in node.get(key) or ():
-                if isinstance(form, dict):
-                    yield from self._variants(form, depth + 1)
+        reference = node.get("$ref", "")
+        if reference.startswith("#/"):
+            target = self.document
+            for step in reference.split("/")[1:]:
+                target = target[step]
+            yield from self._variants(target)
+        for form in node.get("oneOf", ()):
+            yield from self._variants(form)
 
 
 @cache
@@ -139,7 +129,6 @@ def _index() -> dict[str, str]:
 @cache
 def _folder() -> Path:
     found = find_spec("cfnlint")  # does not import it
-    folder = Path(found.origin).parent / "data" / "schemas" if found and found.origin else None
-    if folder is None or not folder.is_dir():
+    if found is None or found.origin is None:
         raise SchemasError("cfn-lint's resource schemas are not installed: run 'make install'")
-    return folder
+    return Path(found.origin).parent / "data" / "schemas"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.local.create_only import CREATE_ONLY
-from fraud_cfn.review import facts
+from fraud_cfn.review import facts, schemas
 from fraud_cfn.review.changes import CLASSES
 from fraud_cfn.review.model import parse, read
 from fraud_cfn.review.review import review
-from fraud_cfn.review.schemas import schema
+from fraud_cfn.review.schemas import SchemasError, schema
 
 TEMPLATE = read(COMMITTED)
 TYPES = sorted({declaration["Type"] for declaration in TEMPLATE.resources.values()})
@@ -74,7 +75,7 @@ def test_the_local_endpoint_agrees_on_what_replaces(type_name: str) -> None:
 def test_tags_and_descriptions_never_replace(type_name: str) -> None:
     known = schema(type_name)
     assert known
-    for name in {"Description", known.tag_property}:
+    for name in ("Description", "Tags"):
         if known.has_property(name) and (name,) not in known.create_only:
             assert edited(ONE_OF_EACH[type_name], **{name: "other"}).replacement == "no", name
 
@@ -107,3 +108,10 @@ def test_what_the_tables_name_is_in_the_schemas() -> None:
         assert known
         assert list(known._nodes(row.path)), row
         assert row.source.startswith("https://")
+
+
+@pytest.mark.parametrize("found", [None, SimpleNamespace(origin=None)])
+def test_without_schemas_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    monkeypatch.setattr(schemas, "find_spec", lambda _: found)
+    with pytest.raises(SchemasError, match="'make install'"):
+        schemas._folder.__wrapped__()
