@@ -10,15 +10,26 @@ VARIABLES := PYTHON ENV SERVICE TAG BACK COMMAND ARGS PORT SEED BASE EVERY
 export FRAUD_TYPED := $(foreach name,$(VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(VARIABLES)
+ifeq ($(origin AWS_PROFILE),command line)
+$(eval override AWS_PROFILE := $$(value AWS_PROFILE))
+export AWS_PROFILE
+endif
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .PHONY: help install template docs validate diff demo local push-local $(VERBS) integration test prove mutate coverage lint check format bench pictures lock clean
 
 help: ## Show what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' "$(strip $(MAKEFILE_LIST))"
-	@echo "More options: make deploy ENV=dev ARGS='--param DatabaseReader=false --yes'"
-	@echo "Exit codes: make says 'Error 7' and ends with 2; for the code itself, $(BIN)/fraud-cfn deploy dev"
+	@exec 3>&1; columns=$$([ -t 3 ] && stty size <&3 2>/dev/null | cut -d ' ' -f 2); \
+	awk -F ':.*## ' -v columns="$$columns" '/^[a-z-]+:.*## / { \
+	    line = sprintf("  make %-12s", $$1); number = split($$2, words, " "); \
+	    for (i = 1; i <= number; i++) { \
+	        if (i > 1 && columns && length(line " " words[i]) > columns) { print line; line = sprintf("%19s", "") } \
+	        line = line " " words[i] } \
+	    print line }' "$(strip $(MAKEFILE_LIST))"
+	@echo "More options: make deploy ENV=dev ARGS=--yes"
+	@echo "Exit codes: make says 'Error 7' and ends with 2;"
+	@echo "for the code itself, $(BIN)/fraud-cfn deploy dev"
 
 install: .venv/installed ## Create .venv from the committed lock file
 

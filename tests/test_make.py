@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,34 @@ def test_help_shows_every_target_once_in_one_column(tmp_path: Path) -> None:
     assert sorted(line.split()[1] for line in lines) == sorted([*phony, *verbs])
     assert len({len(re.match(r"  make \S+ +", line)[0]) for line in lines}) == 1  # pyright: ignore[reportOptionalSubscript]
     assert max(map(len, lines)) <= 105
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_breaks_no_word_of_a_terminal(tmp_path: Path, columns: int) -> None:
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    command = ["make", "--file", str(ROOT / "Makefile"), "help"]
+    subprocess.run(command, cwd=tmp_path, stdout=theirs, timeout=PATIENCE, check=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    lines = shown.decode().splitlines()
+    assert max(map(len, lines)) <= columns
+    whole = [" ".join(line.split()) for line in run(tmp_path, "help").stdout.splitlines()]
+    assert " ".join(" ".join(lines).split()) == " ".join(whole)
+
+
+def test_a_profile_that_is_typed_reaches_the_command_as_it_is(checkout: Path) -> None:
+    for text in (*HOSTILE, "prod"):
+        assert run(checkout, "status", "ENV=dev", f"AWS_PROFILE={text}").returncode == 0
+        assert f"AWS_PROFILE={text}" in (checkout / "environment").read_text(encoding="utf-8").splitlines()
+    assert run(checkout, "status", "ENV=dev", AWS_PROFILE="dev").returncode == 0
+    assert "AWS_PROFILE=dev\n" in (checkout / "environment").read_text(encoding="utf-8")
+    assert not list(checkout.rglob("pwned"))
 
 
 def test_no_recipe_writes_a_users_variable_into_a_shells_command_line() -> None:

@@ -49,12 +49,21 @@ The last line is 'result=… stack=…'."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns its exit code. Never raises for what a user can cause."""
     from fraud_cfn import streams
-    from fraud_cfn.deploy.terminal import interrupts, typed
-    from fraud_cfn.deploy.terminal.console import Console
+    from fraud_cfn.deploy.terminal import interrupts
 
     streams.prepare()
     words = sys.argv[1:] if arguments is None else arguments
-    interrupts.begin()
+    try:
+        interrupts.begin()
+        return _main(words)
+    except KeyboardInterrupt:  # before the verb begins, or while its end is being told
+        return refuse(_interruption(), words)
+
+
+def _main(words: list[str]) -> int:
+    from fraud_cfn.deploy.terminal import typed
+    from fraud_cfn.deploy.terminal.console import Console
+
     typed.remember(words)
     try:
         _must_be_text(words)
@@ -79,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     return _last(console, form, outcome, _stack_in([verb, suffix]))
 
 
-def refuse(error: UsageError, words: list[str]) -> int:
+def refuse(error: DeployError, words: list[str]) -> int:
     """Say what is wrong with that command line, in the form that it asks for; the exit code."""
     from fraud_cfn.deploy.terminal.console import Console
 

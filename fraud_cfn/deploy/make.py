@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command begins, Ctrl-C ends it without a word
 
 from fraud_cfn import streams
 from fraud_cfn.deploy.cli import main, refuse

@@ -69,6 +69,12 @@ def _event(
     if key in _added and status in ("UPDATE_COMPLETE", "UPDATE_FAILED"):
         _added.remove(key)
         status = status.replace("UPDATE", "CREATE")
+    whole = engine._stacks.get(stack, {})
+    if status == "UPDATE_ROLLBACK_FAILED":  # what it failed on reads so, as AWS says it
+        for name in whole.get("_rollback_failed", ()):
+            whole["_resources"][name]["ResourceStatus"] = "UPDATE_FAILED"
+    elif status == "UPDATE_COMPLETE" and logical_id in whole.get("_rollback_failed", ()):
+        whole["_resources"][logical_id]["ResourceStatus"] = status
     _add_event(stack_id, stack, logical_id, kind, status, *rest, **named)
 
 

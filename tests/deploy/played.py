@@ -7,7 +7,7 @@ import shlex
 
 from fraud_cfn.deploy.make import arguments
 
-_COMMAND = re.compile(r"make ([a-z-]+)((?: [A-Z]+=(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+))+)")
+_COMMAND = re.compile(r"make ([a-z-]+)((?: [A-Z_]+=(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+))+)")
 
 
 def advised(text: str) -> list[list[str]]:

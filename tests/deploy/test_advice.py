@@ -543,7 +543,7 @@ def test_a_job_that_does_not_stop(live: Running, tell: Teller, follow: Follow) -
     assert (told.code, "runs job-7" in told.text) == (0, True)
 
 
-@advises("status._show")
+@advises("status.run")
 def test_status_where_ecs_went_back_by_itself(live: Running, tell: Teller, follow: Follow) -> None:
     live.revisions["api"] = "arn:x/fraud-api-dev:6"
     live.deployments["fraud-api-dev"] = [live.deployed(1, "ROLLBACK_SUCCESSFUL", "v1.5")]

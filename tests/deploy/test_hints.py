@@ -13,7 +13,7 @@ from fraud_cfn.config import ROOT
 from fraud_cfn.deploy import make
 from fraud_cfn.deploy.cli import _parser
 from fraud_cfn.deploy.stack import stacks
-from fraud_cfn.deploy.terminal import typed
+from fraud_cfn.deploy.terminal import plain, typed
 from tests import sources
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws
@@ -132,4 +132,15 @@ def test_what_is_followed_is_followed_where_it_is() -> None:
     assert typed.following("dev") == "make plan ENV=dev ARGS='--endpoint-url http://127.0.0.1:1'"
     typed.remember(["deploy", "dev", "--param", "Note=secret", "--endpoint-url=http://127.0.0.1:1"])
     assert typed.following("dev") == "make deploy ENV=dev ARGS=--endpoint-url=http://127.0.0.1:1"
+    typed.remember([])
+
+
+def test_a_hint_asks_the_account_that_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`AWS_PROFILE=prod make …` is not there the next time."""
+    monkeypatch.setenv("AWS_PROFILE", "prod eu")
+    typed.remember(["deploy", "dev", "--detach"])
+    for hint in (stacks.command("deploy", "dev", "--detach"), typed.again(), typed.following("dev")):
+        assert hint == "make deploy ENV=dev AWS_PROFILE='prod eu' ARGS=--detach"
+        assert the(f"next:  {hint}; or not", "deploy") == ["deploy", "dev", "--detach"]
+        assert plain.wrapped(f"next:  {hint}", 40, 7) == [f"next:  {hint}"], "a command stays whole"
     typed.remember([])

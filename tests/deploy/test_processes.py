@@ -116,6 +116,28 @@ def test_ctrl_c_before_anything_was_created(real: Aws) -> None:
     assert "CreateChangeSet" not in real.calls
 
 
+@pytest.mark.parametrize("module", ["fraud_cfn.deploy", "fraud_cfn.deploy.make"])
+@pytest.mark.parametrize("reached", ["argparse", "fraud_cfn.deploy.terminal.interrupts"])
+def test_ctrl_c_before_the_command_begins_says_nothing_odd(real: Aws, module: str, reached: str) -> None:
+    """Python tells each module that it has read; from the first of these on no word is the interpreter's."""
+    command = [sys.executable, "-X", "importtime", "-m", module, "status", "dev"]
+    process = subprocess.Popen(
+        command,
+        env=environment(real.url) | {"ENV": "dev"},
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if line.rstrip().endswith(f" {reached}"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert "Traceback" not in said
+
+
 def test_ctrl_c_while_aws_works_detaches_and_cancels_nothing(real: Aws) -> None:
     real.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "600 UPDATE_COMPLETE")
     process = start(real, "--yes")

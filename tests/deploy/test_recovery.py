@@ -92,6 +92,14 @@ def test_an_update_too_far_to_be_cancelled_is_told(deployed: Aws, tell: Teller) 
     assert "The update was already too far to be cancelled" in told.text
 
 
+@pytest.mark.parametrize("status", ["UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"])
+def test_what_cannot_be_cancelled_any_more_can_be_rolled_back(
+    deployed: Aws, tell: Teller, status: str
+) -> None:
+    deployed.status = status
+    assert "next:  make rollback ENV=dev\n" in tell("cancel dev --yes").text
+
+
 @pytest.mark.parametrize(
     "status",
     [

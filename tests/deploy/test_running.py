@@ -15,6 +15,7 @@ from fraud_cfn.deploy.verbs.status import next_run
 from tests.deploy.conftest import Teller, Transcript
 from tests.deploy.fake_aws import FaultError, LostConnectionError, ProxyPageError, change, steps
 from tests.deploy.fake_running import DENIED, Running, Task
+from tests.deploy.played import the
 from tests.deploy.test_status_table import SERVICE
 
 
@@ -527,6 +528,18 @@ def test_a_release_goes_back_to_what_ran_before(live: Running, tell: Teller) -> 
     assert told.code == 0, told.text
     assert "Back to api:v1, which ran since" in told.text
     assert live.aws.parameters["ApiImageTag"] == "v1"
+
+
+def test_a_way_back_that_is_left_is_followed_and_not_gone_back(live: Running, tell: Teller) -> None:
+    """What ran before is another image once the way back has begun."""
+    live.deployments["fraud-api-dev"] = [live.deployed(1, "SUCCESSFUL", "v1")]
+    live.aws.scripts["ExecuteChangeSet"] = steps("0 UPDATE_IN_PROGRESS", "600 UPDATE_COMPLETE")
+    told = tell("release dev --service api --back --yes --timeout 1")
+    assert told.code == 124, told.text
+    assert the(told.text, "release") == ["release", "dev", "--service", "api", "--tag=v1", *LEFT]
+
+
+LEFT = ("--yes", "--timeout", "1")
 
 
 def test_a_tag_that_was_pushed_anew_is_not_what_ran_before(live: Running, tell: Teller) -> None:

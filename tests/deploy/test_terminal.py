@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import botocore.session
 import pytest
 
 from fraud_cfn.deploy.cli import main
+from fraud_cfn.deploy.errors import DeclinedError
 from fraud_cfn.deploy.stack import watch
+from fraud_cfn.deploy.terminal import interrupts
+from fraud_cfn.deploy.terminal.console import Console
+from fraud_cfn.deploy.terminal.interrupts import Standing
+from fraud_cfn.deploy.verbs import status
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, change, steps
 from tests.deploy.test_processes import VERBS
@@ -49,3 +55,23 @@ def test_a_status_of_the_stack_that_is_longer_moves_no_column(deployed: Aws, tel
     rows = [line for line in told.text.splitlines() if line.startswith("12:") and "Jobs" in line]
     assert [line.index("Jobs") for line in rows] == [37, 37, 37]
     assert "Z  TapStackdev  UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS\n" in told.text
+
+
+@pytest.mark.parametrize("name", ["api", "reconciliation"])
+def test_columns_of_status_are_as_wide_as_what_stands_in_them(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("url", "http://lb.example", ""), (name, "2/2 running", ""), ("", "v1.4 since then", "")]
+    status.show(rows, Console())
+    url, service, image = capsys.readouterr().out.splitlines()
+    assert url.index("http") == service.index("2/2") == image.index("v1.4") == max(len(name), 3) + 2
+
+
+def test_a_no_after_something_was_changed_says_no_untrue_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "can_ask", True)
+    for changed, said in ((False, "declined; nothing was changed"), (True, "declined")):
+        interrupts.declare(Standing("TapStackdev is rolled back", changed=changed))
+        with pytest.raises(DeclinedError) as declined:
+            Console(stdin=io.StringIO("n\n")).confirm("Go on?", yes=False, otherwise="")
+        assert declined.value.message == said
+    interrupts.declare(interrupts.UNTOUCHED)

@@ -129,8 +129,16 @@ def test_a_rollback_that_fails_can_be_continued(endpoint: Endpoint, new_stack: N
     endpoint.fail(stack.name, "Target", "throttled")
     assert stack.deploy("UPDATE", Enabled="true") == "UPDATE_ROLLBACK_FAILED"
     assert ("Service", "UPDATE_FAILED", "cannot go back") in stack.events()
+    assert status_of(stack, "Service") == "UPDATE_FAILED"  # so that it can be told what may be skipped
     stack.cloudformation.continue_update_rollback(StackName=stack.name)
     assert stack.settled(stack.name) == "UPDATE_ROLLBACK_COMPLETE"
+    assert status_of(stack, "Service") == "UPDATE_COMPLETE"
+
+
+def status_of(stack: Stack, logical_id: str) -> str:
+    pages = stack.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    every = [one for page in pages for one in page["StackResourceSummaries"]]
+    return next(one["ResourceStatus"] for one in every if one["LogicalResourceId"] == logical_id)
 
 
 def test_a_deletion_that_fails_can_be_repeated(endpoint: Endpoint, new_stack: NewStack) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fraud_cfn import names
 from fraud_cfn.deploy.errors import Exit
 from fraud_cfn.deploy.stack import causes, stacks
 from fraud_cfn.deploy.stack.statuses import GONE, Action, action, rolled_back, succeeded
@@ -54,8 +55,10 @@ def conclude(
         return Outcome(deed, arn, data=_orphans(console, ended))
     found = causes.causes(ended.events)
     clean = rolled_back(status)
+    idle = stack and stack.parameters.get(names.SERVICES_ENABLED) == "false"
+    back = "back as before: no service runs" if idle else "running the previous version"
     after = {
-        "UPDATE_ROLLBACK_COMPLETE": " (running the previous version)",
+        "UPDATE_ROLLBACK_COMPLETE": f" ({back})",
         "ROLLBACK_COMPLETE": " (nothing of it is running)",
     }.get(status, "")
     console.say(f"\nFAILED {stacks.name_of(suffix)} {status} in {took}{after}", "bold red")

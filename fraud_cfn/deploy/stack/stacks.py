@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,5 +129,4 @@ def deleted(cloudformation: CloudFormationClient, name: str) -> list[str]:
 
 def command(verb: str, suffix: str, rest: str = "") -> str:
     """How a user types that verb, with options in `rest`; every hint goes through here, and can be copied."""
-    options = " ".join(filter(None, (rest, typed.where())))
-    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(options)}' if options else ''}"
+    return typed.make(verb, suffix, " ".join(filter(None, (rest, typed.where()))))

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from fraud_cfn.deploy.errors import DeclinedError
+from fraud_cfn.deploy.terminal import interrupts
 from fraud_cfn.deploy.terminal.plain import clean, clean_data, one_line, wrapped
 from fraud_cfn.streams import Stream
 
@@ -56,10 +57,10 @@ class Console:
     def warn(self, text: str) -> None:
         self.say(f"warning: {text}", "yellow")
 
-    def result(self, text: str, style: str = "") -> None:
-        """What was asked for, as text, to stdout."""
+    def result(self, text: str, style: str = "", *, below: int = 0) -> None:
+        """What was asked for, as text, to stdout; on a narrow terminal it goes on in column `below`."""
         if self._results:
-            self._write(self._out, text, style)
+            self._write(self._out, text, style, below=below)
 
     def verbatim(self, text: str) -> None:
         """As `result`, of somebody else's words: no line break is put into them."""
@@ -147,7 +148,8 @@ class Console:
         if yes:
             return
         if self.ask(f"{question} [y/N]", otherwise).lower() not in ("y", "yes"):
-            raise DeclinedError("declined; nothing was changed")
+            so_far = "" if interrupts.declared().changed else f"; {interrupts.UNTOUCHED.words}"
+            raise DeclinedError(f"declined{so_far}")
 
     @property
     def _badge(self) -> str:
@@ -162,10 +164,11 @@ class Console:
         last: bool = False,
         badge: bool = True,
         wrap: bool = True,
+        below: int = 0,
     ) -> None:
         shown = clean(text) if last else _shown(text)
         if stream.isatty() and wrap and badge and not last:
-            shown = _folded(shown, self.width(result=stream is self._out))
+            shown = _folded(shown, self.width(result=stream is self._out), below)
         if badge and not last:
             shown = _BEGIN.sub(self._badge, shown)
         if stream.isatty():
@@ -197,16 +200,16 @@ class Console:
         return self._rich[stream]
 
 
-def _folded(text: str, width: int) -> str:
+def _folded(text: str, width: int, below: int) -> str:
     """Its lines broken at spaces, further parts indented."""
-    return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
+    return "\n".join(part for line in text.split("\n") for part in _parts(line, width, below))
 
 
-def _parts(line: str, width: int) -> list[str]:
+def _parts(line: str, width: int, below: int) -> list[str]:
     if len(line) <= width:
         return [line]
     head = _HEAD.match(line)
-    return wrapped(line, width, (head.end() if head else 0) or 4)
+    return wrapped(line, width, below or (head.end() if head else 0) or 4)
 
 
 def _as_text(value: object) -> str:

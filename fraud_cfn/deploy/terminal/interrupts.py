@@ -29,6 +29,8 @@ def begin() -> None:
     """Treat SIGTERM and a closed terminal like Ctrl-C, so that a cancelled CI job cleans up too; nothing was
     changed so far."""
     declare(UNTOUCHED)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it is ignored, and stays so
             signal.signal(number, _raise)

@@ -18,7 +18,7 @@ _BREAK = re.compile("\r\n|[\u2028\u2029\x85]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 # A command to copy is one word: make's variables end with it, those of other programs at a semicolon.
 _WORD = re.compile(
-    r"\s*(?:make [a-z-]+(?: [A-Z]+=(?:'[^']*'|\"[^\"]*\"|[^\s'\";,)])+)*[;,)]*"
+    r"\s*(?:make [a-z-]+(?: [A-Z_]+=(?:'[^']*'|\"[^\"]*\"|[^\s'\";,)])+)*[;,)]*"
     r"|(?:aws|docker|git|\.venv/\S+) [a-z](?:'[^']*'|[^';])*;?"
     r"|\S+)"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 # Verbs that, typed again while AWS is still at it, follow it to its end and then find nothing more to do.
@@ -12,6 +13,20 @@ _words: tuple[str, ...] = ()
 def remember(words: list[str]) -> None:
     global _words
     _words = tuple(words)
+
+
+def settle(option: str, *instead: str) -> None:
+    """Remember what `option` came to mean: typed again, it could mean something else by then."""
+    at = _words.index(option) if option in _words else len(_words)
+    remember([*_words[:at], *instead, *_words[at + 1 :]])
+
+
+def make(verb: str, suffix: str, options: str = "") -> str:
+    """How a user types that verb, with options in one text. The profile is repeated: one that stood before
+    `make` would not be there the next time, and a hint must not reach another account."""
+    profile = os.environ.get("AWS_PROFILE", "")
+    named = f" AWS_PROFILE={shlex.quote(profile)}" if profile else ""
+    return f"make {verb} ENV={suffix}{named}{f' ARGS={shlex.quote(options)}' if options else ''}"
 
 
 def where() -> str:
@@ -27,8 +42,7 @@ def again(*more: str) -> str:
     verb, suffix, *options = *_words, *("",) * (2 - len(_words))
     if not suffix or suffix.startswith("-") or _secretive(options):
         return f"run it again{f' with {shlex.join(more)}' if more else ''}"
-    given = f" ARGS={shlex.quote(shlex.join([*options, *more]))}" if options or more else ""
-    return f"make {verb} ENV={suffix}{given}"
+    return make(verb, suffix, shlex.join([*options, *more]))
 
 
 def following(suffix: str) -> str:
@@ -37,7 +51,7 @@ def following(suffix: str) -> str:
     if verb not in _FOLLOW or any(word.startswith("--change-set") for word in options):
         verb, options = "plan", []
     given = shlex.join(options) if options and not _secretive(options) else where()
-    return f"make {verb} ENV={suffix}{f' ARGS={shlex.quote(given)}' if given else ''}"
+    return make(verb, suffix, given)
 
 
 def _secretive(options: list[str]) -> bool:

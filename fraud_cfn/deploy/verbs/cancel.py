@@ -13,7 +13,7 @@ from fraud_cfn.deploy.errors import DeclinedError, UsageError
 from fraud_cfn.deploy.stack import outcome, stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, rolled_back
+from fraud_cfn.deploy.stack.statuses import BEING_CREATED, BEING_UPDATED, Action, action, rolled_back
 from fraud_cfn.deploy.stack.watch import watch
 from fraud_cfn.deploy.terminal import typed
 from fraud_cfn.deploy.terminal.console import Console
@@ -31,7 +31,9 @@ def run(
     if stack.status != BEING_UPDATED:
         raise UsageError(
             f"{stack.name} is {stack.status}: there is no update to cancel",
-            f"see what runs: {stacks.command('status', suffix)}",
+            stacks.command("rollback", suffix)
+            if action(stack.status) in (Action.ROLL_BACK, Action.CONTINUE)
+            else f"see what runs: {stacks.command('status', suffix)}",
         )
     console.confirm(
         f"Cancel the update of {stack.name} and roll it back?",

@@ -18,7 +18,7 @@ from fraud_cfn.deploy.running.workloads import Workload
 from fraud_cfn.deploy.stack import stacks, waiting
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Stack
-from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal import clock, typed
 from fraud_cfn.deploy.terminal.console import Console
 
 _SETTLING = 60.0  # seconds in which a service comes to rest once its stack is updated
@@ -50,6 +50,7 @@ def run(
     if tag is None:  # back
         before = _before(session, stack, workload)
         tag, digest = before.tag, before.digest
+        typed.settle("--back", f"--tag={tag}")
         console.say(f"Back to {service}:{tag}, which ran {_when(before.since)}")
     parameters.check({name: found.template.get("Parameters", {}).get(name, {})}, {name: tag})
     now = images.must_exist(session, [(workload, tag)], live.architecture(stack)).get(service, "")

@@ -67,7 +67,8 @@ def _options(skip: list[str]) -> str:
 def _must_be_skippable(place: Place, stack: Stack, skip: list[str]) -> None:
     """AWS skips only what a rollback failed on; `UsageError` that names what that is."""
     if skip and stack.status != _CONTINUE:
-        raise UsageError("--skip is for a rollback that failed before", "leave it out")
+        again = stacks.command("rollback", stack.suffix)
+        raise UsageError("--skip is for a rollback that failed before", f"leave it out: {again}")
     if not skip:
         return
     failed = [

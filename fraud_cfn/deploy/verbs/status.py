@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -24,7 +24,7 @@ from fraud_cfn.deploy.stack.statuses import in_progress
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
-_LIVE = {live.ON: "live", live.STARTING: "live", live.OFF: "bootstrap: no services yet"}
+_LIVE = {live.ON: "live", live.STARTING: "live", live.OFF: "not started: no service runs"}
 _LAST = 3  # stopped tasks that are shown
 
 
@@ -35,13 +35,15 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     if enabled == live.STARTING and in_progress(stack.status):
         state = "going live"
     console.result(f"{stack.name}  {stack.status}  {state}")
-    if url := live.url(stack):
-        console.result(_row("url", url))
+    rows: list[Row] = [("url", url, "")] if (url := live.url(stack)) else []
     unknown: dict[str, str] = {}
     found = trouble.known("workloads", lambda: workloads.read(session, stack), unknown)
     seen = _look(session, found, unknown) if found else {}
     if found:
-        _show(found, seen, console, session.now())
+        rows += _rows(found, seen, session.now())
+    show(rows, console)
+    if found and any(service.strayed for service in seen.get("services", ())):
+        console.result(f"next:  {stacks.command('diagnose', found.stack.suffix)}")
     for what, why in unknown.items():
         console.result(f"{what}: unknown ({why})", "yellow")
     data = {
@@ -94,46 +96,44 @@ def _plain(value: Any) -> Any:
 # ── As text ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _show(found: Deployed, seen: dict[str, Any], console: Console, now: datetime) -> None:
+Row = tuple[str, str, str]  # what it is of, text, style
+
+
+def show(rows: list[Row], console: Console) -> None:
+    """In two columns; what goes on below on a narrow terminal stands in the second, too."""
+    widest = max((len(lead) for lead, *_ in rows), default=0)
+    for lead, text, style in rows:
+        console.result(f"{lead:<{widest}}  {text}".rstrip(), style, below=widest + 2)
+
+
+def _rows(found: Deployed, seen: dict[str, Any], now: datetime) -> Iterator[Row]:
     by_name = {service.name: service for service in seen.get("services", ())}
     bounds = {bound.name: bound for bound in seen.get("scaling", ())}
     for workload in found.workloads:
         if workload.service:
-            _show_service(workload, by_name.get(workload.name), bounds, seen, console)
+            yield from _of_service(workload, by_name.get(workload.name), bounds, seen)
         ran = seen.get("images", {}).get(workload.name)
         if ran:
-            console.result(_row("" if workload.service else workload.name, _ran(ran)))
+            yield "" if workload.service else workload.name, _ran(ran), ""
         for task in seen.get("jobs", {}).get(workload.name, ()):
-            console.result(_row("", f"runs {task.id} {task.status} {clock.ago(task.started, now)}"), "cyan")
-        _show_targets(workload, seen, console)
+            yield "", f"runs {task.id} {task.status} {clock.ago(task.started, now)}", "cyan"
+        yield from _of_targets(workload, seen)
     for activity in seen.get("activities", ()):
         told = f"{activity.name}: {activity.description} {clock.ago(activity.at, now)} ({activity.status})"
-        console.result(_row("scaling", told))
+        yield "scaling", told, ""
     if queues := seen.get("queues"):
-        console.result(_row("queues", ", ".join(f"{name} {count}" for name, count in queues.items())))
+        yield "queues", ", ".join(f"{name} {count}" for name, count in queues.items()), ""
     for name, schedule in seen.get("schedules", {}).items():
-        console.result(_row("schedule", schedule if len(seen["schedules"]) == 1 else f"{name}: {schedule}"))
+        yield "schedule", schedule if len(seen["schedules"]) == 1 else f"{name}: {schedule}", ""
     for task in seen.get("stopped", ()):
-        console.result(_row("stopped", f"{task.owner} {clock.ago(task.ended, now)}: {task.why}"))
-    if any(service.strayed for service in by_name.values()):
-        console.result(f"next:  {stacks.command('diagnose', found.stack.suffix)}")
+        yield "stopped", f"{task.owner} {clock.ago(task.ended, now)}: {task.why}", ""
 
 
-def _row(lead: str, text: str) -> str:
-    """In two columns; what goes on below on a narrow terminal stands in the second, too."""
-    return f"{lead:<8}  {text}".rstrip()
-
-
-def _show_service(
-    workload: Workload,
-    service: Service | None,
-    bounds: dict[str, scaling.Bounds],
-    seen: dict[str, Any],
-    console: Console,
-) -> None:
+def _of_service(
+    workload: Workload, service: Service | None, bounds: dict[str, scaling.Bounds], seen: dict[str, Any]
+) -> Iterator[Row]:
     if service is None:
-        missing = "does not exist" if "services" in seen else "unknown"
-        console.result(_row(workload.name, missing), "yellow")
+        yield workload.name, "does not exist" if "services" in seen else "unknown", "yellow"
         return
     same = service.revision == service.stacks_revision
     own = "the stack's" if same else f"the stack's is {service.stacks_revision or 'unknown'}"
@@ -141,12 +141,11 @@ def _show_service(
     scaled = f"scaling {bound.least}–{bound.most}{' (suspended)' if bound.suspended else ''}" if bound else ""
     pending = f", {service.pending} pending" if service.pending else ""
     counts = f"{service.running}/{service.desired} running{pending}"
-    console.result(_row(service.name, f"{counts}  {service.revision} ({own})  {scaled}"))
+    yield service.name, f"{counts}  {service.revision} ({own})  {scaled}", ""
     if service.deployment and service.deployment.going:
-        stage = f"{service.deployment.status} {service.deployment.stage}".rstrip()
-        console.result(_row("", f"deployment {stage}"), "yellow")
+        yield "", f"deployment {service.deployment.status} {service.deployment.stage}", "yellow"
     if service.strayed:
-        console.result(_row("", "ECS rolled back by itself"), "bold red")
+        yield "", "ECS rolled back by itself", "bold red"
 
 
 def _ran(ran: list[Ran]) -> str:
@@ -158,7 +157,7 @@ def _ran(ran: list[Ran]) -> str:
     return f"{now.tag or 'no tag'}{digest}{since}{before}"
 
 
-def _show_targets(workload: Workload, seen: dict[str, Any], console: Console) -> None:
+def _of_targets(workload: Workload, seen: dict[str, Any]) -> Iterator[Row]:
     if "targets" not in seen:
         return
     weights = seen.get("weights", {}).get(workload.name)
@@ -172,7 +171,7 @@ def _show_targets(workload: Workload, seen: dict[str, Any], console: Console) ->
             for target in mine
             if target.state != "healthy"
         )
-        console.result(_row(colour or group.logical_id, f"{healthy}/{len(mine)} healthy{weight}{sick}"))
+        yield colour or group.logical_id, f"{healthy}/{len(mine)} healthy{weight}{sick}", ""
 
 
 # ── Sections ──────────────────────────────────────────────────────────────────────────────────────
