@@ -154,8 +154,12 @@ class Firewall:
 
     def has(self, connection: Connection) -> bool:
         """Whether a connection that can be opened covers that one."""
-        to_it = self._open_to.get(connection.server, ())
-        return any(other.covers(connection) for other in (*to_it, *self._open_to_networks))
+        return any(
+            other.covers(connection)
+            for client in (*_wholes(connection.client), *_EVERYWHERE)
+            for server in _wholes(connection.server)
+            for other in self._open_between.get((client, server), ())
+        )
 
     @cached_property
     def _rules_of(self) -> dict[str, list[Rule]]:
@@ -165,15 +169,11 @@ class Firewall:
         return found
 
     @cached_property
-    def _open_to(self) -> dict[str, list[Connection]]:
-        found: dict[str, list[Connection]] = {}
+    def _open_between(self) -> dict[tuple[str, str], list[Connection]]:
+        found: dict[tuple[str, str], list[Connection]] = {}
         for connection in self.open:
-            found.setdefault(connection.server, []).append(connection)
+            found.setdefault((connection.client, connection.server), []).append(connection)
         return found
-
-    @cached_property
-    def _open_to_networks(self) -> list[Connection]:
-        return [other for server, found in self._open_to.items() if _network(server) for other in found]
 
     def _agreed(self, rule: Rule) -> Iterator[tuple[str, Ports]]:
         """The part of a rule that the other end allows too."""
@@ -280,6 +280,15 @@ def _has(whole: str, part: str) -> bool:
     if outer is None or inner is None:
         return False
     return inner.subnet_of(outer) if outer.version == inner.version else False  # pyright: ignore[reportArgumentType]
+
+
+@cache
+def _wholes(text: str) -> tuple[str, ...]:
+    """A network and every one that has all of it; of a group or a prefix list itself only."""
+    block = _network(text)
+    if block is None:
+        return (text,)
+    return (text, *(str(block.supernet(new_prefix=length)) for length in range(block.prefixlen)))
 
 
 def _is_loopback(text: str) -> bool:
