@@ -14,7 +14,7 @@ ifeq ($(origin AWS_PROFILE),command line)
 $(eval override AWS_PROFILE := $$(value AWS_PROFILE))
 export AWS_PROFILE
 endif
-typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2) "$$$(1)")
+typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2)="$$$(1)")
 
 .DEFAULT_GOAL := help
 .PHONY: help install template docs validate diff demo local push-local $(VERBS) integration test prove mutate coverage lint check format bench pictures lock clean
@@ -86,12 +86,12 @@ $(VERBS): .venv/installed
 
 integration: .venv/installed ## Run the integration tests against a deployed stack (ENV=dev); they only read
 	@$(if $(ENV),,echo "error: which environment? Say it: make $@ ENV=dev" >&2; exit 2)
-	@$(BIN)/pytest tests/integration --stack-env "$$ENV"
+	@$(BIN)/python -m pytest tests/integration --stack-env "$$ENV"
 
 # ── For developers ──────────────────────────────────────────────────────────────────────────────────
 
 test: .venv/installed ## Run the whole test suite
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 prove: .venv/installed ## Say on one page what is proven without a cloud, and what is not
 	@$(BIN)/python -m fraud_cfn.prove
@@ -102,14 +102,14 @@ mutate: .venv/installed ## Break the template, one fault at a time; list what no
 
 coverage: .venv/installed ## Run the tests of the command and show which branches of deploy/ they leave out
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n auto --dist worksteal tests/deploy
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+	@$(BIN)/python -m coverage run -m pytest -n auto --dist worksteal tests/deploy
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 lint: .venv/installed ## Check format, style and types
-	@$(BIN)/ruff format --check --quiet . || { echo "Format differs: run 'make format'"; exit 1; }
+	@$(BIN)/ruff format --check --quiet . || { [ $$? -ne 1 ] || echo "Format differs: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/basedpyright --level error
+	@$(BIN)/python -m basedpyright --level error
 
 format: .venv/installed ## Format the code and fix what ruff can fix
 	@$(BIN)/ruff format .
@@ -120,7 +120,7 @@ check: lint ## What a pull request must pass: lint, stale template, environments
 	@$(BIN)/python -m fraud_cfn.prove.pages --check
 	@$(BIN)/python -m fraud_cfn.template.environments
 	@$(BIN)/python -m fraud_cfn.template.validation
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 bench: .venv/installed ## Measure generation, validation and growth
 	@$(BIN)/python -m bench

@@ -99,10 +99,23 @@ def test_args_are_split_as_a_shell_would_and_nothing_in_them_runs(checkout: Path
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if "touch" in text])
 def test_the_other_targets_are_as_safe(checkout: Path, text: str) -> None:
-    assert run(checkout, "local", f"PORT={text}").stdout.splitlines()[-2:] == ["--port", text]
+    assert run(checkout, "local", f"PORT={text}").stdout.splitlines()[-1] == f"--port={text}"
     run(checkout, "integration", f"ENV={text}")
     assert run(checkout, "install", f"PYTHON={text}").returncode == 2
     assert not list(checkout.rglob("pwned"))
+
+
+@pytest.mark.parametrize("text", ["--help", "", "-x"])
+def test_what_looks_like_an_option_is_a_value(checkout: Path, text: str) -> None:
+    assert run(checkout, "diff", f"BASE={text}").stdout.splitlines()[-1] == f"--base={text}"
+
+
+def test_no_recipe_runs_what_pip_wrote_for_a_path() -> None:
+    """pip's scripts name their Python by its path, which a shell reads where that has a blank: one with a
+    quotation mark or a `$` in it is not found then."""
+    programs = {"python", "ruff", "uv"}  # the others are binaries
+    for used in re.findall(r"^\t@\$\(BIN\)/([a-z]+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE):
+        assert used in programs
 
 
 @pytest.mark.parametrize("verb", ["plan", "deploy", "status", "logs", "destroy", "outputs"])

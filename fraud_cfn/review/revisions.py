@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -56,8 +57,12 @@ def _found(folder: Path, revision: str | None) -> str:
             == 0
         ):
             return name
-    wanted = " nor ".join(BASES) if revision is None else revision
+    wanted = " nor ".join(BASES) if revision is None else repr(revision)
     inside = _git(folder, "rev-parse", "--is-shallow-repository")
+    if b"dubious ownership" in inside.stderr:
+        raise RevisionError(
+            f"git trusts no folder that belongs to somebody else: run '{_said(inside).strip()}'"
+        )
     if inside.returncode:
         raise RevisionError(f"no git repository here ({_said(inside)}): give two files, BEFORE and AFTER")
     if inside.stdout.strip() == b"true":
@@ -69,8 +74,12 @@ def _found(folder: Path, revision: str | None) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """In English; of the repository that the folder is in, though a hook of another one names its own."""
+    known = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
     try:
-        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, env={**known, "LC_ALL": "C"}, capture_output=True, check=False
+        )
     except OSError as error:
         raise RevisionError(
             f"git does not run ({error.strerror}): give two files, BEFORE and AFTER"

@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def generate(form: str = "yaml") -> tuple[str, str]:
     """The rendered template and the schema of environment files; `GenerationError` where a builder is
     broken, with the place."""
+    if not __doc__:  # they become the template's comments and labels
+        raise GenerationError("this Python drops docstrings: unset PYTHONOPTIMIZE, leave -OO out")
     # Anything may go wrong in a builder that somebody is just writing: say where, in one line.
     try:
         from fraud_cfn.platform.stack import build

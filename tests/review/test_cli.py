@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,8 +152,8 @@ def test_a_file_that_is_missing_there_is_a_first_version(repository: Path) -> No
 
 
 def test_a_revision_that_is_not_here_is_one_line(repository: Path) -> None:
-    for name in ("nowhere", "--help", "main:template.yaml", ""):
-        with pytest.raises(RevisionError, match="there is no revision"):
+    for name in ("nowhere", "--help", "main:template.yaml", "", "a\nb"):
+        with pytest.raises(RevisionError, match=re.escape(f"there is no revision {name!r}: ")):
             template_at(name, repository / "template.yaml")
 
 
@@ -160,6 +161,27 @@ def test_a_shallow_clone_without_the_base_says_what_to_do(repository: Path, tmp_
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
     with pytest.raises(RevisionError, match="fetch-depth: 0"):
         template_at("first", tmp_path / "shallow" / "template.yaml")
+
+
+def test_a_clone_that_belongs_to_somebody_else_says_what_to_do(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own tests set it
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("LANGUAGE", "de")
+    with pytest.raises(RevisionError) as said:
+        template_at(None, repository / "template.yaml")
+    trust = f"git config --global --add safe.directory {repository}"
+    assert str(said.value) == f"git trusts no folder that belongs to somebody else: run '{trust}'"
+
+
+def test_a_hook_of_another_repository_is_no_obstacle(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet", "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
+    assert template_at(None, repository / "template.yaml")[0] == "main"
 
 
 def test_no_repository_and_a_base_that_is_no_template_are_one_line(repository: Path, tmp_path: Path) -> None:

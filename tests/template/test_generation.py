@@ -294,6 +294,13 @@ def test_generating_imports_no_sdk_no_validator_and_prints_the_same_bytes_anywhe
     assert there.stdout == here.stdout == config.COMMITTED.read_bytes()
 
 
+def test_docstrings_that_are_dropped_are_told() -> None:
+    for option in ("--check", "--stdout"):
+        done = run("generate.py", option, PYTHONOPTIMIZE="2")
+        told = "generate.py: this Python drops docstrings: unset PYTHONOPTIMIZE, leave -OO out\n"
+        assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", told)
+
+
 def test_a_reader_that_stops_reading_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
