@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore import exceptions as boto
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import SystemTimeWarning
 
 from fraud_cfn.deploy.account import proxies, session
 from tests.deploy.conftest import Teller
@@ -64,12 +70,14 @@ def test_credentials_that_cannot_be_had_name_their_profile(
     [
         (["credential_process = echo no"], "look at what its credential_process prints"),
         (["sso_session = s", "sso_account_id = 1"], "log in again (aws sso login --profile work)"),
-        ([ROLE, "credential_source = Moon"], "look at it in ~/.aws/config"),
+        ([ROLE, "credential_source = Moon"], "look at it in {file}"),
     ],
 )
-def test_what_helps_a_profile_is_what_it_uses(profile, tell: Teller, lines: list[str], todo: str) -> None:
+def test_what_helps_a_profile_is_what_it_uses(
+    profile, tell: Teller, tmp_path: Path, lines: list[str], todo: str
+) -> None:
     profile(*lines)
-    assert f"next:  {todo}" in tell("plan dev").text
+    assert f"next:  {todo.format(file=tmp_path / 'config')}" in tell("plan dev").text
 
 
 def test_credentials_that_let_us_wait_are_told(
@@ -77,7 +85,17 @@ def test_credentials_that_let_us_wait_are_told(
 ) -> None:
     monkeypatch.setattr(session, "_SLOW", 0.01)
     profile("credential_process = sh -c 'sleep 0.3; exit 1'")
-    assert tell("plan dev").text.startswith("waiting for the credential_process of the profile work\nerror: ")
+    waiting = "waiting for the credential_process of the profile work; Ctrl-C ends this, and changes nothing"
+    assert tell("plan dev").text.startswith(f"{waiting}\nerror: ")
+
+
+def test_a_first_answer_that_lets_us_wait_is_told(
+    deployed: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_SLOW", 0.01)
+    answered = threading.Event()
+    deployed.answers["GetCallerIdentity"] = lambda _: answered.wait(0.3) or {"Account": "123456789012"}
+    assert tell("outputs dev").text.startswith("waiting for an answer of http://127.0.0.1:PORT; Ctrl-C")
 
 
 @pytest.mark.parametrize(
@@ -88,9 +106,43 @@ def test_credentials_that_let_us_wait_are_told(
 def test_a_profile_that_is_not_there(
     tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str, todo: str
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", name)
-    text = tell("plan dev").text
-    assert f"error: there is no profile {name!r}, which AWS_PROFILE names\nnext:  {todo}\n" in text
+    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # with both, botocore takes the second
+        monkeypatch.setenv(variable, name)
+        monkeypatch.delenv("AWS_CONFIG_FILE", raising=False)
+        text = tell("plan dev").text
+        assert f"error: there is no profile {name!r}, which {variable} names\nnext:  {todo}\n" in text
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere/config")
+        assert "next:  AWS_CONFIG_FILE names /nowhere/config, which is no file" in tell("plan dev").text
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xef\xbb\xbf[default]\n", "begins with a byte order mark"),
+        (b"[default]\naws_secret_access_key geheim\n", "cannot be read: line 2"),
+        (b"geheim\n", "cannot be read: line 1"),
+        (b"[default]\na = 1\n[default]\n", "cannot be read: line 3"),
+        (b"[default]\na = \xe4\n", "cannot be read: it is not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_a_file_of_settings_that_cannot_be_read_says_where(
+    aws: Aws,
+    tell: Teller,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variable: str,
+    content: bytes,
+    why: str,
+) -> None:
+    (tmp_path / "settings").write_bytes(content)
+    monkeypatch.setenv(variable, str(tmp_path / "settings"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    told = tell("plan dev")
+    assert (told.code, told.last) == (2, "result=usage stack=TapStackdev")
+    assert f"error: {tmp_path / 'settings'} {why}" in told.text
+    assert "geheim" not in told.text
+    assert not aws.calls
 
 
 def test_an_mfa_code_needs_a_terminal(
@@ -343,15 +395,104 @@ def test_an_endpoint_of_another_protocol_is_named_by_its_variable(
     assert "AWS_ENDPOINT_URL_CLOUDFORMATION is no URL of an endpoint" in told.text
 
 
-@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-def test_a_bundle_of_certificates_that_is_not_there_is_named(
-    aws: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", ""])
+@pytest.mark.parametrize(
+    ("bundle", "why"),
+    [
+        ("nowhere.pem", "which is not there"),
+        (".", "which is not there"),
+        ("empty.pem", "which holds no certificate"),
+    ],
+)
+def test_a_bundle_of_certificates_that_cannot_be_is_named(
+    aws: Aws, tell: Teller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, bundle: str, why: str
 ) -> None:
-    monkeypatch.setenv(name, "/nowhere.pem")
+    (tmp_path / "empty.pem").write_text("none", encoding="utf-8")
+    path, file = tmp_path / bundle, tmp_path / "config"
+    if name:
+        monkeypatch.setenv(name, str(path))
+    else:
+        file.write_text(f"[default]\nca_bundle = {path}\n", encoding="utf-8")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url.replace("http:", "https:"))
+    named = name or f"ca_bundle in {file}"
     told = tell("plan dev")
     assert told.code == 2
-    assert f"{name} names /nowhere.pem, which is not there" in told.text
+    assert f"(its TLS certificate cannot be checked: {named} names {path}, {why})" in told.text
+    assert f"next:  name a file of certificates (PEM) in {named}, or none" in told.text
+
+
+@pytest.mark.parametrize(
+    ("said", "words", "step"),
+    [  # OpenSSL's and urllib3's words, as they came from a server with such a certificate
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate in certificate chain",
+            "is not trusted",
+            "AWS_CA",
+        ),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired",
+            "valid now, 2026-03-01 by",
+            "set the clock",
+        ),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate is not yet valid",
+            "2026-03-01 by this",
+            "set the clock",
+        ),
+        (
+            "CertificateError(\"hostname 'x' doesn't match either of 'y', 'z'\")",
+            "is another host's",
+            "browser",
+        ),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] IP address mismatch, certificate is not valid",
+            "another",
+            "browser",
+        ),
+    ],
+)
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1/", "https://sts.eu-central-1.amazonaws.com/"])
+@pytest.mark.usefixtures("aws")
+def test_a_certificate_that_is_not_trusted_says_why_and_what_to_do(
+    said: str, words: str, step: str, url: str
+) -> None:
+    told = session.explain(boto.SSLError(endpoint_url=url, error=OSError(said)))
+    assert f"{url} does not answer (its TLS certificate " in told.message
+    assert words in told.message
+    assert step in told.next_step
+    assert "make local" not in told.next_step
+
+
+def test_a_year_that_cannot_be_is_no_warning_of_a_library(deployed: Aws, tell: Teller) -> None:
+    assert tell("outputs dev").code == 0
+    assert deployed.calls
+    warnings.warn("System time is way off", SystemTimeWarning, stacklevel=1)  # every other one is an error
+
+
+@pytest.mark.parametrize(
+    ("variable", "host"),
+    [("FIPS", "sts-fips.eu-central-1.amazonaws.com"), ("DUALSTACK", "sts.eu-central-1.api.aws")],
+)
+def test_a_variant_of_the_host_that_does_not_answer_is_named(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, aws: Aws, variable: str, host: str
+) -> None:
+    monkeypatch.setenv(f"AWS_USE_{variable}_ENDPOINT", "true")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+
+    def lost(_: URLLib3Session, request: AWSPreparedRequest) -> None:
+        raise boto.EndpointConnectionError(endpoint_url=request.url)
+
+    monkeypatch.setattr(URLLib3Session, "send", lost)
+    told = tell("plan dev")
+    assert (told.code, aws.calls) == (2, [])
+    assert f"error: https://{host}/ does not answer" in told.text
+    assert f"next:  check the network; AWS_USE_{variable}_ENDPOINT asks for such a host" in told.text
+
+
+def test_a_page_that_comes_twice_is_no_fault_of_the_credentials() -> None:
+    told = session.explain(boto.PaginationError(message="The same next token was received twice"))
+    assert (told.result, told.message) == ("aws-refused", "AWS answered with the page before, again")
 
 
 def test_an_endpoint_that_speaks_no_tls_has_no_certificate(

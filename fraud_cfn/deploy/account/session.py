@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 import threading
@@ -23,16 +22,17 @@ from botocore import exceptions as boto
 from botocore.compat import get_current_datetime
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import SystemTimeWarning
 
 from fraud_cfn.config import LOCAL_HEADER, REGION
-from fraud_cfn.deploy.account import proxies
+from fraud_cfn.deploy.account import proxies, settings
 from fraud_cfn.deploy.account.clients import Clients
 from fraud_cfn.deploy.errors import AwsError, CredentialsError, DeployError, UnreachableError, UsageError
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.plain import one_line
 
 _SAME_TIME = timedelta(seconds=2)  # what a whole second and the way of an answer make of it
-_SLOW = 5.0  # seconds after which it is told what the credentials wait for
+_SLOW = 5.0  # seconds after which it is told what the first answers wait for
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _REJECTED = {
     "AuthFailure",
@@ -46,7 +46,6 @@ _REJECTED = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
-_NO_TLS = re.compile("wrong.version.number|record.layer.failure|http.request|unknown.protocol", re.IGNORECASE)
 _LOGIN = "log in again ('aws sso login' or 'aws login'), or name another profile in AWS_PROFILE"
 _NO_CREDENTIALS = "set AWS_PROFILE, or run 'aws configure'; to try it without an account: make demo"
 
@@ -135,7 +134,9 @@ class Session(Clients):
     def account(self) -> str:
         """The twelve digits of the caller's account; asking proves the credentials."""
         with _usable_settings():
-            return self.client("sts").get_caller_identity()["Account"]
+            sts = self.client("sts")
+            with _told_if_slow(f"an answer of {sts.meta.endpoint_url}", self.say):
+                return sts.get_caller_identity()["Account"]
 
     @property
     def endpoint(self) -> str:
@@ -164,6 +165,7 @@ def connect(
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise UsageError(f"the endpoint {endpoint!r} is not a URL", "write it as http://127.0.0.1:4566")
     proxies.bypass_loopback()
+    warnings.simplefilter("ignore", SystemTimeWarning)  # told as an error, where it is one
     with _usable_settings():
         session = Session(boto3.Session(region_name=REGION), endpoint, say)
         core = _core(session.boto)
@@ -202,22 +204,11 @@ def _usable_settings() -> Generator[None]:
         raise
     except (ValueError, TypeError, LookupError, OSError) as error:
         words = one_line(str(error))
-        setting = " and ".join(_settings_in(words) or _bad_endpoints()) or "an AWS setting"
+        setting = " and ".join(settings.named_in(words) or settings.bad_endpoints()) or "an AWS setting"
         raise UsageError(
             f"{setting} cannot be used: {proxies.masked(words)}",
-            "correct it in this shell, or in ~/.aws/config",
+            f"correct it in this shell, or in {settings.file()}",
         ) from error
-
-
-def _settings_in(words: str) -> list[str]:
-    """Variables whose value stands in those words, as a word of its own."""
-    return sorted(
-        name
-        for name, value in os.environ.items()
-        if (name.startswith("AWS_") or name.lower().endswith("_proxy"))
-        and value
-        and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words)
-    )
 
 
 def _must_be_an_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
@@ -232,27 +223,16 @@ def _must_be_an_answer(operation_model: Any, response_dict: dict[str, Any], **_:
         raise ResponseParserError("a page, and no answer")
 
 
-def _bad_endpoints() -> list[str]:
-    """Variables that should hold the URL of an endpoint, and do not."""
-    return sorted(
-        name for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL") and not _url(value)
-    )
-
-
-def _url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return not text or (parts.scheme in ("http", "https") and parts.port != 0)
-    except ValueError:  # its port, or its brackets
-        return False
-
-
 def _fetch_credentials(core: Any, say: Callable[[str], None]) -> None:
     """Have botocore get the credentials once; whatever goes wrong is a `CredentialsError` that names the
     profile. Asking for an MFA code needs a terminal."""
     profile = core.profile or "default"
     try:
-        with _told_if_slow(core, profile, say), _no_input_but_from_a_terminal(), warnings.catch_warnings():
+        with (
+            _told_if_slow(_source(core, profile), say),
+            _no_input_but_from_a_terminal(),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # getpass's: what it warns of ends as an error here
             credentials = core.get_credentials()
             if credentials is not None:
@@ -269,20 +249,23 @@ def _fetch_credentials(core: Any, say: Callable[[str], None]) -> None:
         words = proxies.masked(one_line(str(error))) or type(error).__name__
         raise CredentialsError(
             f"the credentials of the profile {profile} cannot be had: {words}",
-            f"{_way_in(core, profile, words)}, or name another profile in AWS_PROFILE",
+            f"{_way_in(core, profile, words)}, or name another profile in {settings.profile_variable()}",
         ) from error
     if credentials is None:
         raise explain(boto.NoCredentialsError())
 
 
-@contextmanager
-def _told_if_slow(core: Any, profile: str, say: Callable[[str], None]) -> Generator[None]:
-    """A program that gets the credentials may wait for somebody, or for ever."""
+def _source(core: Any, profile: str) -> str:
+    """What gives the credentials; a program may wait for somebody, or for ever."""
     process = "credential_process" in core.get_scoped_config()
-    timer = threading.Timer(_SLOW, say, [f"waiting for the credential_process of the profile {profile}"])
+    return f"the {'credential_process' if process else 'credentials'} of the profile {profile}"
+
+
+@contextmanager
+def _told_if_slow(what: str, say: Callable[[str], None]) -> Generator[None]:
+    timer = threading.Timer(_SLOW, say, [f"waiting for {what}; Ctrl-C ends this, and changes nothing"])
     timer.daemon = True
-    if process:
-        timer.start()
+    timer.start()
     try:
         yield
     finally:
@@ -291,17 +274,19 @@ def _told_if_slow(core: Any, profile: str, say: Callable[[str], None]) -> Genera
 
 def _way_in(core: Any, profile: str, words: str) -> str:
     """What helps a profile whose credentials cannot be had, for those words of botocore's."""
-    settings = [
-        name for name in _settings_in(words) if name != "AWS_PROFILE" and not os.environ[name].isdigit()
+    named = [
+        name
+        for name in settings.named_in(words)
+        if name not in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") and not os.environ[name].isdigit()
     ]
-    if settings:
-        return f"correct {' and '.join(settings)}"
+    if named:
+        return f"correct {' and '.join(named)}"
     own: dict[str, Any] = core.get_scoped_config()
     if any(name.startswith("sso_") for name in own):
         return f"log in again (aws sso login --profile {shlex.quote(profile)})"
     if "credential_process" in own:
-        return "look at what its credential_process prints, which ~/.aws/config names"
-    return "look at it in ~/.aws/config"
+        return f"look at what its credential_process prints, which {settings.file()} names"
+    return f"look at it in {settings.file()}"
 
 
 @contextmanager
@@ -345,15 +330,10 @@ def explain(error: Exception) -> DeployError:
             "what came is no answer of AWS's: a page of some proxy?",
             "check the network, the proxy and AWS_ENDPOINT_URL",
         )
-    if isinstance(error, boto.ProfileNotFound):
-        name = error.kwargs.get("profile")
-        return CredentialsError(
-            f"there is no profile {name!r}, which AWS_PROFILE names",
-            "'aws configure list-profiles' lists the ones there are" if name else "unset it, or name one",
-        )
-    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
-        missing = "are incomplete" if isinstance(error, boto.PartialCredentialsError) else "were not found"
-        return CredentialsError(f"AWS credentials {missing}", _NO_CREDENTIALS)
+    if about := _about_settings(error):
+        return about
+    if isinstance(error, boto.PaginationError):
+        return AwsError("AWS answered with the page before, again", "run it again")
     if isinstance(error, boto.ParamValidationError):
         words = one_line(str(error.kwargs.get("report", error)))
         return UsageError(f"AWS cannot be asked for that ({words})", "correct what was given")
@@ -367,8 +347,27 @@ def explain(error: Exception) -> DeployError:
     if "Token" in type(error).__name__ or "SSO" in type(error).__name__:
         return CredentialsError(f"AWS credentials are not usable ({error})", _LOGIN)
     words = one_line(str(error))
-    setting = " and ".join(_settings_in(words)) or "the AWS configuration of this shell"
+    setting = " and ".join(settings.named_in(words)) or f"this shell's AWS settings, and {settings.file()}"
     return CredentialsError(f"AWS cannot be asked ({proxies.masked(words)})", f"check {setting}")
+
+
+def _about_settings(error: Exception) -> DeployError | None:
+    """Where botocore cannot use the user's settings."""
+    if isinstance(error, boto.ProfileNotFound):
+        name, path = error.kwargs.get("profile"), settings.file()
+        listed = "'aws configure list-profiles' lists the ones there are" if name else "unset it, or name one"
+        lost = "AWS_CONFIG_FILE" in os.environ and settings.is_missing(path)
+        return CredentialsError(
+            f"there is no profile {name!r}, which {settings.profile_variable()} names",
+            f"AWS_CONFIG_FILE names {path}, which is no file: correct it" if lost else listed,
+        )
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
+        missing = "are incomplete" if isinstance(error, boto.PartialCredentialsError) else "were not found"
+        return CredentialsError(f"AWS credentials {missing}", _NO_CREDENTIALS)
+    if isinstance(error, boto.ConfigParseError):
+        words = settings.unreadable(error.kwargs["path"], error.kwargs.get("error"))
+        return UsageError(words, "correct that file; its values are not shown here")
+    return None
 
 
 def code_of(error: BaseException | None) -> str:
@@ -415,10 +414,13 @@ def _refusal(error: boto.ClientError) -> DeployError:
 
 def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployError:
     where = str(error.kwargs.get("endpoint_url") or "AWS")
-    if where == "AWS" and (bad := _bad_endpoints()):
+    if where == "AWS" and (bad := settings.bad_endpoints()):
         return UsageError(
             f"{' and '.join(bad)} is no URL of an endpoint", "write it as http://127.0.0.1:4566"
         )
+    if isinstance(error, boto.SSLError):
+        words, next_step = settings.untrusted(str(error.kwargs.get("error")))
+        return UnreachableError(f"{proxies.masked(where)} does not answer ({words})", next_step)
     proxy = proxies.for_url(where if where != "AWS" else "https://amazonaws.com")
     if isinstance(error, boto.ProxyConnectionError) or proxy:
         name, shown = proxy or proxies.of(str(error.kwargs.get("proxy_url", "")))
@@ -430,20 +432,15 @@ def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployEr
         )
     if proxies.is_loopback(where):
         next_step = "start it ('make local'), or unset AWS_ENDPOINT_URL to use AWS"
+    elif variant := settings.variant_of(urlsplit(where).hostname or ""):
+        next_step = (
+            f"check the network; {variant} asks for such a host, which not every service has in {REGION}"
+        )
     elif _of_aws(where) or where == "AWS":
         next_step = "check the network; behind a proxy set HTTPS_PROXY"
     else:
         next_step = "check the network, and the endpoint's URL"
     return UnreachableError(f"{proxies.masked(where)} does not answer ({_short(error)})", next_step)
-
-
-def _untrusted(said: str) -> str:
-    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
-        if (path := os.environ.get(name)) and not os.path.exists(path):
-            return f"its TLS certificate cannot be checked: {name} names {path}, which is not there"
-    if _NO_TLS.search(said):
-        return "it speaks no TLS: is it http://?"
-    return "its TLS certificate is not trusted; AWS_CA_BUNDLE names one to trust"
 
 
 def _short(error: Exception) -> str:
@@ -455,5 +452,4 @@ def _short(error: Exception) -> str:
         "ReadTimeoutError": "timed out",
         "ConnectionClosedError": "closed the connection",
         "ProxyConnectionError": "the proxy cannot be reached",
-        "SSLError": _untrusted(str(cause)),
     }.get(name) or proxies.masked(one_line(str(cause or name)))
