@@ -67,7 +67,7 @@ def _as_texts(value: Any) -> Any:
 
 def _create_where_possible(params: Params) -> Response:
     """Refuse what CloudFormation refuses: an update of a stack that is busy or was never created."""
-    stack = handlers._resolve_stack(_p(params, "StackName"))
+    stack = _named(params)
     if not stack:
         return _create(params)
     status, kind = stack["StackStatus"], _p(params, "ChangeSetType", "UPDATE")
@@ -80,6 +80,11 @@ def _create_where_possible(params: Params) -> Response:
     return _create(params)
 
 
+def _named(params: Params) -> Any:
+    name = _p(params, "StackName")
+    return next((stack for stack in _stacks.values() if name in (stack["StackName"], stack["StackId"])), None)
+
+
 def _unfinished(status: str) -> bool:
     return status.endswith(("_FAILED", "_IN_PROGRESS")) and status != "REVIEW_IN_PROGRESS"
 
@@ -88,7 +93,7 @@ def _by_name(action: Any) -> Any:
     """Let the action find a stack by its ARN too."""
 
     def found(params: Params) -> Response:
-        stack = next((s for s in _stacks.values() if s["StackId"] == _p(params, "StackName")), None)
+        stack = _named(params)
         return action({**params, "StackName": [stack["StackName"]]} if stack else params)
 
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from ministack.services import alb, rds, s3, scheduler
 from ministack.services.cloudformation import provisioners
 
-from fraud_cfn.local.requests import Created, Handler, Properties, boolean, call, input_of
+from fraud_cfn.local.requests import Created, Handler, Properties, call, input_of
 
 _REGISTRY = provisioners._RESOURCE_HANDLERS
 
@@ -53,21 +53,15 @@ def _keep_schedule(name: str, props: Properties) -> dict[str, Any]:
 
 
 def _keep_cluster(identifier: str, props: Properties) -> dict[str, Any]:
-    rds._clusters[identifier].update(
-        TagList=props.get("Tags", []),
-        DBClusterParameterGroup=props.get("DBClusterParameterGroupName", ""),
-    )
+    rds._clusters[identifier]["DBClusterParameterGroup"] = props.get("DBClusterParameterGroupName", "")
     return {}
 
 
-def _keep_instance(identifier: str, props: Properties) -> dict[str, Any]:
+def _keep_instance(_identifier: str, props: Properties) -> dict[str, Any]:
     """The first instance of a cluster writes, every later one reads."""
     members = rds._clusters[props["DBClusterIdentifier"]]["DBClusterMembers"]
     for position, member in enumerate(members):
         member["IsClusterWriter"] = position == 0
-    rds._instances[identifier]["PerformanceInsightsEnabled"] = boolean(
-        props.get("EnablePerformanceInsights", False)
-    )
     return {}
 
 

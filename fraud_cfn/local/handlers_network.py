@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ministack.services import ec2
+from contextlib import suppress
+
 from ministack.services.cloudformation import provisioners
 
 from fraud_cfn.local.requests import Created, Handler, Properties, element, query, tags
@@ -14,9 +15,9 @@ def _create_address(_logical_id: str, props: Properties, _stack: str) -> Created
     return public_ip, {"AllocationId": element(body, "allocationId"), "PublicIp": public_ip}
 
 
-def _update_address(public_ip: str, _old: Properties, new: Properties, _stack: str) -> Created:
+def _update_address(public_ip: str, old: Properties, new: Properties, _stack: str) -> Created:
     allocation = _allocation(public_ip)
-    ec2._tags[allocation] = new.get("Tags", [])
+    _tag(allocation, old, new)
     return public_ip, {"AllocationId": allocation, "PublicIp": public_ip}
 
 
@@ -25,7 +26,15 @@ def _delete_address(public_ip: str, _props: Properties) -> None:
 
 
 def _allocation(public_ip: str) -> str:
-    return next(a["AllocationId"] for a in ec2._addresses.values() if a["PublicIp"] == public_ip)
+    for address in query("DescribeAddresses", {}).split(b"</item>"):
+        if f"<publicIp>{public_ip}<".encode() in address:
+            return element(address, "allocationId")
+    raise ValueError(f"there is no address {public_ip}")
+
+
+def _tag(resource: str, old: Properties, new: Properties) -> None:
+    query("DeleteTags", {"ResourceId": [resource], "Tag": old.get("Tags", [])})
+    query("CreateTags", {"ResourceId": [resource], "Tag": new.get("Tags", [])})
 
 
 def _create_nat(_logical_id: str, props: Properties, _stack: str) -> Created:
@@ -33,8 +42,8 @@ def _create_nat(_logical_id: str, props: Properties, _stack: str) -> Created:
     return gateway, {"NatGatewayId": gateway}
 
 
-def _update_nat(gateway: str, _old: Properties, new: Properties, _stack: str) -> Created:
-    ec2._tags[gateway] = new.get("Tags", [])
+def _update_nat(gateway: str, old: Properties, new: Properties, _stack: str) -> Created:
+    _tag(gateway, old, new)
     return gateway, {"NatGatewayId": gateway}
 
 
@@ -59,11 +68,9 @@ def _rule_handlers(direction: str) -> Handler:
         return create("", new, stack)
 
     def delete(rule: str, props: Properties) -> None:
-        if props["GroupId"] in ec2._security_groups:
-            query(
-                f"RevokeSecurityGroup{direction}",
-                {"GroupId": props["GroupId"], "SecurityGroupRuleId": [rule]},
-            )
+        request = {"GroupId": props["GroupId"], "SecurityGroupRuleId": [rule]}
+        with suppress(ValueError):  # the group may be gone
+            query(f"RevokeSecurityGroup{direction}", request)
 
     return {"create": create, "update": update, "delete": delete}
 

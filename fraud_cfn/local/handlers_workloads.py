@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import suppress
 
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
 from fraud_cfn.local import operations, running, services
-from fraud_cfn.local.requests import Created, Handler, Properties, boolean, call, input_of
+from fraud_cfn.local.requests import Created, Handler, Properties, boolean, call, ecs_call, input_of
 
 _REGISTRY = provisioners._RESOURCE_HANDLERS
 
 
 def _create_task_definition(_logical_id: str, props: Properties, _stack: str) -> Created:
-    body = call(ecs._register_task_definition, input_of("ecs", "RegisterTaskDefinition", props))
-    arn = json.loads(body)["taskDefinition"]["taskDefinitionArn"]
+    request = input_of("ecs", "RegisterTaskDefinition", props)
+    arn = ecs_call("RegisterTaskDefinition", request)["taskDefinition"]["taskDefinitionArn"]
     return arn, {"TaskDefinitionArn": arn}
 
 
@@ -34,7 +35,7 @@ def _update_service(arn: str, old: Properties, new: Properties, _stack: str) -> 
     before = running.newest(arn)
     call(running.update_service, {"cluster": new["Cluster"], "service": arn, **request}, operations.pace())
     if tags:
-        call(ecs._tag_resource, {"resourceArn": arn, **input_of("ecs", "TagResource", {"Tags": tags})})
+        ecs_call("TagResource", {"resourceArn": arn, **input_of("ecs", "TagResource", {"Tags": tags})})
     if running.newest(arn) is not before and running.failed(arn):
         if "DesiredCount" in old:  # ministack's rollback passes over the resource that failed
             count = int(old["DesiredCount"])
@@ -62,7 +63,7 @@ def _delete_cluster(cluster: str, props: Properties) -> None:
 
 
 def _create_associations(_logical_id: str, props: Properties, _stack: str) -> Created:
-    call(ecs._put_cluster_capacity_providers, input_of("ecs", "PutClusterCapacityProviders", props))
+    ecs_call("PutClusterCapacityProviders", input_of("ecs", "PutClusterCapacityProviders", props))
     return props["Cluster"], {}
 
 
@@ -82,9 +83,9 @@ def _delete_associations(cluster: str, _props: Properties) -> None:
         raise ValueError(
             f"The specified capacity provider is in use and cannot be removed: {', '.join(using)}"
         )
-    if cluster in ecs._clusters:
-        empty = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
-        call(ecs._put_cluster_capacity_providers, empty)
+    empty = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
+    with suppress(ValueError):  # the cluster may be gone
+        ecs_call("PutClusterCapacityProviders", empty)
 
 
 # ── Application Auto Scaling, saved queries ──

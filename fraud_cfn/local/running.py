@@ -16,9 +16,9 @@ from contextlib import suppress
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, json_response
-from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs
+from ministack.services import alb, cloudwatch_logs, ecr, ecs
 
-from fraud_cfn.local.requests import handler_error, json_call
+from fraud_cfn.local.requests import ecs_call, element, handler_error, json_call, query
 
 Data = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -34,6 +34,8 @@ _numbers = itertools.count(10)  # of the next task's address in its subnet
 
 _start_tasks = ecs._run_task
 _end_task = ecs._stop_task
+_create = ecs._ACTION_MAP["CreateService"]
+_update = ecs._ACTION_MAP["UpdateService"]
 
 
 class CircuitBreakerError(ValueError):
@@ -55,8 +57,8 @@ def register() -> None:
             "CreateService": create_service,
             "UpdateService": update_service,
             "RunTask": run_task,
-            "DescribeTasks": _after_jobs_ended(ecs._describe_tasks),
-            "ListTasks": _after_jobs_ended(ecs._list_tasks),
+            "DescribeTasks": _after_jobs_ended(ecs._ACTION_MAP["DescribeTasks"]),
+            "ListTasks": _after_jobs_ended(ecs._ACTION_MAP["ListTasks"]),
             "ListServiceDeployments": _list_service_deployments,
             "DescribeServiceDeployments": _describe_service_deployments,
             "DescribeServiceRevisions": _describe_service_revisions,
@@ -79,7 +81,7 @@ def _stop_task(data: Data) -> Response:
 
 def create_service(data: Data, pause: float = 0) -> Response:
     """CreateService; `pause` is how many seconds each stage of the deployment takes."""
-    answer = ecs._create_service(data)
+    answer = _create(data)
     if answer[0] < 400:
         service = _service(json.loads(answer[2])["service"]["serviceArn"])
         _keep(service, data)
@@ -91,7 +93,7 @@ def update_service(data: Data, pause: float = 0) -> Response:
     """UpdateService; a new task definition or `forceNewDeployment` is a deployment."""
     service = _find(data)
     known = {deployment["id"] for deployment in service["deployments"]} if service else set()
-    answer = ecs._update_service(data)
+    answer = _update(data)
     if service and answer[0] < 400:
         _keep(service, data)
         for deployment in [d for d in service["deployments"] if d["id"] not in known]:
@@ -152,7 +154,7 @@ def _deploy(service: Data, deployment: Data, pause: float) -> None:
     }
     _deployments[record["serviceDeploymentArn"]] = record
     if deployment["rolloutState"] == "FAILED":
-        back = ecs._primary_deployment(service)
+        back = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), None)
         reason = "Service deployment rolled back because the circuit breaker threshold was exceeded."
         record |= {"status": "ROLLBACK_FAILED", "statusReason": reason}
         if back and back is not deployment:
@@ -214,7 +216,7 @@ def _rules(service: Data) -> list[Data]:
 def _revise(service: Data, deployment: Data) -> Data:
     """Remember the revision of a deployment. At 0 tasks it has no digests yet."""
     path = f"{service['serviceArn'].replace(':service/', ':service-revision/')}/{time.time_ns()}"
-    containers = ecs._task_defs[ecs._resolve_td_key(deployment["taskDefinition"])]["containerDefinitions"]
+    containers = _definition(deployment["taskDefinition"])["containerDefinitions"]
     _revisions[path] = {
         "serviceRevisionArn": path,
         "serviceArn": service["serviceArn"],
@@ -282,10 +284,15 @@ def _service(arn: str) -> Data:
 # ── Tasks ──
 
 
+def _definition(name: str) -> Data:
+    return ecs_call("DescribeTaskDefinition", {"taskDefinition": name})["taskDefinition"]
+
+
 def run_task(data: Data) -> Response:
     """RunTask, of a service too: see the module's description."""
-    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
-    if not definition:
+    try:
+        definition = _definition(data.get("taskDefinition", ""))
+    except ValueError:
         return _start_tasks(data)
     containers = definition["containerDefinitions"]
     broken = any(_tag(container).startswith(BROKEN) for container in containers)
@@ -337,13 +344,13 @@ def _after_jobs_ended(action: Any) -> Any:
 
 def _attach(task: Data) -> None:
     """An address of its subnet, which its target has too."""
-    subnet = ec2._subnets.get(task.get("_subnet"))
-    if not subnet:
+    if not task.get("_subnet"):
         return
-    block = ipaddress.ip_network(subnet["CidrBlock"])
+    subnet = query("DescribeSubnets", {"SubnetId": [task["_subnet"]]})
+    block = ipaddress.ip_network(element(subnet, "cidrBlock"))
     address = str(block[next(_numbers) % (block.num_addresses - 20)])
     details = [("subnetId", task["_subnet"]), ("privateIPv4Address", address)]
-    task["availabilityZone"] = subnet["AvailabilityZone"]
+    task["availabilityZone"] = element(subnet, "availabilityZone")
     task["attachments"] = [
         {
             "id": str(uuid.uuid4()),
@@ -352,6 +359,11 @@ def _attach(task: Data) -> None:
             "details": [{"name": name, "value": value} for name, value in details],
         }
     ]
+
+
+def _address(task: Data) -> str:
+    details = [detail for attached in task.get("attachments") or () for detail in attached["details"]]
+    return next((detail["value"] for detail in details if detail["name"] == "privateIPv4Address"), "")
 
 
 def _register_targets(_cluster: str, service: Data) -> None:
@@ -363,7 +375,7 @@ def _register_targets(_cluster: str, service: Data) -> None:
         and task["clusterArn"] == service["clusterArn"]
         and task["lastStatus"] == "RUNNING"
         and service["status"] == "ACTIVE"
-        and (address := ecs._task_ip(task))
+        and (address := _address(task))
     ]
     front = {
         group["TargetGroupArn"]
@@ -391,10 +403,11 @@ def _tag(container: Data) -> str:
 def _digest(container: Data) -> str:
     """Of the image that was pushed under that tag; empty where none was."""
     repository = container["image"].rpartition("/")[2].partition(":")[0]
-    tag = _tag(container)
-    return next(
-        (image["imageDigest"] for image in ecr._images.get(repository, []) if tag in image["imageTags"]), ""
-    )
+    asked = {"repositoryName": repository, "imageIds": [{"imageTag": _tag(container)}]}
+    with suppress(ValueError):  # another registry's, or nobody pushed it
+        for image in json.loads(json_call(ecr, "DescribeImages", asked))["imageDetails"]:
+            return image["imageDigest"]
+    return ""
 
 
 def _log(task: Data, container: Data, message: str) -> None:
