@@ -48,7 +48,7 @@ def _document(review: Review) -> dict[str, Any]:
             }
             for tag in review.tags
         ],
-        "unjudged": list(review.access.unjudged),
+        "unjudged": list(review.unjudged),
         "findings": [
             {
                 "kind": finding.kind,

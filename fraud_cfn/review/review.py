@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fraud_cfn.review import findings, outcome, outputs, parameters
 from fraud_cfn.review.access import Access, access
 from fraud_cfn.review.changes import Change, worst
+from fraud_cfn.review.diff import is_same
 from fraud_cfn.review.findings import Finding
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.loops import loops
@@ -34,6 +35,7 @@ class Review:
     defined_in: Mapping[str, str]
     secrets: tuple[str, ...] = field(default=(), repr=False)  # known values of NoEcho parameters
     tags: tuple[TagChange, ...] = ()  # of the stack, by its environment's file
+    unjudged: tuple[str, ...] = ()
 
     @property
     def classes(self) -> set[str]:
@@ -71,6 +73,7 @@ def review(
         {**before.defined_in, **after.defined_in},
         tuple(_secrets(change)),
         tags,
+        (*granted.unjudged, *_rules(before, after)),
     )
 
 
@@ -81,6 +84,14 @@ def _secrets(change: Pair) -> Iterator[str]:
             if constraints.is_hidden(declaration):
                 known = (*(one.values.get(name) for one in sides), declaration.get("Default"))
                 yield from (scalar(value) for value in known if value is not None)
+
+
+def _rules(before: Template, after: Template) -> Iterator[str]:
+    """Rules that the stack's values have never been asked."""
+    old, new = (side.body.get("Rules") or {} for side in (before, after))
+    names = [name for name, rule in new.items() if not is_same(rule, old.get(name))]
+    if names:
+        yield f"rules: {', '.join(names)} may refuse the values that the stack has"
 
 
 def _internet(granted: Access) -> Iterator[Finding]:

@@ -244,3 +244,20 @@ def test_what_is_harmless_is_not_perhaps_harmless() -> None:
     after = before.replace("Properties: {}", "Condition: C")
     after += "\nConditions: {C: !Equals [!Ref P, a]}"
     assert as_text(reviewed(after, before)).startswith("Predicted: harmless (1 harmless).")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("", "Rules: {A: {Assertions: [{Assert: !Equals [!Ref P, a]}]}}", ["A"]),
+        ("Rules: {A: {Assertions: []}, B: {}}", "Rules: {B: {}}", []),
+        ("Rules: {A: {x: 1}, B: {}}", "Rules: {A: {x: '1'}, B: {}, C: {}, D: {}}", ["C, D"]),
+    ],
+)
+def test_a_rule_that_the_values_were_never_asked_is_told(before: str, after: str, told: list[str]) -> None:
+    """It changes nothing, and may still refuse the update."""
+    template = "Parameters: {P: {Type: String}}\nResources: {Q: {Type: 'AWS::SQS::Queue'}}\n"
+    found = reviewed(template + before, template + after)
+    assert found.verdict == "none"
+    lines = [f"UNJUDGED · rules: {names} may refuse the values that the stack has" for names in told]
+    assert first_screen(found) == lines
