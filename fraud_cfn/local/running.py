@@ -153,6 +153,9 @@ def _deploy(service: Data, deployment: Data, pause: float) -> None:
         "deploymentConfiguration": service["deploymentConfiguration"],
     }
     _deployments[record["serviceDeploymentArn"]] = record
+    for other in [one for one in service["deployments"] if one is not deployment]:
+        if other["rolloutState"] == "FAILED":  # it has no task, and ECS lets go of it
+            service["deployments"].remove(other)
     if deployment["rolloutState"] == "FAILED":
         back = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), None)
         reason = "Service deployment rolled back because the circuit breaker threshold was exceeded."

@@ -200,7 +200,9 @@ def test_a_change_set_deleted_by_somebody_changes_nothing(updating: Aws, tell: T
     updating.answers["ExecuteChangeSet"] = gone
     told = tell("deploy dev --yes")
     assert told.code == 5
-    assert "error: somebody deleted the change set meanwhile" in told.text
+    assert (
+        "error: the change set is gone: somebody deleted it, or executed another one meanwhile" in told.text
+    )
 
 
 def test_a_second_deployment_that_was_faster_is_told(updating: Aws, tell: Teller) -> None:

@@ -925,10 +925,36 @@ def test_a_diagnosis_while_aws_is_at_work_says_what_goes_on(
     told = tell("diagnose dev")
     assert (told.code, told.last) == (124, "result=in-progress stack=TapStackdev")
     assert f"TapStackdev is {status}: AWS is at work on it: ApiService" in told.text
-    assert "→ follow it: make plan ENV=dev" in told.text
+    follow = "destroy" if status.startswith("DELETE") else "plan"
+    assert f"→ follow it: make {follow} ENV=dev" in told.text
     assert ("make cancel" in told.text, then in told.text) == (bool(then), True)
     assert "Nothing wrong was found so far" in told.text
     assert f'"status": "{status}"' in tell("diagnose dev --format json").text
+
+
+def test_what_a_deletion_takes_away_is_no_fault(live: Running, tell: Teller) -> None:
+    live.aws.status, live.health, live.desired["api"] = "DELETE_IN_PROGRESS", {"BlueArn": []}, 0
+    told = tell("diagnose dev")
+    assert (told.code, "make start" in told.text) == (124, False), told.text
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "sick"),
+    [
+        ("UPDATE_COMPLETE", "live", False),
+        ("UPDATE_FAILED", "live", True),
+        ("UPDATE_ROLLBACK_FAILED", "live", True),
+        ("DELETE_IN_PROGRESS", "being deleted", False),
+        ("DELETE_FAILED", "half deleted", True),
+    ],
+)
+def test_status_says_what_the_stack_is_at_and_what_helps(
+    live: Running, tell: Teller, status: str, said: str, sick: bool
+) -> None:
+    live.aws.status = status
+    told = tell("status dev")
+    assert f"TapStackdev  {status}  {said}\n" in told.text
+    assert ("next:  make diagnose ENV=dev\n" in told.text) == sick
 
 
 def test_a_diagnosis_while_it_rolls_back_says_why(live: Running, tell: Teller) -> None:

@@ -199,6 +199,12 @@ def test_a_broken_image_that_nothing_guards_is_not_started_for_ever(endpoint: En
     site.update(taskDefinition=site.revision("broken"))
     site.update(desiredCount=2)
     assert (site.service["desiredCount"], site.service["runningCount"]) == (2, 0)
+    site.update(desiredCount=0)
+    site.update(desiredCount=2, forceNewDeployment=True)
+    site.update(taskDefinition=site.revision("v2"))
+    assert site.service["runningCount"] == 2
+    states = [one["rolloutState"] for one in site.service["deployments"]]
+    assert states == ["COMPLETED"], "ECS lets go of a deployment that failed"
 
 
 @pytest.mark.parametrize(("tag", "code"), [("v1", 0), ("broken", 1)])

@@ -220,7 +220,10 @@ def execute(place: Place, change_set: ChangeSet, run: Execution, *, new: bool) -
         interrupts.declare(before)
         code, said = code_of(error), message_of(error)
         if code in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
-            raise ChangeSetError("somebody deleted the change set meanwhile", _again(place)) from error
+            raise ChangeSetError(
+                "the change set is gone: somebody deleted it, or executed another one meanwhile",
+                _again(place),
+            ) from error
         if code in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
             # An earlier try of this very call may have arrived although its answer got lost.
             if changeset.executing(place.cloudformation, change_set.arn):

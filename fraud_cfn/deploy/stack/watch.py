@@ -98,7 +98,9 @@ def resuming(name: str, status: str, follow: str = "") -> str:
     """How to follow what goes on and, where AWS can be told to, how to stop it."""
     suffix = name.removeprefix("TapStack")
     stop = f"; {_STOPS[status]}: {stacks.command('cancel', suffix)}" if status in _STOPS else ""
-    return f"{follow or f'follow it: {typed.following(suffix)}'}{stop}"
+    deleting = status == "DELETE_IN_PROGRESS"
+    again = stacks.command("destroy", suffix) if deleting else typed.following(suffix)
+    return f"{follow or f'follow it: {again}'}{stop}"
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ class _Patient:
             "dead letters": lambda: list(self._dead_letters()),
             "logs": lambda: list(self._errors()),
         }
+        if stack.status == "DELETE_IN_PROGRESS":  # what goes is no fault
+            self.looks = {}
 
     @cached_property
     def _found(self) -> Deployed:

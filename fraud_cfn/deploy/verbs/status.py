@@ -20,7 +20,7 @@ from fraud_cfn.deploy.running.workloads import Deployed, Workload
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.stacks import Resource
-from fraud_cfn.deploy.stack.statuses import in_progress
+from fraud_cfn.deploy.stack.statuses import Action, action, in_progress
 from fraud_cfn.deploy.terminal import clock
 from fraud_cfn.deploy.terminal.console import Console
 
@@ -34,6 +34,8 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     state = _LIVE.get(enabled, "no services")
     if enabled == live.STARTING and in_progress(stack.status):
         state = "going live"
+    if stack.status.startswith("DELETE"):
+        state = "being deleted" if in_progress(stack.status) else "half deleted"
     console.result(f"{stack.name}  {stack.status}  {state}")
     rows: list[Row] = [("url", url, "")] if (url := live.url(stack)) else []
     unknown: dict[str, str] = {}
@@ -42,8 +44,9 @@ def run(session: Session, suffix: str, console: Console) -> Outcome:
     if found:
         rows += _rows(found, seen, session.now())
     show(rows, console)
-    if found and any(service.strayed for service in seen.get("services", ())):
-        console.result(f"next:  {stacks.command('diagnose', found.stack.suffix)}")
+    sick = action(stack.status) not in (Action.UPDATE, Action.WAIT)
+    if sick or any(service.strayed for service in seen.get("services", ())):
+        console.result(f"next:  {stacks.command('diagnose', suffix)}")
     for what, why in unknown.items():
         console.result(f"{what}: unknown ({why})", "yellow")
     data = {
