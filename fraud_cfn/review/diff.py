@@ -342,11 +342,6 @@ def _is_certain(before: Value, after: Value, names: Names) -> bool:
     if _are_distinct_items(before, after):
         return True
     old, new = _parts(before), _parts(after)
-    if old is None or new is None:
-        whole = [before, after]
-        return not any(isinstance(side, Call) for side in whole) and not any(
-            names.is_open(reference) for reference in references(whole)
-        )
     old, new = _without_common_ends(old, new)
     if any(isinstance(part, Call) or names.is_open(part) for part in (*old, *new)):
         return _differ_at_an_end(old, new) or (_is_mixed(old) and _is_mixed(new))
@@ -364,10 +359,10 @@ def _are_distinct_items(before: Value, after: Value) -> bool:
     """Whether they are two items of a list in which no item stands twice: zones, or blocks of a network."""
     match before, after:
         case (
-            Call("Fn::Select", [int(one), Call("Fn::GetAZs" | "Fn::Cidr") as items]),
-            Call("Fn::Select", [int(another), others]),
+            Call("Fn::Select", [int(), Call("Fn::GetAZs" | "Fn::Cidr") as items]),
+            Call("Fn::Select", [int(), others]),
         ):
-            return one != another and items == others
+            return items == others
     return False
 
 
@@ -385,10 +380,10 @@ def _is_mixed(side: list[_Part]) -> bool:
     return 0 < texts < len(side)
 
 
-def _parts(value: Value) -> list[_Part] | None:
+def _parts(value: Value) -> list[_Part]:
     if isinstance(value, Text):
         return list(value.parts)
-    return None if isinstance(value, list | dict | Call) else [scalar(value)]
+    return [value if isinstance(value, Call) else scalar(value)]
 
 
 def _without_common_ends(old: list[_Part], new: list[_Part]) -> tuple[list[_Part], list[_Part]]:

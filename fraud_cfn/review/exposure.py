@@ -70,8 +70,8 @@ def concerns(kind: str, declared: Any) -> bool:
     """Whether a resource, of that type and so declared, has a part in who reaches whom."""
     if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION, _API):
         return True
-    text = json.dumps(declared)
-    return any(key in text for key in (*_PUBLIC_WHERE, _BLOCK))
+    text = json.dumps(declared.get("Properties"))
+    return any(f'"{key}"' in text for key in (*_PUBLIC_WHERE, _BLOCK))
 
 
 def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
@@ -79,18 +79,19 @@ def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
     found: dict[tuple[str, ...], Exposure] = {}
     for logical_id, (kind, properties) in resources.items():
         for path, key in _public_properties(properties):
-            found["property", logical_id, key] = Exposure(logical_id, path)
+            found[logical_id, key] = Exposure(logical_id, path)
         if kind in _LOAD_BALANCERS and _is_public(properties):
             found["load balancer", logical_id] = Exposure(logical_id, "Properties.Scheme")
         elif kind == _FUNCTION and properties.get("AuthType") == "NONE":
-            found["function", logical_id] = Exposure(logical_id, "Properties.AuthType")
+            found[logical_id, "AuthType"] = Exposure(logical_id, "Properties.AuthType")
     return found | _listeners(resources) | _routes(resources)
 
 
 def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChange, ...]:
     """What newly faces the internet, then what no longer does."""
-    old = exposures(before) | _unblocked(before, after) | _no_longer_private(before, after)
-    new = exposures(after) | _unblocked(after, before) | _no_longer_private(after, before)
+    both = before.keys() & after.keys()
+    old = exposures(before) | _unblocked(before, both)
+    new = exposures(after) | _unblocked(after, both)
     begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, old)]
     ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, new)]
     differences = compare(before, after)
@@ -141,10 +142,8 @@ def _is_public(properties: Mapping[str, Any]) -> bool:
 def _listeners(resources: Resources) -> dict[tuple[str, ...], Exposure]:
     found = {}
     for logical_id, (kind, properties) in resources.items():
-        balancer = str(properties.get("LoadBalancerArn", "")).strip("${}")
-        if kind != _LISTENER or balancer not in resources:
-            continue
-        if _is_public(resources[balancer][1]):
+        balancer = str(properties.get("LoadBalancerArn")).strip("${}")
+        if kind == _LISTENER and balancer in resources and _is_public(resources[balancer][1]):
             found["listener", balancer, str(properties.get("Port"))] = Exposure(logical_id, "Properties.Port")
     return found
 
@@ -155,7 +154,7 @@ def _routes(resources: Resources) -> dict[tuple[str, ...], Exposure]:
     for logical_id, (kind, properties) in resources.items():
         target = properties.get("DestinationCidrBlock", properties.get("DestinationIpv6CidrBlock"))
         if kind == "AWS::EC2::Route" and faces_internet(str(target)):
-            gateway = str(properties.get("GatewayId", ""))
+            gateway = str(properties.get("GatewayId"))
             if _is_internet_gateway(gateway, resources):
                 table = str(properties.get("RouteTableId"))
                 tables["table", table] = Exposure(logical_id, "Properties.GatewayId")
@@ -172,8 +171,9 @@ def _routes(resources: Resources) -> dict[tuple[str, ...], Exposure]:
 
 def _is_internet_gateway(gateway: str, resources: Resources) -> bool:
     """A virtual private gateway stands in the same property."""
-    kind = resources.get(gateway.strip("${}").partition(".")[0], ("",))[0]
-    return kind == "AWS::EC2::InternetGateway" or gateway.startswith("igw-")
+    name = gateway.strip("${}").partition(".")[0]
+    is_here = name in resources and resources[name][0] == "AWS::EC2::InternetGateway"
+    return is_here or gateway.startswith("igw-")
 
 
 def _follows(key: tuple[str, ...], without: Mapping[tuple[str, ...], Exposure]) -> bool:
@@ -186,27 +186,17 @@ def _follows(key: tuple[str, ...], without: Mapping[tuple[str, ...], Exposure]) 
     return False
 
 
-def _unblocked(side: Resources, other: Resources) -> dict[tuple[str, ...], Exposure]:
-    """Public access that a bucket of both sides no longer blocks here, though the other side does."""
-    return {
-        ("bucket", logical_id, block): Exposure(logical_id, f"Properties.{_BLOCK}.{block}")
-        for logical_id in side
-        if logical_id in other
-        for block in _BLOCKS
-        if _blocks(other[logical_id][1], block) and not _blocks(side[logical_id][1], block)
-    }
-
-
-def _no_longer_private(side: Resources, other: Resources) -> dict[tuple[str, ...], Exposure]:
-    """REST APIs of both sides that are within a VPC on the other side alone."""
-    return {
-        ("api", logical_id): Exposure(logical_id, "Properties.EndpointConfiguration.Types")
-        for logical_id, (kind, properties) in side.items()
-        if kind == _API
-        and logical_id in other
-        and _is_private(other[logical_id][1])
-        and not _is_private(properties)
-    }
+def _unblocked(side: Resources, both: Iterable[str]) -> dict[tuple[str, ...], Exposure]:
+    """Of what both sides have: public access that is not blocked here, and what is not within a VPC."""
+    found: dict[tuple[str, ...], Exposure] = {}
+    for logical_id in both:
+        _, properties = side[logical_id]
+        if not _is_private(properties):
+            found[logical_id, "Types"] = Exposure(logical_id, "Properties.EndpointConfiguration.Types")
+        for block in _BLOCKS:
+            if not _blocks(properties, block):
+                found[logical_id, block] = Exposure(logical_id, f"Properties.{_BLOCK}.{block}")
+    return found
 
 
 def _is_private(properties: Mapping[str, Any]) -> bool:

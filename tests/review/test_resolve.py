@@ -224,6 +224,19 @@ def test_what_no_sample_finds_is_told_as_unjudged() -> None:
     assert change.reasons[0].startswith("may: only ")
 
 
+def test_a_sample_of_what_opens_nothing_leaves_what_opens_certain() -> None:
+    group = (
+        "\n  Group: {Type: 'AWS::EC2::SecurityGroup', Properties: {GroupDescription: g, SecurityGroupIngress:"
+        " [{IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: NET}]}}"
+    )
+    text = conditional(14, QueueName="one").replace("{Queue:", "\n  Queue:")[:-1]
+    before = text + group.replace("NET", "10.0.0.0/8")
+    after = text.replace("Value: a", "Value: b") + group.replace("NET", "0.0.0.0/0")
+    found = review(parse(before), parse(after)).access
+    assert found.unjudged == ()
+    assert {entry.to_json()["maybe"] for entry in found.reachability} == {False}
+
+
 def test_a_sample_of_policies_is_said_and_nothing_of_it_is_certain() -> None:
     role = conditional(14).replace("AWS::SQS::Queue", "AWS::IAM::Role")
     statement = "{Effect: Allow, Action: 's3:GetObject', Resource: NAME}"
