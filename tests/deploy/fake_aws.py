@@ -489,6 +489,10 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.on_time()
             answer = self.aws.answer(operation, {"Name": name, **json.loads(body or b"{}")})
+        except LostConnectionError:
+            self.close_connection = True
+        except ProxyPageError as page:
+            self._send(200, str(page).encode())
         except FaultError as fault:
             self._send(fault.status, _fault(fault, in_json=True))
         else:

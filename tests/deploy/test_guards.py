@@ -133,3 +133,23 @@ def test_tags_on_the_stack_are_guarded(on_green: Aws, tell: Teller) -> None:
 def test_other_changes_pass_without_a_look_at_the_load_balancer(on_green: Aws, tell: Teller) -> None:
     assert tell("deploy dev --yes --param ApiImageTag=v2").code == 0
     assert "DescribeRules" not in on_green.calls
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after", "goes"),
+    [
+        ("AWS::Logs::LogGroup", "RetentionInDays", "365", "30", True),
+        ("AWS::Logs::LogGroup", "RetentionInDays", "30", "365", False),
+        ("AWS::RDS::DBCluster", "BackupRetentionPeriod", "14", "7", True),
+        ("AWS::SQS::Queue", "MessageRetentionPeriod", "1209600", "60", True),
+        ("AWS::S3::Bucket", "LifecycleConfiguration/Rules/0/ExpirationInDays", "90", "1", True),
+        ("AWS::ECR::Repository", "LifecyclePolicy", "", "", True),
+        ("AWS::ECS::Service", "DesiredCount", "3", "2", False),
+    ],
+)
+def test_what_goes_by_its_age_is_told_though_nothing_is_replaced(
+    aws: Aws, tell: Teller, kind: str, name: str, before: str, after: str, *, goes: bool
+) -> None:
+    aws.changes = [change("Modify", "Kept", kind, detail(name, before, after), Replacement="False")]
+    told = tell("plan dev")
+    assert (told.code, "keeps no longer are deleted for good" in told.text) == (0, goes)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.deploy.conftest import Teller, Transcript
 from tests.deploy.fake_aws import BEGIN, Aws, FaultError, steps
+from tests.deploy.played import the
+from tests.deploy.test_status_table import SERVICE
 
 HALFWAY = steps(
     "0 UPDATE_IN_PROGRESS",
@@ -404,3 +406,26 @@ def test_a_protected_stack_is_not_destroyed(deployed: Aws, tell: Teller) -> None
     assert told.code == 7
     assert "TapStackdev is protected against deletion" in told.text
     assert "DeleteStack" not in deployed.calls
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "operation"),
+    [
+        ("deploy dev --yes", "UPDATE_COMPLETE", "ExecuteChangeSet"),
+        ("deploy dev --yes", None, "ExecuteChangeSet"),
+        ("rollback dev --yes", "UPDATE_ROLLBACK_FAILED", "ContinueUpdateRollback"),
+        ("cancel dev --yes", "UPDATE_IN_PROGRESS", "CancelUpdateStack"),
+    ],
+)
+def test_a_stack_that_somebody_deletes_meanwhile_is_no_success(
+    deployed: Aws, tell: Teller, line: str, status: str | None, operation: str
+) -> None:
+    """DELETE_COMPLETE ends what was asked for, and is not it."""
+    deployed.status, deployed.changes = status, [SERVICE]
+    begins = "CREATE_IN_PROGRESS" if status is None else "UPDATE_IN_PROGRESS"
+    deployed.scripts[operation] = steps(f"0 {begins}", "5 DELETE_IN_PROGRESS", "9 DELETE_COMPLETE")
+    told = tell(line)
+    assert (told.code, told.last.split()[0]) == (6, "result=needs-recovery")
+    assert "FAILED TapStackdev DELETE_COMPLETE" in told.text
+    assert "somebody deleted it" in told.text
+    assert the(told.text, "deploy") == ["deploy", "dev"]

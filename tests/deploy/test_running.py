@@ -1177,3 +1177,27 @@ def test_a_fourth_service_is_known_to_every_verb(live: Running, tell: Teller) ->
     live.images["reports"] = set()
     live.aws.parameters["ServicesEnabled"] = "false"
     assert "fraud-reports-dev:v2" in tell("start dev --yes").text
+
+
+@pytest.mark.parametrize(
+    ("status", "halfway"), [("STOPPED", True), ("ROLLBACK_FAILED", True), ("SUCCESSFUL", False)]
+)
+def test_a_deployment_that_ended_halfway_is_not_well(
+    live: Running, tell: Teller, status: str, *, halfway: bool
+) -> None:
+    """Stopped by hand it leaves what there is, as a rollback that fails does; tasks run all the same."""
+    newest = live.deployed(2, status, "v1.5", statusReason="stopped by a user")
+    live.deployments = {"fraud-api-dev": [newest, live.deployed(1, "SUCCESSFUL", "v1.4")]}
+    live.aws.changes = [SERVICE]
+    told = tell("diagnose dev")
+    assert (told.code, f"{status} stopped by a user" in told.text) == ((8, True) if halfway else (0, False))
+    told = tell("release dev --service api --tag v1.5 --yes")
+    assert (told.code, "ECS left it halfway" in told.text) == ((8, True) if halfway else (0, False))
+
+
+def test_live_without_the_protection_that_was_asked_for_is_said_to_be(live: Running, tell: Teller) -> None:
+    words = "not authorized to perform: cloudformation:UpdateTerminationProtection"
+    live.aws.faults["UpdateTerminationProtection"] = [FaultError("AccessDenied", words, 403)]
+    told = tell("start dev --yes --protect")
+    assert (told.code, told.last) == (9, "result=live stack=TapStackdev")
+    assert "TapStackdev is live, and not protected against deletion: no permission" in told.text

@@ -16,8 +16,10 @@ from fraud_cfn.deploy.errors import CredentialsError, DeployError, Exit, TimedOu
 from fraud_cfn.deploy.stack.waiting import until
 from fraud_cfn.deploy.terminal.console import Console
 from tests import sources
-from tests.deploy.conftest import Teller
-from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, ProxyPageError
+from tests.deploy.conftest import DEPLOYED, SECRETS, Teller
+from tests.deploy.fake_aws import Aws, FaultError, LostConnectionError, ProxyPageError, steps
+from tests.deploy.fake_running import Running, Task
+from tests.deploy.test_status_table import SERVICE
 
 PASSING = [
     FaultError("ThrottlingException", "Rate exceeded"),
@@ -141,3 +143,62 @@ def test_no_other_module_sleeps_or_loops_on_a_clock(path: Path) -> None:
         return
     found = [f"{path.name}:{getattr(node, 'lineno', 0)}" for node in waits(sources.tree(path))]
     assert found == []
+
+
+# ── A hiccup at each call of each verb ────────────────────────────────────────────────────────────
+
+# What botocore itself asks again for, in services' own words; each call meets one of them.
+HICCUPS = (
+    lambda: FaultError("ThrottlingException", "Rate exceeded"),
+    lambda: FaultError("InternalServerError", "An internal error occurred", 500),
+    lambda: LostConnectionError(),
+    lambda: FaultError("SlowDown", "Please reduce your request rate.", 503),
+    lambda: LostConnectionError("done"),
+)
+VERBS = (
+    "deploy dev --yes",
+    "start dev --yes",
+    "start dev --yes --back",
+    "release dev --service api --tag v1.5 --yes",
+    "status dev",
+    "diagnose dev",
+    "logs dev",
+    "outputs dev",
+    "run-job dev",
+    "rollback dev --yes",
+    "cancel dev --yes",
+    "destroy dev --yes --confirm TapStackdev",
+)
+
+
+def anew(aws: Aws, line: str) -> None:
+    """The account as each try finds it, each operation of which goes well."""
+    again = Aws(clock=aws.clock, url=aws.url, secrets=dict(SECRETS), parameters=dict(DEPLOYED))
+    aws.__dict__.clear()
+    aws.__dict__.update(again.__dict__)
+    aws.clock.seconds, aws.changes, aws.status = 0, [SERVICE], "UPDATE_COMPLETE"
+    live = Running(aws).install().mortal()
+    live.started = lambda: Task("arn/job-1", "fraud-job-dev", ends=aws.now + 30, exit_code=0)
+    back = steps("0 UPDATE_ROLLBACK_IN_PROGRESS", "20 UPDATE_ROLLBACK_COMPLETE")
+    aws.scripts |= {
+        "ExecuteChangeSet": steps("0 UPDATE_IN_PROGRESS", "30 UPDATE_COMPLETE"),
+        "RollbackStack": back,
+        "CancelUpdateStack": back,
+        "Other": steps("0 UPDATE_IN_PROGRESS", "900 UPDATE_COMPLETE"),
+    }
+    if line.startswith("rollback"):
+        aws.status = "UPDATE_FAILED"
+    elif line.startswith("cancel"):
+        aws.play("Other", "somebody-else")
+
+
+@pytest.mark.parametrize("line", VERBS)
+def test_a_hiccup_at_any_call_of_any_verb_changes_nothing(aws: Aws, tell: Teller, line: str) -> None:
+    anew(aws, line)
+    told = tell(line)
+    assert told.code == 0, told.text
+    for number, operation in enumerate(dict.fromkeys(aws.calls)):
+        anew(aws, line)
+        aws.faults[operation] = [HICCUPS[number % len(HICCUPS)]()]
+        again = tell(line)
+        assert (operation, again.code, again.last) == (operation, 0, told.last), again.text

@@ -131,7 +131,7 @@ def review(
         template.must_be_what_was_sent(place.cloudformation, arn, place.document.text)
     dangers = guards.dangers(change_set.changes, place.document.template["Resources"])
     before = stack.parameters if stack else None
-    notes = database.notes(place.session, change_set, before)
+    notes = [*database.notes(place.session, change_set, before), *guards.notes(change_set.changes)]
     shown = preview.preview(change_set, before, dangers, notes)
     return Review(change_set, shown, tuple(warnings), unknown)
 

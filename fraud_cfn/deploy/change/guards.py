@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_cfn.deploy.change.changeset import Change
+from fraud_cfn.deploy.change.changeset import Change, Detail
 from fraud_cfn.deploy.errors import RefusedError
 from fraud_cfn.deploy.terminal import typed
 
@@ -22,6 +22,14 @@ LOST = {
     "AWS::S3::Bucket": "its objects",
     "AWS::SQS::Queue": "its messages",
     "AWS::SecretsManager::Secret": "the secret",
+}
+# What goes by its age, when a property that changes in place says so.
+_AGING = {
+    ("AWS::ECR::Repository", "LifecyclePolicy"): "images",
+    ("AWS::Logs::LogGroup", "RetentionInDays"): "log lines",
+    ("AWS::RDS::DBCluster", "BackupRetentionPeriod"): "backups",
+    ("AWS::S3::Bucket", "LifecycleConfiguration"): "objects",
+    ("AWS::SQS::Queue", "MessageRetentionPeriod"): "messages",
 }
 
 
@@ -52,6 +60,22 @@ def dangers(changes: Iterable[Change], resources: Mapping[str, Any]) -> tuple[Da
         elif change.action == "Remove" and change.policy != "Retain":
             found.append(Danger(change.logical_id, "delete", lost, certain=True))
     return tuple(found)
+
+
+def notes(changes: Iterable[Change]) -> list[str]:
+    """What whoever agrees should know: what is deleted though its resource stays."""
+    return [
+        f"{change.logical_id}: {what} that its new {detail.property} keeps no longer are deleted for good"
+        for change in changes
+        for detail in change.details
+        if (what := _AGING.get((change.type, detail.property.split(".")[0]))) and not _longer(detail)
+    ]
+
+
+def _longer(detail: Detail) -> bool:
+    """Whether it is certain that nothing goes: a number of days that grows."""
+    before, after = ((value or "").strip('"') for value in (detail.before, detail.after))
+    return before.isdigit() and after.isdigit() and int(after) >= int(before)
 
 
 def _of_a_cluster(change: Change, resources: Mapping[str, Any]) -> bool:

@@ -40,6 +40,11 @@ class Deployment:
     def rolled_back(self) -> bool:
         return self.status.startswith("ROLLBACK")
 
+    @property
+    def halfway(self) -> bool:
+        """It ended where it was: stopped by hand, or not even rolled back."""
+        return self.status in ("STOPPED", "ROLLBACK_FAILED")
+
 
 @dataclass(frozen=True)
 class Service:
@@ -62,7 +67,14 @@ class Service:
 
     @property
     def stable(self) -> bool:
-        return self.settled and self.running == self.desired
+        return self.settled and self.running == self.desired and not self.halfway
+
+    @property
+    def halfway(self) -> str:
+        """How its newest deployment ended halfway; empty if it did not."""
+        if not self.deployment or not self.deployment.halfway:
+            return ""
+        return f"{self.deployment.status} {self.deployment.reason}".rstrip()
 
 
 def look(session: Session, workloads: Iterable[Workload], *, deployments: bool = True) -> list[Service]:

@@ -50,7 +50,7 @@ def conclude(
     stack = ended.stack
     arn, status = (stack.arn, stack.status) if stack else ("", GONE)
     took = clock.span(ended.seconds)
-    if succeeded(status):
+    if succeeded(status) and status != GONE:
         console.say(f"\nDONE {stacks.name_of(suffix)} {status} in {took}", "bold green")
         return Outcome(deed, arn, data=_orphans(console, ended))
     found = causes.causes(ended.events)
@@ -60,9 +60,11 @@ def conclude(
     after = {
         "UPDATE_ROLLBACK_COMPLETE": f" ({back})",
         "ROLLBACK_COMPLETE": " (nothing of it is running)",
+        GONE: ": somebody deleted it meanwhile",
     }.get(status, "")
     console.say(f"\nFAILED {stacks.name_of(suffix)} {status} in {took}{after}", "bold red")
-    explain(console, found, sources)
+    if status != GONE:
+        explain(console, found, sources)
     console.say(f"next:  {next_step(found, status, suffix, again)}")
     return Outcome(
         "rolled-back" if clean else "needs-recovery",
@@ -116,6 +118,8 @@ def next_step(found: causes.Causes, status: str, suffix: str, again: str = "") -
         return stacks.command("rollback", suffix)
     if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
         return stacks.command("destroy", suffix)
+    if status == GONE:
+        return stacks.command("deploy", suffix)
     if action(status) in NO_VERB:
         return NO_VERB[action(status)]
     known = causes.advice(found.first.reason) if found.first else ""

@@ -66,7 +66,7 @@ def find(cloudformation: CloudFormationClient, name: str) -> Stack | None:
         if "does not exist" in error.response.get("Error", {}).get("Message", ""):
             return None
         raise
-    return parse(answer["Stacks"][0])
+    return next(map(parse, answer["Stacks"]), None)
 
 
 def must_find(cloudformation: CloudFormationClient, suffix: str) -> Stack:

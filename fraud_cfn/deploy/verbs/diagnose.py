@@ -180,6 +180,11 @@ class _Patient:
                     f"rolled back by itself{f': {reason}' if reason else ''}",
                     f"release an image that starts: {again}",
                 )
+            if service.halfway:
+                yield Finding(
+                    f"the newest deployment of {service.name} ended halfway: {service.halfway}",
+                    f"release once more, the tag that is to run: {again}",
+                )
             if service.desired and service.running < service.desired and service.settled:
                 said = service.messages[0] if service.messages else "ECS says nothing"
                 yield Finding(

@@ -164,7 +164,8 @@ def _verdict(
 
 def _unwell(place: Place, service: Service, data: dict[str, Any], done: Outcome, console: Console) -> Outcome:
     said = f": {service.messages[0]}" if service.messages else ""
-    console.say(f"Of {service.desired} tasks {service.running} run after {_SETTLING:.0f} s{said}", "bold red")
+    ran = f"Of {service.desired} tasks {service.running} run after {_SETTLING:.0f} s{said}"
+    console.say(f"ECS left it halfway: {service.halfway}" if service.halfway else ran, "bold red")
     console.say(f"next:  {stacks.command('diagnose', place.suffix)}")
     return Outcome("unhealthy", done.stack, Exit.UNHEALTHY, data)
 

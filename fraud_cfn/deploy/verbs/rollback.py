@@ -46,8 +46,9 @@ def run(
     token = _begin(place, stack, skip)
     follow = f"follow it: {typed.following(suffix)}"
     ended = watch(place.session, (stack.name, stack.arn), token, console, timeout=timeout * 60, resume=follow)
-    if rolled_back(ended.status) or ended.status == GONE:
-        gone = ": there was no version before, so it is deleted" if ended.stack is None else ""
+    ours = ended.status == GONE and stack.status == "CREATE_FAILED"  # else somebody deleted it
+    if rolled_back(ended.status) or ours:
+        gone = ": there was no version before, so it is deleted" if ours else ""
         console.say(f"\nDONE {stack.name} {ended.status}{gone}", "bold green")
         return Outcome("rolled-back", stack.arn)
     return _failed(place, stack, ended, console)
@@ -120,6 +121,8 @@ def _instead(status: str, suffix: str) -> str:
         return stacks.command("destroy", suffix)
     if action(status) in outcome.NO_VERB:
         return outcome.NO_VERB[action(status)]
+    if status == GONE:
+        return f"somebody deleted it; {stacks.command('deploy', suffix)} creates it anew"
     if action(status) in (Action.RECREATE, Action.ASK):
         return f"{stacks.command('deploy', suffix)} deletes it first, and creates it anew"
     return f"to go back to an older template: {stacks.command('deploy', suffix, '--template FILE')}"

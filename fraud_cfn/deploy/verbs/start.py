@@ -6,9 +6,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from botocore.exceptions import ClientError
+
 from fraud_cfn import names
 from fraud_cfn.deploy.account import trouble
-from fraud_cfn.deploy.account.session import Session
+from fraud_cfn.deploy.account.session import Session, denied
 from fraud_cfn.deploy.change import live, prepare, template, traffic
 from fraud_cfn.deploy.change.carry_out import Consent, Execution, Place, carry_out
 from fraud_cfn.deploy.errors import DeclinedError, Exit
@@ -124,7 +126,13 @@ def _idle(place: Place, found: Deployed) -> bool:
 def _live(place: Place, stack: Stack, console: Console, *, yes: bool, protect: bool) -> Outcome:
     url = live.url(stack)
     console.say(f"\nLIVE {url}".rstrip(), "bold green")
-    protected = stack.protected or _protect(place, stack, console, yes=yes, asked=protect)
+    try:
+        protected = stack.protected or _protect(place, stack, console, yes=yes, asked=protect)
+    except ClientError as error:
+        if not denied(error):
+            raise
+        console.warn(f"{stack.name} is live, and not protected against deletion: {trouble.words(error)}")
+        return Outcome("live", stack.arn, Exit.AWS, {"url": url, "protected": False})
     return Outcome("live", stack.arn, data={"url": url, "protected": protected})
 
 
