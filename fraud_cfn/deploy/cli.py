@@ -67,7 +67,10 @@ def _main(words: list[str]) -> int:
     typed.remember(words)
     try:
         _must_be_text(words)
-        options = vars(_parser().parse_args(words))
+        parsed, unknown = _parser().parse_known_args(words)
+        if unknown:
+            raise UsageError(f"unrecognized arguments: {shlex.join(unknown)}", _help(parsed.verb))
+        options = vars(parsed)
     except UsageError as error:
         return refuse(error, words)
     verb, suffix, form = options.pop("verb"), options.pop("environment"), options.pop("form", "text")
@@ -225,7 +228,11 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         verb = self.prog.removeprefix("fraud-cfn").strip()
-        raise UsageError(message, f"make {verb} ENV=dev ARGS=--help" if verb else "make help")
+        raise UsageError(message, _help(verb))
+
+
+def _help(verb: str) -> str:
+    return f"make {verb} ENV=dev ARGS=--help" if verb else "make help"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ from tests.deploy.fake_aws import Aws, FaultError, change, steps
     ("line", "says", "then"),
     [
         ("plan Dev", "'Dev' is not an environment suffix", "use 1 to 12 lower-case letters"),
+        ("logs dev --folow x", "unrecognized arguments: --folow x", "make logs ENV=dev ARGS=--help"),
         ("plan dev-", "'dev-' is not an environment suffix", "use 1 to 12"),
         ("plan thirteenchars", "'thirteenchars' is not", "use 1 to 12"),
         ("plan dev --region us-east-1", "--region asks for 'us-east-1'", "set it to eu-central-1"),

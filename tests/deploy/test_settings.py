@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import threading
 import warnings
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from botocore import exceptions as boto
@@ -15,6 +20,7 @@ from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import SystemTimeWarning
 
 from fraud_cfn.deploy.account import proxies, session
+from fraud_cfn.deploy.terminal import clock
 from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import Aws, FaultError, change, serve, steps
 
@@ -349,6 +355,74 @@ def test_a_signature_that_stays_off_is_no_wrong_credentials(aws: Aws, tell: Tell
     assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
     assert f"error: AWS refuses the time of this machine's clock ({words})" in told.text
     assert "next:  set the clock, or let it be set" in told.text
+
+
+class Checking(BaseHTTPRequestHandler):
+    """Judges a request as AWS does: the signature is computed anew as it is documented (Signature Version 4),
+    with the secret alone, and must be of the last minutes of a clock that is 26 hours ahead of ours."""
+
+    refused: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        code = self.judged(self.headers.get("X-Amz-Content-SHA256") or hashlib.sha256(body).hexdigest())
+        self.refused.append(code)
+        answer = (
+            f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{code}</Message></Error>"
+            "</ErrorResponse>"
+            if code
+            else "<R><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></R>"
+        ).encode()
+        self.send_response(403 if code else 200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer if self.command != "HEAD" else b"")
+
+    do_HEAD = do_POST  # noqa: N815 - as the base class has it
+
+    def judged(self, digest: str) -> str:
+        said = dict(re.findall(r"(\w+)=([^, ]+)", self.headers["Authorization"]))
+        _, *scope = said["Credential"].split("/")
+        names, moment = said["SignedHeaders"].split(";"), self.headers["X-Amz-Date"]
+        path, _, asked = self.path.partition("?")
+        lines = [f"{name}:{self.headers[name].strip()}" for name in names]
+        request = "\n".join([self.command, path, asked, *lines, "", ";".join(names), digest])
+        text = "\n".join(
+            ["AWS4-HMAC-SHA256", moment, "/".join(scope), hashlib.sha256(request.encode()).hexdigest()]
+        )
+        key = b"AWS4secret"
+        for part in (*scope, text):
+            key = hmac.digest(key, part.encode(), "sha256")
+        signed = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if abs(signed - datetime.now(UTC) - self.ahead) > timedelta(minutes=5):
+            return "Signature expired: that is now earlier than this"
+        if scope[0] != moment[:8]:
+            return "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"
+        return "" if key.hex() == said["Signature"] else "The signature we calculated does not match yours"
+
+    ahead = timedelta(hours=26)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002
+        return format_datetime(datetime.now(UTC) + self.ahead, usegmt=True)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Stay quiet."""
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_is_signed_with_awss_time_is_a_signature_that_aws_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "utc", lambda: datetime.now(UTC))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Checking)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    place = session.connect(endpoint=f"http://127.0.0.1:{server.server_port}")
+    try:
+        assert place.account == "123456789012"
+        place.client("s3").head_bucket(Bucket="a-bucket")
+        assert place.client("sts").get_caller_identity()["Account"] == "123456789012"
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert Checking.refused == ["Signature expired: that is now earlier than this", "", "", ""]
 
 
 def test_a_refusal_tells_the_time_too(aws: Aws) -> None:

@@ -54,7 +54,8 @@ class AwsClock:
     """How far AWS's clock is from ours, read off its answers (their `Date`, which has whole seconds).
 
     AWS refuses what was signed more than five minutes off its clock: then AWS's time is signed, as its SDKs
-    for other languages do.
+    for other languages do. botocore has no setting for it, and tells no event between reading our clock and
+    signing, so what reads it there is replaced, for this process.
     """
 
     def __init__(self) -> None:
