@@ -47,7 +47,7 @@ template: .venv/installed ## Write the template and what is said of it, and vali
 	@$(BIN)/python -m fraud_cfn.prove.pages
 	@$(BIN)/python -m fraud_cfn.template.validation
 
-docs: .venv/installed ## Write the pages on the template: docs/access.md, reachability.md, controls.md, …
+docs: .venv/installed ## Write the pages on the template: docs/access.md, reachability.md and others
 	@$(BIN)/python -m fraud_cfn.prove.pages
 
 validate: .venv/installed ## Validate the template with both engines in every scenario, and environments/

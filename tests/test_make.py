@@ -110,6 +110,12 @@ def test_what_looks_like_an_option_is_a_value(checkout: Path, text: str) -> None
     assert run(checkout, "diff", f"BASE={text}").stdout.splitlines()[-1] == f"--base={text}"
 
 
+def test_what_make_itself_prints_is_read_in_every_encoding() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    for line in re.findall(r"^.* ## .*$|^\t@?echo.*$", text, re.MULTILINE):
+        assert line.isascii(), line
+
+
 def test_no_recipe_runs_what_pip_wrote_for_a_path() -> None:
     """pip's scripts name their Python by its path, which a shell reads where that has a blank: one with a
     quotation mark or a `$` in it is not found then."""

@@ -189,6 +189,59 @@ def test_a_group_that_is_not_there_yet_is_followed_all_the_same(
     assert shown(follow(40)) == ["api-first", "worker-later"]
 
 
+@pytest.mark.parametrize("denied", ["api", "worker"])
+def test_a_group_that_may_not_be_read_hides_no_other(
+    deployed: Aws, lines: Lines, tell: Teller, follow: Callable[..., Told], denied: str
+) -> None:
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["logGroupName"].startswith(denied):
+            raise FaultError("AccessDeniedException", "no", 400)
+        return lines.answer(asked)
+
+    deployed.answers["FilterLogEvents"] = answer
+    lines.add("api", -5)
+    lines.add("worker", -4, group="worker")
+    (other,) = {"api", "worker"} - {denied}
+    words = f"not looked at: {denied} (no permission for FilterLogEvents: no)"
+    told = tell("logs dev")
+    assert (told.code, told.last, shown(told)) == (9, "result=unknown stack=TapStackdev", [other])
+    assert f"warning: {words}\nnext:  ask for that permission" in told.text
+    document = json.loads(
+        tell("logs dev --format json").text.partition("\n{")[2].partition("\n}")[0].join("{}")
+    )
+    assert document["unknown"] == {denied: words}
+    lines.add("later", 5, group=other)
+    told = follow(20)
+    assert (told.code, shown(told)) == (0, [other, "later"])
+
+
+def test_logs_none_of_which_may_be_read_are_refused(deployed: Aws, lines: Lines, tell: Teller) -> None:
+    lines.add("api", -5)
+    deployed.answers["FilterLogEvents"] = lambda _: (_ for _ in ()).throw(
+        FaultError("AccessDeniedException", "no", 400)
+    )
+    told = tell("logs dev")
+    assert (told.code, told.last) == (2, "result=credentials stack=TapStackdev")
+
+
+def test_a_page_without_lines_is_not_the_last(deployed: Aws, lines: Lines, tell: Teller) -> None:
+    """CloudWatch Logs answers so while it searches (its API reference, FilterLogEvents)."""
+    lines.add("found", -5)
+
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        begin = int(asked.get("nextToken", -30))
+        return lines.answer(asked | {"nextToken": 0}) if begin == 0 else {"nextToken": str(begin + 1)}
+
+    deployed.answers["FilterLogEvents"] = answer
+    assert shown(tell("logs dev --service api")) == ["found"]
+
+
+def test_lines_of_one_moment_are_each_shown(lines: Lines, follow: Callable[..., Told]) -> None:
+    for number in range(25):
+        lines.add(f"line-{number:02}", 3)
+    assert sorted(shown(follow(30))) == [f"line-{number:02}" for number in range(25)]
+
+
 def test_followed_json_is_a_document_a_line(lines: Lines, follow: Callable[..., Told]) -> None:
     lines.add("one\x1b[31m", -5)
     lines.add("two", 5)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from fraud_cfn.config import REGION
-from fraud_cfn.deploy.account.session import code_of
-from fraud_cfn.deploy.errors import AwsError
+from fraud_cfn.deploy.account.session import code_of, denied, explain
+from fraud_cfn.deploy.errors import AwsError, DeployError
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -84,16 +84,20 @@ def read_all(
     sources: Iterable[Source],
     begin: int,
     pattern: str,
-    gone: Callable[[Source, GoneError], None],
+    gone: Callable[[Source, DeployError], None],
 ) -> Iterator[Line]:
     """Lines of several groups since `begin`, oldest first; of each no more than a page is held. One that is
-    not there hides no other: `gone` is told."""
+    not there, or may not be read, hides no other: `gone` is told."""
 
     def lines(source: Source) -> Iterator[Line]:
         try:
             yield from read(logs, source, begin, pattern)
         except GoneError as error:
             gone(source, error)
+        except ClientError as error:
+            if not denied(error):
+                raise
+            gone(source, explain(error))
 
     return heapq.merge(*map(lines, sources), key=lambda line: line.time)
 

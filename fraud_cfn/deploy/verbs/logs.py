@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
-from fraud_cfn.deploy.errors import Exit, UsageError
+from fraud_cfn.deploy.errors import CredentialsError, DeployError, Exit, UsageError
 from fraud_cfn.deploy.running import workloads
-from fraud_cfn.deploy.running.log_lines import Cursor, GoneError, Line, Source, milliseconds, read_all
+from fraud_cfn.deploy.running.log_lines import Cursor, Line, Source, milliseconds, read_all
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.outcome import Outcome
 from fraud_cfn.deploy.stack.waiting import Tolerance, until
@@ -50,12 +50,7 @@ def run(
     cursors = {source.service: Cursor(source, now - span * 1000, now) for source in sources}
     show = _Show(console, sources, document=not follow)
     missing: dict[str, str] = {}
-
-    def gone(source: Source, error: GoneError) -> None:
-        missing[source.service] = error.message
-        console.warn(error.message)
-        console.say(f"next:  {error.next_step}")
-
+    gone = partial(_unread, cursors, missing, console)
     try:
         for line in read_all(logs, sources, now - span * 1000, pattern, gone):
             show.line(line)
@@ -76,6 +71,21 @@ def run(
             """write it as CloudWatch Logs' filter patterns: ERROR, '"two words"', '{ $.level = "error" }'""",
         ) from error
     return _ended(stack.arn, show, {} if follow else missing, follow=follow)
+
+
+def _unread(
+    cursors: dict[str, Cursor], missing: dict[str, str], console: Console, source: Source, error: DeployError
+) -> None:
+    """A group that is not there may come to be; one that may not be read is not followed either."""
+    words = error.message
+    if isinstance(error, CredentialsError):
+        words = f"not looked at: {source.service} ({words})"
+        del cursors[source.service]
+        if not cursors:
+            raise error
+    missing[source.service] = words
+    console.warn(words)
+    console.say(f"next:  {error.next_step}")
 
 
 def _ended(arn: str, show: _Show, missing: dict[str, str], *, follow: bool) -> Outcome:
