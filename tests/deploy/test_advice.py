@@ -48,12 +48,20 @@ ELSEWHERE = {
         "test_interruptions.test_while_it_is_looked_whether_anything_is_left",
     ),
     # Passes on what its callers, each in this list, name.
+    "stacks.destroying": (),
     "diagnose._Patient._command": (),
     # Says what it types itself.
     "demo._runner.run": (),
 }
 PLAYED = dict(ELSEWHERE)
-_ADVICE = ("stacks.command", "self._command", "typed.again", "typed.following", "command")
+_ADVICE = (
+    "stacks.command",
+    "stacks.destroying",
+    "self._command",
+    "typed.again",
+    "typed.following",
+    "command",
+)
 
 
 def advises(*places: str) -> Callable[[Any], Any]:

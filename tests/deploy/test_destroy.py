@@ -14,6 +14,7 @@ from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import BEGIN, Aws, FaultError, steps
 from tests.deploy.fake_running import Running
 from tests.deploy.fake_s3 import Bucket
+from tests.deploy.played import the
 
 LINE = "destroy dev --yes --confirm TapStackdev"
 GROUP = "/ecs/fraud-api-dev"
@@ -116,6 +117,17 @@ def test_what_is_retained_is_named_as_still_there(whole: Aws, tell: Teller) -> N
     assert "still there, as asked: vpc-1  AWS::EC2::VPC  (Vpc)" in told.text
     assert "Nothing is left" not in told.text
     assert "DescribeVpcEndpoints" not in whole.calls
+
+
+def test_what_is_to_stay_stays_in_the_step_that_is_advised(whole: Aws, tell: Teller) -> None:
+    """Without it, going on would empty the bucket."""
+    bucket = with_bucket(whole, "a")
+    whole.status, whole.resources[-1]["ResourceStatus"] = "DELETE_FAILED", "DELETE_FAILED"
+    whole.faults["DeleteStack"] = [FaultError("InternalFailure", "try again", 500) for _ in range(9)]
+    told = tell(f"{LINE} --retain DataBucket")
+    assert "the deletion of TapStackdev may have begun" in told.text
+    assert the(told.text, "destroy") == ["destroy", "dev", "--retain", "DataBucket"]
+    assert bucket.keys == ["a"]
 
 
 def test_without_a_stack_nothing_is_deleted_and_what_was_retained_is_named(whole: Aws, tell: Teller) -> None:

@@ -144,3 +144,17 @@ def test_a_hint_asks_the_account_that_was_asked(monkeypatch: pytest.MonkeyPatch)
         assert the(f"next:  {hint}; or not", "deploy") == ["deploy", "dev", "--detach"]
         assert plain.wrapped(f"next:  {hint}", 40, 7) == [f"next:  {hint}"], "a command stays whole"
     typed.remember([])
+
+
+def test_a_destroy_that_is_gone_on_with_spares_what_it_was_told_to() -> None:
+    for words in (["--retain", "DataBucket", "--yes"], ["--yes", "--retain=DataBucket"]):
+        typed.remember(["destroy", "dev", *words, "--unprotect", "--timeout", "5"])
+        line = the(f"next:  go on: {stacks.destroying('dev')}", "destroy")
+        assert sorted(_split(line)) == sorted(["destroy", "dev", "--retain", "DataBucket", "--unprotect"])
+    typed.remember(["destroy", "dev"])
+    assert stacks.destroying("dev", "--unprotect") == "make destroy ENV=dev ARGS=--unprotect"
+    typed.remember([])
+
+
+def _split(words: list[str]) -> list[str]:
+    return [part for word in words for part in word.split("=")]

@@ -53,7 +53,7 @@ def prepare(
         try:
             refused += buckets.empty(session, bucket, console, deadline.left, say)
         except TimedOutError as error:
-            longer = stacks.command("destroy", stack.suffix, "--timeout 600")
+            longer = stacks.destroying(stack.suffix, "--timeout 600")
             raise TimedOutError(
                 f"{error.message}; nothing runs in {stack.name}", f"go on where it stopped: {longer}"
             ) from error
@@ -66,5 +66,5 @@ def declare(stack: Stack, words: str, back: str = "") -> None:
 
 
 def standing(stack: Stack, words: str, back: str = "") -> Standing:
-    step = "; ".join(filter(None, (f"go on: {stacks.command('destroy', stack.suffix)}", back)))
+    step = "; ".join(filter(None, (f"go on: {stacks.destroying(stack.suffix)}", back)))
     return Standing(f"{stack.name} is still there, but {words}", step, changed=True)

@@ -127,6 +127,12 @@ def deleted(cloudformation: CloudFormationClient, name: str) -> list[str]:
     ]
 
 
+def destroying(suffix: str, rest: str = "") -> str:
+    """As `command`, to go on with the `destroy` that was typed: it spares again what it was told to."""
+    spared = typed.kept("--retain", "--unprotect")
+    return command("destroy", suffix, " ".join(filter(None, (rest, spared))))
+
+
 def command(verb: str, suffix: str, rest: str = "") -> str:
     """How a user types that verb, with options in `rest`; every hint goes through here, and can be copied."""
     return typed.make(verb, suffix, " ".join(filter(None, (rest, typed.where()))))

@@ -80,8 +80,9 @@ def watch(
         )
     result = Ended(ended.stack, tuple(events.all), clock.now() - show.began)
     status = f"{name} is {result.status}"
-    verb = "destroy" if result.status.startswith("DELETE") else "status"
-    step = stacks.command(verb, name.removeprefix("TapStack"))
+    suffix = name.removeprefix("TapStack")
+    deleted = result.status.startswith("DELETE")
+    step = stacks.destroying(suffix) if deleted else stacks.command("status", suffix)
     interrupts.declare(Standing(status, step, changed=True) if changed else before)
     return result
 
@@ -99,7 +100,7 @@ def resuming(name: str, status: str, follow: str = "") -> str:
     suffix = name.removeprefix("TapStack")
     stop = f"; {_STOPS[status]}: {stacks.command('cancel', suffix)}" if status in _STOPS else ""
     deleting = status == "DELETE_IN_PROGRESS"
-    again = stacks.command("destroy", suffix) if deleting else typed.following(suffix)
+    again = stacks.destroying(suffix) if deleting else typed.following(suffix)
     return f"{follow or f'follow it: {again}'}{stop}"
 
 

@@ -21,6 +21,17 @@ def settle(option: str, *instead: str) -> None:
     remember([*_words[:at], *instead, *_words[at + 1 :]])
 
 
+def kept(*options: str) -> str:
+    """Of these options, which take a value or stand alone, what was typed."""
+    found: list[str] = []
+    for number, word in enumerate(_words):
+        if word.partition("=")[0] in options:
+            following = _words[number + 1 : number + 2]
+            alone = "=" in word or (following and following[0].startswith("-"))
+            found += [word] if alone else [word, *following]
+    return shlex.join(found)
+
+
 def make(verb: str, suffix: str, options: str = "") -> str:
     """How a user types that verb, with options in one text. The profile is repeated: one that stood before
     `make` would not be there the next time, and a hint must not reach another account."""

@@ -88,7 +88,7 @@ def run(
         raise _never_empty(deletion, locked, held)
     _agree(deletion, console, yes=yes, confirm=confirm)
     for one in protected:
-        again = f"go on: {stacks.command('destroy', suffix)}"
+        again = f"go on: {stacks.destroying(suffix)}"
         with trouble.asking(f"the protection of {one.of} may be taken away", again):
             one.lift()
         teardown.declare(stack, "nothing protects it against deletion any more")
@@ -112,7 +112,7 @@ def _at_rest(place: Place, console: Console, deadline: clock.Deadline, name: str
     AWS deletes a stack that is being created."""
     stack = stacks.find(place.cloudformation, name)
     while stack and in_progress(stack.status) and stack.status != BEING_CREATED:
-        again = f"go on: {stacks.command('destroy', place.suffix)}"
+        again = f"go on: {stacks.destroying(place.suffix)}"
         readiness.attach(place, stack, console, max(deadline.left, 1), again)
         stack = stacks.find(place.cloudformation, stack.arn)
     return stack
@@ -124,7 +124,7 @@ def _exists(resource: Resource) -> bool:
 
 def _protected(stack: Stack, found: list[Protection]) -> RefusedError:
     names = " and ".join(one.of for one in found)
-    lift = stacks.command("destroy", stack.suffix, "--unprotect")
+    lift = stacks.destroying(stack.suffix, "--unprotect")
     return RefusedError(
         f"{names} {'are' if len(found) > 1 else 'is'} protected against deletion",
         f"if it is meant to go, take that away first: {lift}",
@@ -303,7 +303,7 @@ def _held(deletion: _Deletion, refused: list[Refused]) -> RecoveryError:
 
 
 def _again(deletion: _Deletion) -> str:
-    return stacks.command("destroy", deletion.stack.suffix)
+    return stacks.destroying(deletion.stack.suffix)
 
 
 def _delete_once(deletion: _Deletion, console: Console) -> tuple[Ended, bool]:
