@@ -382,3 +382,55 @@ def _done(live: Running) -> Any:
     from tests.deploy.fake_running import Task
 
     return Task(f"arn/job-{len(live.tasks)}", "fraud-job-dev", ends=live.aws.now + 3, exit_code=0)
+
+
+# ── What keeps a deletion, and a task ─────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("reason", "helps"),
+    [
+        (BY_ORGANISATION.replace("cloudformation:CreateChangeSet", "iam:DeleteRole"), "one more permission"),
+        (f"User: {ACCOUNT} is not authorized to perform: iam:DeleteRole", "lacks that permission"),
+        ("Cannot create more than 100 manual snapshots: quota exceeded", QUOTAS),
+        ("The bucket you tried to delete is not empty", "take away what holds it"),
+        ("somebody holds it", "take away what holds it"),
+    ],
+)
+def test_a_deletion_that_failed_is_answered_with_what_helps(
+    whole: Aws, tell: Teller, reason: str, helps: str
+) -> None:
+    whole.scripts["DeleteStack"] = steps(
+        "0 DELETE_IN_PROGRESS", f"1 DELETE_FAILED Role AWS::IAM::Role {reason}", "2 DELETE_FAILED"
+    )
+    told = tell(LINE)
+    assert told.code == 6
+    (step,) = [line for line in told.text.splitlines() if "; then make destroy ENV=dev" in line]
+    assert helps in step
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "One or more database instances are still members of this parameter group x",
+        "Cannot delete the subnet group because at least one database instance is still using it",
+        "The specified cluster is in a busy state.",
+        "Namespace has associated services; delete the services before deleting the namespace",
+        "Rate exceeded",
+    ],
+)
+def test_a_deletion_that_aws_was_not_ready_for_is_tried_again(whole: Aws, tell: Teller, reason: str) -> None:
+    failing = steps("0 DELETE_IN_PROGRESS", f"1 DELETE_FAILED Vpc AWS::EC2::VPC {reason}", "2 DELETE_FAILED")
+    whole.scripts["DeleteStack"] = failing
+    honest = whole._delete_stack
+
+    def second_time(asked: dict[str, Any]) -> Any:
+        if whole.calls.count("DeleteStack") > 1:
+            whole.scripts["DeleteStack"] = DELETED
+        return honest(asked)
+
+    whole.answers["DeleteStack"] = second_time
+    told = tell(LINE)
+    assert "Vpc held on; trying once more in 1m00s" in told.text
+    assert whole.calls.count("DeleteStack") == 2
+    assert "DONE TapStackdev DELETE_COMPLETE" in told.text

@@ -460,6 +460,11 @@ def test_what_parameters_name_and_is_not_there_is_told_at_once(
             {"Certificate": {"Status": "FAILED", "FailureReason": "CAA_ERROR"}},
             "is FAILED (CAA_ERROR)",
         ),
+        (
+            "DescribeCertificate",
+            {"Certificate": {"Status": "ISSUED", "KeyAlgorithm": "RSA_1024"}},
+            "has a key of 1024 bits",
+        ),
         ("GetPolicy", {"Policy": {"Arn": BOUNDARY, "IsAttachable": False}}, "is not attachable"),
         ("GetBucketLocation", location("eu-west-1"), "company-logs of AccessLogBucket is in eu-west-1"),
         ("GetBucketLocation", location("EU"), "is in eu-west-1, and the load balancer in eu-central-1"),

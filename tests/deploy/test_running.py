@@ -138,6 +138,8 @@ def test_tasks_that_scaling_stops_do_not_count(off: Running, tell: Teller) -> No
         ),
         ("OutOfMemoryError: Container killed due to memory usage", "for want of memory"),
         ("Task failed ELB health checks in (target-group arn:aws:x)", "as its health check wants"),
+        ("Timeout waiting for network interface provisioning to complete.", "no network address"),
+        ("You've reached the limit on the number of vCPUs you can run concurrently", "Service Quotas"),
     ],
 )
 def test_a_reason_of_awss_is_answered_with_a_step_that_helps(

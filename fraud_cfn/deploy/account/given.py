@@ -63,6 +63,8 @@ def _certificate(session: Session, arn: str) -> str:
     if "Status" not in found:
         raise LookupError("Status")
     why = f" ({found['FailureReason']})" if "FailureReason" in found else ""
+    if found.get("KeyAlgorithm") == "RSA_1024":
+        return "has a key of 1024 bits, which a load balancer does not take"
     return "" if found["Status"] == "ISSUED" else f"is {found['Status']}{why}"
 
 

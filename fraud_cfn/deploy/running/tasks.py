@@ -125,6 +125,10 @@ _HINTS = (
     ),
     (("OutOfMemory", "exit 137"), "the container was killed, for want of memory most likely: {logs}"),
     (("health check",), "the container does not answer as its health check wants: {logs}"),
+    (
+        ("network interface provision", "InsufficientFreeAddresses"),
+        "AWS had no network address for it just now; a service tries again by itself, a job is run again",
+    ),
     (("limit on the number of vCPUs",), "ask for more in Service Quotas (AWS Fargate, On-Demand vCPUs)"),
     (("Capacity is unavailable",), "AWS has no capacity in these zones just now; ECS tries again by itself"),
     (("EssentialContainerExited", "Essential container", " exit "), "its last words: {logs}"),

@@ -33,7 +33,8 @@ from fraud_cfn.deploy.terminal.interrupts import Standing
 _PASSING = re.compile(
     r"has a dependent object|has dependencies and cannot be deleted|DependencyViolation"
     r"|has some mapped public address|cannot be deleted while|is not empty|still contains"
-    r"|(currently|already|still) in use|is in use|ResourceInUse|registered instances|being drained",
+    r"|(currently|already|still) in use|is in use|ResourceInUse|registered instances|being drained"
+    r"|still members of|is still using|busy state|has associated services|is being deleted|Rate exceeded",
     re.IGNORECASE,
 )
 PAUSES = (60.0, 180.0)  # seconds before the second and the third try
@@ -390,7 +391,9 @@ def _failed(deletion: _Deletion, ended: Ended, console: Console) -> Outcome:
         console.say(f"holds: {line}", "yellow")
     for line in (*foreign.unknown, *(f"{what}: {why}" for what, why in unknown.items())):
         console.say(f"not known: {line}", "yellow")
-    console.say(f"next:  take away what holds it, then {_again(deletion)}")
+    reason = found.first.reason if found.first else ""
+    known = "" if passes(reason) else causes.advice(reason).replace("{diagnose}", "")
+    console.say(f"next:  {known or 'take away what holds it'}; then {_again(deletion)}")
     if stuck:
         retain = " ".join(f"--retain {name}" for name in stuck)
         left = stacks.command("destroy", stack.suffix, retain)
