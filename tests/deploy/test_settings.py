@@ -7,16 +7,19 @@ import hmac
 import re
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import ClassVar
 
 import pytest
 from botocore import exceptions as boto
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.httpsession import URLLib3Session
+from botocore.httpsession import DEFAULT_CA_BUNDLE, URLLib3Session
 from urllib3.exceptions import SystemTimeWarning
 
 from fraud_cfn.deploy.account import proxies, session
@@ -101,7 +104,7 @@ def test_a_first_answer_that_lets_us_wait_is_told(
     monkeypatch.setattr(session, "_SLOW", 0.01)
     answered = threading.Event()
     deployed.answers["GetCallerIdentity"] = lambda _: answered.wait(0.3) or {"Account": "123456789012"}
-    assert tell("outputs dev").text.startswith("waiting for an answer of http://127.0.0.1:PORT; Ctrl-C")
+    assert "waiting for an answer of http://127.0.0.1:PORT; Ctrl-C ends this" in tell("outputs dev").text
 
 
 @pytest.mark.parametrize(
@@ -256,6 +259,56 @@ def test_a_proxy_that_cannot_be_is_named_by_its_variable(
     assert " through the proxy http://…@" in told.text
     assert "check the proxy, which HTTPS_PROXY names" in told.text
     assert "secret" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "says", "todo"),
+    [
+        (
+            "407 Proxy Authentication Required",
+            "it answers 407 Proxy Authentication",
+            "who logs in there, and the",
+        ),
+        ("403 Forbidden", "it answers 403 Forbidden", "the proxy, which"),
+        ("302 Found", "it answers 302 Found", "the proxy, which"),
+        ("511 Network Authentication Required", "it answers 511 Network", "the proxy, which"),
+        ("200 OK", "TLS was broken off", ""),
+    ],
+)
+@pytest.mark.usefixtures("behind_a_proxy")
+def test_a_proxy_that_refuses_says_why(
+    tell: Teller, monkeypatch: pytest.MonkeyPatch, answer: str, says: str, todo: str
+) -> None:
+    with answering(f"HTTP/1.1 {answer}\r\n\r\n") as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_CA_BUNDLE", DEFAULT_CA_BUNDLE)
+        told = tell("plan dev --endpoint-url https://sts.eu-central-1.amazonaws.com")
+    assert told.code == 2
+    assert f"({says}" in told.text
+    assert f"check {todo}" in told.text
+    assert "secret" not in told.text
+
+
+def test_a_network_that_wants_a_login_is_no_aws(tell: Teller) -> None:
+    page = "HTTP/1.1 511 Network Authentication Required\r\nContent-Length: 12\r\n\r\n<html>Log in"
+    with answering(page) as port:
+        told = tell(f"plan dev --endpoint-url http://127.0.0.1:{port}")
+    assert "error: what came is no answer of AWS's: a page of some proxy?" in told.text
+
+
+@contextmanager
+def answering(with_what: str) -> Iterator[int]:
+    """A server that says the same to everybody, and closes; its port."""
+
+    class Answer(StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.wfile.write(with_what.encode())
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 @pytest.mark.parametrize(

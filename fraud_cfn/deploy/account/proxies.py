@@ -54,6 +54,12 @@ def _as_sent(proxy: str) -> str:
     return masked(proxy if proxy.startswith("http") else f"http://{proxy.removeprefix('//')}")
 
 
+def refused(said: str) -> str:
+    """That the proxy itself refused, by http.client's words; empty if not."""
+    answer = re.search(r"Tunnel connection failed: (\d+ [^'\")]*)", said)
+    return f"it answers {answer[1]}" if answer else ""
+
+
 def masked(text: str) -> str:
     """Without who logs in, and by which password, in the URLs within it."""
     return re.sub(r"(?<=://)\S*@", "…@", text)

@@ -46,6 +46,7 @@ _REJECTED = {
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+_LOGIN_WANTED = 511  # by the network (RFC 6585)
 _LOGIN = "log in again ('aws sso login' or 'aws login'), or name another profile in AWS_PROFILE"
 _NO_CREDENTIALS = "set AWS_PROFILE, or run 'aws configure'; to try it without an account: make demo"
 
@@ -216,7 +217,8 @@ def _must_be_an_answer(operation_model: Any, response_dict: dict[str, Any], **_:
     """Called by botocore before it reads an answer. A page of some proxy is none, whatever its status says:
     well-formed, it would pass for an answer that lacks everything."""
     body: object = response_dict["body"]
-    if not isinstance(body, bytes) or response_dict["status_code"] >= 500:  # those botocore asks again
+    status = response_dict["status_code"]
+    if not isinstance(body, bytes) or (status >= 500 and status != _LOGIN_WANTED):  # botocore asks again
         return
     beginning = body[:100].lstrip().lower()
     in_json = str(operation_model.service_model.resolved_protocol).endswith("json")
@@ -425,11 +427,13 @@ def _unreachable(error: boto.HTTPClientError | boto.ConnectionError) -> DeployEr
     proxy = proxies.for_url(where if where != "AWS" else "https://amazonaws.com")
     if isinstance(error, boto.ProxyConnectionError) or proxy:
         name, shown = proxy or proxies.of(str(error.kwargs.get("proxy_url", "")))
+        why = _short(error)
+        what = "who logs in there, and the password" if " 407 " in why else "the proxy"
         host = urlsplit(where).hostname
         around = f", or go around it: NO_PROXY={host}" if host else ", or go around it by NO_PROXY"
         return UnreachableError(
-            f"{where} does not answer through the proxy {shown} ({_short(error)})",
-            f"check the proxy{f', which {name} names' if name else ''}{around}",
+            f"{where} does not answer through the proxy {shown} ({why})",
+            f"check {what}{f', which {name} names' if name else ''}{around}",
         )
     if proxies.is_loopback(where):
         next_step = "start it ('make local'), or unset AWS_ENDPOINT_URL to use AWS"
@@ -452,5 +456,5 @@ def _short(error: Exception) -> str:
         "ConnectTimeoutError": "timed out",
         "ReadTimeoutError": "timed out",
         "ConnectionClosedError": "closed the connection",
-        "ProxyConnectionError": "the proxy cannot be reached",
+        "ProxyConnectionError": proxies.refused(str(cause)) or "the proxy cannot be reached",
     }.get(name) or proxies.masked(one_line(str(cause or name)))

@@ -14,6 +14,7 @@ from fraud_cfn.deploy.terminal import clock
 
 _NO_TLS = re.compile("wrong.version.number|record.layer.failure|http.request|unknown.protocol", re.IGNORECASE)
 _OTHER_HOST = re.compile(r"(hostname|IP address) (mismatch|'\S*' doesn't match)|not valid for", re.IGNORECASE)
+_NO_BUNDLE = re.compile(r"NO_CERTIFICATE|NO_START_LINE|PEM|\[Errno")
 _VARIANTS = {"-fips.": "AWS_USE_FIPS_ENDPOINT", ".api.aws": "AWS_USE_DUALSTACK_ENDPOINT"}
 
 
@@ -77,7 +78,7 @@ def untrusted(said: str) -> tuple[str, str]:
     if _NO_TLS.search(said):
         return "it speaks no TLS: is it http://?", "check the endpoint's URL"
     name, bundle = _bundle()
-    if "CERTIFICATE_VERIFY_FAILED" not in said and bundle and not _OTHER_HOST.search(said):
+    if bundle and _NO_BUNDLE.search(said):
         why = "which is not there" if is_missing(bundle) else "which holds no certificate"
         return (
             f"its TLS certificate cannot be checked: {name} names {bundle}, {why}",
@@ -92,6 +93,11 @@ def untrusted(said: str) -> tuple[str, str]:
         return (
             "its TLS certificate is another host's",
             "check the endpoint's URL; where the network wants a login first, log in with a browser",
+        )
+    if "CERTIFICATE_VERIFY_FAILED" not in said:
+        return (
+            "TLS was broken off",
+            "check the network; a proxy or firewall on the way may not let it through",
         )
     by = f" by {name} ({bundle})" if bundle else ""
     return (
