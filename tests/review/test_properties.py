@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fraud_cfn.review import facts
+from fraud_cfn.review import facts, schemas
 from fraud_cfn.review.effects import meets
 from fraud_cfn.review.findings import Finding
 from fraud_cfn.review.model import parse
@@ -191,6 +191,36 @@ def test_a_name_is_taken_within_its_scope(type_name: str) -> None:
 @pytest.mark.parametrize("type_name", FACTS["not_named"])
 def test_a_name_that_many_may_have_is_not_taken(type_name: str) -> None:
     assert facts.name_property(type_name) is None
+
+
+def types_that(name: str) -> set[str]:
+    services = [service for what in FACTS[name].values() for service in what.items()]
+    return {f"AWS::{service}::{short}" for service, shorts in services for short in shorts}
+
+
+def test_what_is_removed_is_lost_or_stops_by_what_it_holds_or_does() -> None:
+    assert types_that("holds") == facts.STATEFUL
+    assert types_that("carries") == facts.CARRIERS
+    member = {"DBClusterIdentifier": "c"}  # an instance of a cluster: the cluster's volume holds the data
+    wanted = {(name, "data-loss"): {} for name in types_that("holds")}
+    wanted |= {(name, "interruption"): member for name in types_that("carries")}
+    for (name, class_), properties in wanted.items():
+        assert judged(name, {"X": properties}, {})["X"].class_ == class_, name
+
+
+def test_what_cfn_lint_takes_for_stateful_is_lost() -> None:
+    listed = (schemas._folder().parent / "AdditionalSpecs" / "StatefulResources.json").read_bytes()
+    told = {
+        name: [
+            judged(name, {"X": properties}, {})["X"].class_
+            for properties in ({}, {"DBClusterIdentifier": "c"})
+        ]
+        for name in json.loads(listed)["ResourceTypes"]
+    }
+    assert len(told) > 25
+    # Instances of a cluster hold nothing, and a cluster's HDFS is "ephemeral storage" (EMR's guide).
+    serving = {"AWS::DocDB::DBInstance", "AWS::Neptune::DBInstance", "AWS::EMR::Cluster"}
+    assert {name for name, classes in told.items() if "data-loss" not in classes} == serving
 
 
 def test_there_are_enough_rows() -> None:
