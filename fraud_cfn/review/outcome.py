@@ -80,9 +80,9 @@ class _Outcome:
         return Change(logical_id, type_name, action, replacement, class_, tuple(reasons), tuple(details))
 
     def _change_of_type(self, logical_id: str) -> Change:
-        types = [side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after)]
+        before, after = (side.template.type_of(logical_id) for side in (self.pair.before, self.pair.after))
         reason = "CloudFormation refuses another type under the same logical id"
-        detail = Detail("Type", types[0], types[1], "no", reason)
+        detail = Detail("Type", before, after, "no", reason)
         return self._made(logical_id, "modify", "no", "will-fail", [reason], [detail])
 
     def _addition(self, logical_id: str) -> Change:
