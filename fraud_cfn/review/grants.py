@@ -193,22 +193,18 @@ def _text(value: Json) -> str:
 
 def _named(statement: Mapping[str, Json], element: str) -> list[str | None]:
     """The texts of `Action`, or the one that stands for a `NotAction`; [None] where neither is."""
-    flatten = _principals if element == "Principal" else _texts
     if element in statement:
-        return list(dict.fromkeys(flatten(statement[element])))
+        return list(dict.fromkeys(_texts(statement[element])))
     if f"Not{element}" in statement:
-        return [ALL_BUT + ", ".join(sorted(set(flatten(statement[f"Not{element}"]))))]
+        return [ALL_BUT + ", ".join(sorted(set(_texts(statement[f"Not{element}"]))))]
     return [None]
 
 
 def _texts(value: Json) -> list[str]:
-    return [_text(item) for item in _listed(value)]
-
-
-def _principals(value: Json) -> list[str]:
-    if isinstance(value, Mapping) and not any(key.startswith("Fn::") or key == "Ref" for key in value):
+    """The texts of one, of a list, or of the kinds of a `Principal`; an intrinsic is one."""
+    if isinstance(value, Mapping) and not any(key.startswith("Fn::") for key in value):
         return [_text(item) for items in value.values() for item in _listed(items)]
-    return _texts(value)
+    return [_text(item) for item in _listed(value)]
 
 
 def is_action_within(whole: str | None, part: str | None) -> bool:

@@ -92,9 +92,7 @@ class _Held:
 
 def concerns(kind: str, declared: Json) -> bool:
     """Whether a resource, of that type and so declared, has a part in who may do what."""
-    return (
-        kind.startswith("AWS::IAM::") or kind in (_ENDPOINT, _LAMBDA) or "Statement" in json.dumps(declared)
-    )
+    return kind.startswith("AWS::IAM::") or kind == _LAMBDA or "Statement" in json.dumps(declared)
 
 
 def held(resources: Resources) -> dict[Holder, tuple[Grant, ...]]:
@@ -181,8 +179,8 @@ def _more(grant: Grant, others: Granted) -> list[Grant]:
 
 
 def _besides_action(grant: Grant) -> Json:
-    effect, _, *rest = grant.key
-    return (effect, *rest)
+    _, _, *rest = grant.key
+    return tuple(rest)
 
 
 def _distinct(found: Iterable[Grant]) -> tuple[Grant, ...]:
@@ -283,9 +281,9 @@ def _own_source(properties: Properties) -> Json:
 
 def _invocation(logical_id: str, properties: Properties) -> Grant:
     condition = {
-        "aws:SourceArn": properties.get("SourceArn"),
-        "aws:SourceAccount": properties.get("SourceAccount"),
         "aws:PrincipalOrgID": properties.get("PrincipalOrgID"),
+        "aws:SourceAccount": properties.get("SourceAccount"),
+        "aws:SourceArn": properties.get("SourceArn"),
         "lambda:FunctionUrlAuthType": properties.get("FunctionUrlAuthType"),
     }
     return Grant(
@@ -296,20 +294,16 @@ def _invocation(logical_id: str, properties: Properties) -> Grant:
         _text(properties.get("Principal")),
         tuple(
             ("ArnLike" if key.endswith("Arn") else "StringEquals", key, (_text(value),))
-            for key, value in sorted(condition.items())
+            for key, value in condition.items()
             if value is not None
         ),
     )
 
 
 def _open_endpoints(before: Resources, after: Resources) -> list[str]:
-    """Endpoints of both sides, one of which has no policy: AWS then lets everything through."""
+    """Endpoints of both sides: one without a policy lets everything through."""
     return [
-        logical_id
-        for logical_id, (kind, properties) in after.items()
-        if kind == _ENDPOINT
-        and logical_id in before
-        and ("PolicyDocument" in properties) != ("PolicyDocument" in before[logical_id][1])
+        logical_id for logical_id, (kind, _) in after.items() if kind == _ENDPOINT and logical_id in before
     ]
 
 
@@ -327,4 +321,4 @@ def _list(value: Json) -> list[Json]:
 
 
 def _text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return value if isinstance(value, str) else json.dumps(value)

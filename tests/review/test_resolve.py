@@ -179,6 +179,54 @@ def test_many_conditions_that_decide_no_difference_leave_it_certain() -> None:
     assert (change.replacement, change.class_) == ("yes", "data-loss")
 
 
+NESTED = "!If [IsAlpha, same, !If [IsBeta, same, {}]]"
+GAMMA, OTHER_GAMMA = (f"IsGamma: !Equals [!Ref Gamma, {text}]" for text in "xy")
+
+
+@pytest.mark.parametrize(
+    ("value", "old", "new", "given"),
+    [
+        ("!If [IsGamma, one, same]", GAMMA, OTHER_GAMMA, {}),
+        (
+            "!If [Not, one, same]",
+            *(f"{text}, Not: !Not [!Condition IsGamma]" for text in (GAMMA, OTHER_GAMMA)),
+            {},
+        ),
+        ("!FindInMap [Sizes, a, b]", "one", "two", {}),
+        ("!Ref Gamma", GAMMA, GAMMA, {"Gamma": "z"}),
+    ],
+)
+def test_what_moved_is_seen_in_combinations_of_many_conditions(
+    value: str, old: str, new: str, given: dict[str, str]
+) -> None:
+    names = ("Alpha", "Beta", "Gamma")
+    sides = []
+    for section in (old, new):
+        text = conditional(12, QueueName=NESTED.format(value))
+        text = text.replace(
+            "Parameters: {", "Parameters: {" + "".join(f"{name}: {{Type: String}}, " for name in names)
+        )
+        own = section if ":" in section else GAMMA
+        always = "IsAlpha: !Equals [!Ref Alpha, x], IsBeta: !Equals [!Ref Beta, x], "
+        text = text.replace("Conditions: {", f"Conditions: {{{always}{own}, ")
+        sides.append(
+            parse(f"Mappings: {{Sizes: {{a: {{b: {section if section != own else 'one'}}}}}}}\n{text}")
+        )
+    assert not pair(sides[0], sides[1], None, given).looked_at("Queue").sampled
+    [found] = review(sides[0], sides[1], None, given).changes
+    assert (found.replacement, found.class_) == ("maybe", "data-loss")
+
+
+def test_what_is_referred_to_on_a_branch_that_decides_no_difference_is_seen() -> None:
+    texts = [
+        conditional(14, KmsMasterKeyId="!If [CP3, fixed, !Ref Topic]").replace("{Queue:", "\n  Queue:")[:-1]
+        + f"\n  Topic: {{Type: 'AWS::SNS::Topic', Properties: {{TopicName: {name}}}}}"
+        for name in ("one", "two")
+    ]
+    queue, _ = review(parse(texts[0]), parse(texts[1])).changes
+    assert [detail.path for detail in queue.details] == ["Properties.KmsMasterKeyId"]
+
+
 def test_what_refers_to_it_in_a_combination_that_was_not_looked_at_is_told() -> None:
     topic = (
         "\n  Topic: {Type: 'AWS::SNS::Topic', Properties:"
