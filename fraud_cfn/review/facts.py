@@ -553,6 +553,7 @@ CARRIERS = frozenset(
         "Lambda::Function",
         "Lambda::Permission",
         "Lambda::Url",
+        "Lambda::WebFunctionEndpoint",
         "Lightsail::Container",
         "Lightsail::Distribution",
         "Lightsail::LoadBalancer",

@@ -359,6 +359,10 @@ def test_a_nat_or_private_gateway_is_no_way_in() -> None:
     nat = {"RouteTableId": "${Table}", "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "${Nat}"}
     private = {"Gateway": ("AWS::EC2::VPNGateway", {}), "Out": route("${Gateway}")}
     assert findings({}, {"Out": ("AWS::EC2::Route", nat)}) == findings({}, private) == []
+    table = NETWORK | {"Out": route("${Gateway}")}
+    in_it = {"Nat": ("AWS::EC2::NatGateway", {"SubnetId": "${Subnet}", "RouteTableId": "${Table}"})}
+    assert findings(table, table | in_it) == []
+    assert findings({}, {"Service": ("AWS::VpcLattice::Service", {"AuthType": "NONE"})}) == []
 
 
 def test_twice_as_many_rules_take_about_twice_the_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
