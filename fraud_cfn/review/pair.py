@@ -99,7 +99,7 @@ class Pair:
 
     def _unlike(self, old: Node, new: Node) -> tuple[Node, Node]:
         """Both without the parts that mean the same on both sides, whatever the open values are."""
-        if isinstance(old, dict) and isinstance(new, dict) and not any(key.startswith("Fn::") for key in old):
+        if isinstance(old, dict) and isinstance(new, dict):
             parts = {key: self._unlike(old.get(key), new.get(key)) for key in {**old, **new}}
             return {key: one for key, (one, _) in parts.items()}, {
                 key: two for key, (_, two) in parts.items()

@@ -194,6 +194,7 @@ GAMMA, OTHER_GAMMA = (f"IsGamma: !Equals [!Ref Gamma, {text}]" for text in "xy")
         ),
         ("!FindInMap [Sizes, a, b]", "one", "two", {}),
         ("!Ref Gamma", GAMMA, GAMMA, {"Gamma": "z"}),
+        ("VALUE", "one", "two", {}),
     ],
 )
 def test_what_moved_is_seen_in_combinations_of_many_conditions(
@@ -202,7 +203,7 @@ def test_what_moved_is_seen_in_combinations_of_many_conditions(
     names = ("Alpha", "Beta", "Gamma")
     sides = []
     for section in (old, new):
-        text = conditional(12, QueueName=NESTED.format(value))
+        text = conditional(12, QueueName=NESTED.format(value.replace("VALUE", section)))
         text = text.replace(
             "Parameters: {", "Parameters: {" + "".join(f"{name}: {{Type: String}}, " for name in names)
         )
@@ -299,3 +300,17 @@ def test_a_sample_of_policies_is_said_and_nothing_of_it_is_certain() -> None:
     assert found.access.unjudged[0].startswith("permissions: only ")
     assert [entry.to_json()["maybe"] for entry in found.access.permissions] == [True, True]
     assert "UNJUDGED · permissions" in as_text(found)
+
+
+@pytest.mark.parametrize("names", [(True, False), (False, True)])
+def test_a_name_that_is_given_or_taken_in_combinations_of_many_conditions(names: tuple[bool, bool]) -> None:
+    none = "!Ref 'AWS::NoValue'"
+    name = f"!If [IsAlpha, {none}, !If [IsBeta, {none}, one]]"
+    sides = []
+    for is_named in names:
+        text = conditional(12, **({"QueueName": name} if is_named else {}))
+        text = text.replace("Parameters: {", "Parameters: {Alpha: {Type: String}, Beta: {Type: String}, ")
+        always = "IsAlpha: !Equals [!Ref Alpha, x], IsBeta: !Equals [!Ref Beta, x], "
+        sides.append(parse(text.replace("Conditions: {", f"Conditions: {{{always}")))
+    [found] = review(sides[0], sides[1]).changes
+    assert (found.replacement, found.class_) == ("maybe", "data-loss")
