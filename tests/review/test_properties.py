@@ -223,5 +223,18 @@ def test_what_cfn_lint_takes_for_stateful_is_lost() -> None:
     assert {name for name, classes in told.items() if "data-loss" not in classes} == serving
 
 
+@pytest.mark.parametrize("type_name", FACTS["public"])
+def test_what_is_public_is_told_both_ways(type_name: str) -> None:
+    [(path, values)] = FACTS["public"][type_name].items()
+    sides = [
+        parse(json.dumps({"Resources": {"X": {"Type": type_name, "Properties": at(path, value)}}}))
+        for value in values
+    ]
+    told = f"Properties.{path.replace('/*', '[0]').replace('/', '.')}"
+    for before, after, way in ((*sides, "wider"), (*sides[::-1], "narrower")):
+        found = [finding for finding in review(before, after).findings if finding.kind == "internet"]
+        assert found == [Finding("internet", "X", told, way)]
+
+
 def test_there_are_enough_rows() -> None:
     assert len(EACH) >= 130

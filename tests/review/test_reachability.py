@@ -101,6 +101,9 @@ def test_a_new_rule_is_a_connection_from_its_source() -> None:
         (tcp(SourceSecurityGroupId="${Given}"), ("${Given}", "Database", "tcp", "5432")),
         (tcp(8000, 8100, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "8000-8100")),
         (tcp(-1, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "all")),
+        (tcp(53, IpProtocol=17, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "udp", "53")),
+        (tcp(8, -1, IpProtocol="1", CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "icmp", "8")),
+        (tcp(128, -1, IpProtocol="58", CidrIpv6="fd00::/8"), ("fd00::/8", "Database", "icmpv6", "128")),
         (tcp(80.5, CidrIp="10.0.0.0/8"), ("10.0.0.0/8", "Database", "tcp", "80.5")),
         (tcp(SourcePrefixListId="pl-1a2b"), ("pl-1a2b", "Database", "tcp", "5432")),
         (tcp(CidrIpv6="::/0"), ("::/0", "Database", "tcp", "5432")),
@@ -132,7 +135,17 @@ def test_two_groups_are_connected_when_both_ends_agree() -> None:
         assert told(both, GROUPS | half) == [("removed", *JOB_MAY, True)]
 
 
-@pytest.mark.parametrize("egress", [[], [tcp(CidrIp="0.0.0.0/0")], [tcp(CidrIp="10.0.0.0/16")]])
+@pytest.mark.parametrize(
+    "egress",
+    [
+        [],
+        *(
+            [tcp(CidrIp=network)]
+            for network in ("0.0.0.0/0", "10.0.0.0/16", "172.16.0.0/16", "192.168.0.0/24", "100.64.0.0/16")
+        ),
+        *([tcp(CidrIpv6=network)] for network in ("2001:db8::/32", "fd00::/8")),
+    ],
+)
 def test_an_open_egress_agrees_to_every_group(egress: list[Json]) -> None:
     before = GROUPS | {"Job": group(egress=egress)}
     assert told(before, before | {"In": FROM_JOB}) == [("added", *JOB_MAY, True)]
