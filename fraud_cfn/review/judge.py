@@ -186,7 +186,7 @@ class Judgement:
                 for *_, names in view.referring:
                     for reference in names:
                         referrers.setdefault(reference.name, {})[logical_id] = None
-        waiting = [*self.views]
+        waiting = [name for name, views in self.views.items() if any(view.leaves for view in views)]
         while waiting:
             moved = waiting.pop()
             waiting += [name for name in referrers.get(moved, ()) if self._taint(name, moved)]
