@@ -236,7 +236,6 @@ IDENTITIES: dict[str, tuple[Path_, ...]] = {
     ),
     "AWS::EC2::SubnetRouteTableAssociation": (("SubnetId",),),
     "AWS::EC2::SubnetNetworkAclAssociation": (("SubnetId",),),
-    "AWS::EC2::GatewayRouteTableAssociation": (("GatewayId",),),
     "AWS::EC2::EIPAssociation": (("AllocationId",), ("EIP",)),
     "AWS::EC2::VPCGatewayAttachment": (("VpcId",), ("InternetGatewayId",), ("VpnGatewayId",)),
     "AWS::EC2::VPCDHCPOptionsAssociation": (("VpcId",),),
