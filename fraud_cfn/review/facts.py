@@ -488,6 +488,8 @@ CARRIERS = frozenset(
         "EC2::NetworkInterfaceAttachment",
         "EC2::Route",
         "EC2::RouteTable",
+        "EC2::SecurityGroupEgress",
+        "EC2::SecurityGroupIngress",
         "EC2::SpotFleet",
         "EC2::Subnet",
         "EC2::SubnetRouteTableAssociation",

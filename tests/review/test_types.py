@@ -101,6 +101,10 @@ def test_what_the_tables_name_is_in_the_schemas() -> None:
             assert known, type_name
             for path in paths:
                 assert list(known._nodes(path)), (type_name, path)
+    for type_name, stops in facts.STOPS.items():
+        known = schema(type_name)
+        assert known
+        assert all(list(known._nodes(tuple(path.split(".")))) for path in stops), type_name
     for type_name in (*facts.STATEFUL, *facts.CARRIERS, *facts.SUBNET_GROUPS, *facts.GENERATED_ATTRIBUTES):
         assert schema(type_name), type_name
     for row in facts.DEVIATIONS:
