@@ -497,6 +497,9 @@ def test_what_diagnosis_advises_for_services(live: Running, tell: Teller, follow
     live.health = {"BlueArn": ["unhealthy:codes: [500]"]}
     told = tell("diagnose dev")
     assert follow(told, "logs", "api").code == 0
+    assert "no healthy target of api gets traffic\n" in told.text
+    live.health = {"BlueArn": []}
+    told = tell("diagnose dev")
     assert "no healthy target of api gets traffic\n  → make start ENV=dev\n" in told.text
 
 

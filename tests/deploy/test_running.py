@@ -72,6 +72,7 @@ def test_a_health_check_that_fails_is_not_live(off: Running, tell: Teller) -> No
     told = tell("start dev --yes --timeout 5")
     assert told.code == 124
     assert "LIVE" not in told.text
+    assert "next:  make diagnose ENV=dev; back: make start ENV=dev ARGS=--back\n" in told.text
     assert "api: 0 of 2 targets of blue healthy; Health checks failed with these codes: [500]" in told.text
 
 
@@ -1134,7 +1135,8 @@ def test_diagnosis_names_what_is_sick(live: Running, tell: Teller) -> None:
     assert (
         "blue target 10.0.0.0 of api is unhealthy: Health checks failed with these codes: [500]" in told.text
     )
-    assert "no healthy target of api gets traffic" in told.text
+    assert "no healthy target of api gets traffic\n" in told.text
+    assert "make start" not in told.text, "its tasks run already"
     assert "fraud-deadletter-dev holds 3 dead letters" in told.text
     assert "worker logged: exec /app: exec format error" in told.text
     assert "build with --platform linux/amd64" in told.text

@@ -228,10 +228,11 @@ class _Patient:
             if workload.routing and workload.routing.rule.physical_id:
                 now = balancing.weights(self._session, workload.routing)
                 in_front = {group.logical_id for group in balancing.front(workload.routing, now)}
-            healthy, others = 0, list[str]()
+            healthy, others, sick = 0, list[str](), False
             for target in balancing.targets(self._session, workload):
                 healthy += target.group in in_front and target.state == "healthy"
                 if target.state in ("unhealthy", "unavailable"):
+                    sick = sick or target.group in in_front
                     where = f"{target.colour} target" if target.colour else "target"
                     yield Finding(
                         f"{where} {target.address} of {workload.name} is {target.state}: {target.reason}",
@@ -241,9 +242,8 @@ class _Patient:
                     others.append(f"{target.address} is {target.state}: {target.reason}".removesuffix(": "))
             if workload.target_groups and live.enabled(self._stack) and not healthy:
                 told = f" ({'; '.join(others)})" if others else ""
-                yield Finding(
-                    f"no healthy target of {workload.name} gets traffic{told}", self._command("start")
-                )
+                todo = "" if sick else self._command("start")  # its tasks run: their logs are told above
+                yield Finding(f"no healthy target of {workload.name} gets traffic{told}", todo)
 
     def _schedules(self) -> Iterator[Finding]:
         for job in self._found.jobs:

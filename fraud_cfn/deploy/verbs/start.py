@@ -65,9 +65,8 @@ def run(
     if changed:
         _declare(stack, "its services are enabled, and their tasks go on starting", goes_on=True)
     console.say("\nProving that it serves")
-    verdict = waiting.until(
-        proof, console, what="the start", timeout=timeout * 60, next_step=stacks.command("diagnose", suffix)
-    )
+    step = f"{stacks.command('diagnose', suffix)}; back: {stacks.command('start', suffix, '--back')}"
+    verdict = waiting.until(proof, console, what="the start", timeout=timeout * 60, next_step=step)
     if changed:
         _declare(stack, "its services are enabled")
     if verdict.serves:
