@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from pathlib import Path
@@ -66,10 +67,11 @@ def variant_of(host: str) -> str:
 def unreadable(path: str, error: object) -> str:
     """Why botocore cannot read that file of settings; nothing of what is in it."""
     said = str(error)
-    if "\\ufeff" in said:
+    if Path(path).expanduser().read_bytes().startswith(codecs.BOM_UTF8):
         return f"{path} begins with a byte order mark, which AWS's programs do not read"
     line = re.search(r"\[?line:? +(\d+)", said)
-    why = f"line {line[1]}" if line else "it is not UTF-8" if isinstance(error, UnicodeError) else "its form"
+    encoding = "it is not in this locale's encoding" if isinstance(error, UnicodeError) else ""
+    why = f"line {line[1]}" if line else encoding or "its form"
     return f"{path} cannot be read: {why}"
 
 
