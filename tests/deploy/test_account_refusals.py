@@ -16,7 +16,7 @@ from tests.deploy.conftest import Teller
 from tests.deploy.fake_aws import ACCOUNT, Aws, FaultError, change, steps
 from tests.deploy.fake_running import Running
 from tests.deploy.played import the
-from tests.deploy.test_destroy import LINE, resource
+from tests.deploy.test_destroy import LINE, resource, with_bucket
 from tests.deploy.test_destroy import whole as whole
 from tests.deploy.test_status_table import CREATED, DELETED, SERVICE, UPDATED
 
@@ -134,6 +134,7 @@ WORDS = {
     "The AWS Access Key Id needs a subscription for the service": ACCOUNTS,
     "Your AWS account has been blocked. For more information, contact AWS Support.": ACCOUNTS,
     BY_ORGANISATION: "one more permission does not help",
+    "Mfa Authentication must be used for this request": "MfaDelete",
     "Action denied by stack policy: Statement [#1] does not allow [Update:Replace] for resource "
     "[LogicalResourceId/VPC];": "the stack's own policy",
     NO_ROLE: "trusted by cloudformation.amazonaws.com",
@@ -289,6 +290,29 @@ def test_looking_at_what_is_live_changes_nothing(live: Running, tell: Teller) ->
 
 
 # ── What AWS cannot tell, or has learnt since ─────────────────────────────────────────────────────
+
+
+def test_a_change_set_that_reverts_drift_is_not_executed(updating: Aws, tell: Teller) -> None:
+    """Live weights, task definitions and counts are what ECS and scaling have set: all of it is drift."""
+    assert tell("plan dev --keep").code == 0
+    (arn,) = updating.change_sets
+    updating.answers["DescribeChangeSet"] = lambda asked: (
+        updating._describe_change_set(asked) | {"DeploymentMode": "REVERT_DRIFT"}
+    )
+    told = tell(f"deploy dev --yes --change-set {arn}")
+    assert (told.code, "ExecuteChangeSet" in updating.calls) == (7, False)
+    assert "that change set is made to REVERT_DRIFT" in told.text
+
+
+def test_a_bucket_with_mfa_delete_is_told_with_what_helps(whole: Aws, tell: Teller) -> None:
+    with_bucket(whole, "a")
+    whole.faults["DeleteObjects"] = [
+        FaultError("AccessDenied", "Mfa Authentication must be used for this request", 403)
+    ]
+    told = tell(LINE)
+    assert "next:  the bucket has MfaDelete on" in told.text
+    assert "DeleteStack" not in whole.calls
+
 
 DATA = ("AWS::RDS::DBCluster", "AWS::S3::Bucket", "AWS::SQS::Queue")
 

@@ -406,7 +406,11 @@ def _refusal(error: boto.ClientError) -> DeployError:
     if code in _REJECTED:
         return CredentialsError(f"AWS does not accept the credentials ({code})", _NO_CREDENTIALS)
     if code in _DENIED:
-        own = "" if "explicit deny" in said else "ask for that permission, or use another AWS_PROFILE"
+        own = (
+            ""
+            if "explicit deny" in said or "Mfa Auth" in said
+            else "ask for that permission, or use another AWS_PROFILE"
+        )
         return CredentialsError(f"no permission for {error.operation_name}: {said}", own)
     if code in _THROTTLED:
         return AwsError(

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from fraud_cfn.config import REGION
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import code_of, denied, message_of
-from fraud_cfn.deploy.errors import ChangeSetError, DeployError, TimedOutError, UsageError
+from fraud_cfn.deploy.errors import ChangeSetError, DeployError, RefusedError, TimedOutError, UsageError
 from fraud_cfn.deploy.stack import stacks
 from fraud_cfn.deploy.stack.waiting import until
 from fraud_cfn.deploy.terminal import clock, interrupts
@@ -90,6 +90,7 @@ class ChangeSet:
     changes: tuple[Change, ...]
     parameters: dict[str, str]
     tags: dict[str, str]
+    mode: str = ""  # REVERT_DRIFT, or nothing
 
     @property
     def empty(self) -> bool:
@@ -247,6 +248,11 @@ def reviewed(cloudformation: Any, arn: str, stack_name: str, account: str, conso
         raise UsageError(
             f"that change set is for {change_set.stack_name}, not {stack_name}", "name its environment"
         )
+    if change_set.mode:
+        raise RefusedError(
+            f"that change set is made to {change_set.mode}: it would set back what ECS and scaling have set",
+            "plan again: what is made here reverts no drift",
+        )
     if change_set.execution_status != "AVAILABLE":
         raise ChangeSetError(
             f"the change set cannot be executed any more ({change_set.execution_status}"
@@ -345,6 +351,7 @@ def _describe(cloudformation: Any, arn: str, **options: Any) -> ChangeSet:
             if "ParameterKey" in p
         },
         tags={t["Key"]: t["Value"] for t in first.get("Tags", ())},
+        mode=first.get("DeploymentMode", ""),
     )
 
 

@@ -101,6 +101,10 @@ _ADVICE = (
         "AWS itself holds this account back (new, unpaid or suspended?): its owner asks AWS Support",
     ),
     (
+        r"Mfa Authentication must be used",
+        "the bucket has MfaDelete on: who holds the MFA device turns it off",
+    ),
+    (
         r"explicit deny in a",
         "one more permission does not help: whoever keeps the policy that denies it must except this",
     ),
