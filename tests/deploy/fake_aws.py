@@ -578,7 +578,7 @@ class Direct(Handler):
         self.close_connection = False
         before = len(aws.calls)
         getattr(self, f"do_{self.command}")()
-        held_back = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        held_back = signal.getsignal(signal.SIGINT) not in (signal.default_int_handler, interrupts._raise)
         if not held_back and not interrupts.declared().changed:
             aws.undeclared += [one for one in aws.calls[before:] if not one.startswith(_HARMLESS)]
         if self.close_connection:

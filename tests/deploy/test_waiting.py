@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from fraud_cfn.deploy.account import session
 from fraud_cfn.deploy.account.trouble import UNANSWERED
 from fraud_cfn.deploy.errors import CredentialsError, DeployError, Exit, TimedOutError
 from fraud_cfn.deploy.stack.waiting import until
+from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
 from tests import sources
 from tests.deploy.conftest import DEPLOYED, SECRETS, Teller
@@ -202,3 +205,19 @@ def test_a_hiccup_at_any_call_of_any_verb_changes_nothing(aws: Aws, tell: Teller
         aws.faults[operation] = [HICCUPS[number % len(HICCUPS)]()]
         again = tell(line)
         assert (operation, again.code, again.last) == (operation, 0, told.last), again.text
+
+
+def test_an_interruption_that_a_library_swallowed_is_raised_in_the_next_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python's C code that clears an error clears this one, too."""
+    monkeypatch.setattr(clock, "sleep", lambda _: None)
+    interrupts.begin()
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        until(lambda: None, Console(), what="the job", timeout=60, next_step="")
+    with interrupts.undisturbed():  # what is cleaned up is cleaned up to its end
+        assert until(lambda: True, Console(), what="the job", timeout=60, next_step="")
+    interrupts.begin()
+    assert until(lambda: True, Console(), what="the job", timeout=60, next_step="")

@@ -13,7 +13,7 @@ from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import Session, code_of, message_of
 from fraud_cfn.deploy.errors import DeployError, TimedOutError
 from fraud_cfn.deploy.stack.waiting import until
-from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class _Emptying:
         self.deleted += number - len(held)
 
     def _tell(self) -> None:
+        interrupts.heed()
         self._say(self.deleted or None)
         self._console.update(f"[ emptying {self._bucket}: {self.deleted:,} ]")
         if not self._next.left:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from fraud_cfn.deploy.account import trouble
 from fraud_cfn.deploy.account.session import explain
 from fraud_cfn.deploy.errors import CredentialsError, TimedOutError
-from fraud_cfn.deploy.terminal import clock
+from fraud_cfn.deploy.terminal import clock, interrupts
 from fraud_cfn.deploy.terminal.console import Console
 
 _T = TypeVar("_T")
@@ -68,6 +68,7 @@ def until(
     tolerance, pace = Tolerance(console, what), pace or clock.Pace()
     deadline = clock.Deadline(timeout)
     while True:
+        interrupts.heed()
         if (answer := tolerance.ask(ask)) is not None:
             return answer
         if not deadline.left:

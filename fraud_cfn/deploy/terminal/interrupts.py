@@ -23,17 +23,26 @@ class Standing:
 UNTOUCHED = Standing("nothing was changed")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _standing = UNTOUCHED
+_came = False  # a signal, which was raised
+_held = False  # signals are held back
 
 
 def begin() -> None:
     """Treat SIGTERM and a closed terminal like Ctrl-C, so that a cancelled CI job cleans up too; nothing was
     changed so far."""
+    global _came
+    _came = False
     declare(UNTOUCHED)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it is ignored, and stays so
+    for number in _SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # ignored under nohup
             signal.signal(number, _raise)
+
+
+def heed() -> None:
+    """Raise a signal's interruption once more: one that arrives within some library's C code may be lost
+    there. Called within each wait."""
+    if _came and not _held:
+        raise KeyboardInterrupt
 
 
 def declare(standing: Standing) -> None:
@@ -56,9 +65,12 @@ def undisturbed() -> Generator[None]:
     except ValueError:  # not the main thread: no signal arrives here anyway
         yield
         return
+    global _held
+    outer, _held = _held, True
     try:
         yield
     finally:
+        _held = outer
         for number, handler in before.items():
             signal.signal(number, handler)
     if came:
@@ -66,4 +78,6 @@ def undisturbed() -> Generator[None]:
 
 
 def _raise(_number: int, _frame: FrameType | None) -> None:
+    global _came
+    _came = True
     raise KeyboardInterrupt
