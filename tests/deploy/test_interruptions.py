@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import re
-import subprocess
 import sys
 import time
 from typing import Any
@@ -14,14 +13,13 @@ from unittest import mock
 
 import pytest
 
-from fraud_cfn.config import ROOT
 from fraud_cfn.deploy.cli import main
 from fraud_cfn.deploy.terminal import clock
-from fraud_cfn.streams import UTF8
 from tests.deploy.conftest import environment
 from tests.deploy.fake_aws import Aws, change, steps
 from tests.deploy.fake_running import Running, Task
 from tests.deploy.fake_s3 import Bucket
+from tests.deploy.forked import Command
 from tests.deploy.played import the
 from tests.deploy.test_destroy import resource
 from tests.deploy.test_processes import Late, interrupt, start, until
@@ -31,17 +29,8 @@ DESTROY = "destroy dev --yes --confirm TapStackdev"
 EVER = steps("0 UPDATE_IN_PROGRESS", "600 UPDATE_COMPLETE")
 
 
-def begin(aws: Aws, line: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "fraud_cfn.deploy", *line.split()],
-        env=environment(aws.url) | UTF8,
-        cwd=ROOT,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+def begin(aws: Aws, line: str) -> Command:
+    return Command(line.split(), environment(aws.url))
 
 
 def play(aws: Aws, text: str, *wanted: str, more: str = "") -> tuple[str, int]:
@@ -336,7 +325,6 @@ def test_in_the_pause_before_the_second_try(live: Running) -> None:
     for line in process.stderr:
         if "trying once more in 1m00s" in line:
             break
-    time.sleep(0.3)
     text, code = interrupt(process)
     assert code == 130
     assert "interrupted; TapStackdev is still there, but it is half deleted" in text

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,12 +160,17 @@ def test_a_terminal_that_goes_away_does_not_change_the_verdict(real: Aws) -> Non
 
 
 class Gone(io.StringIO):
-    """A terminal whose other end is closed."""
+    """A terminal whose other end is closed; `writers`: the threads that wrote to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: set[int] = set()
 
     def isatty(self) -> bool:
         return True
 
     def write(self, _text: str) -> int:
+        self.writers.add(threading.get_ident())
         raise OSError(errno.EIO, "Input/output error")
 
 
@@ -173,7 +178,7 @@ def test_every_way_to_write_survives_a_terminal_that_is_gone(monkeypatch: pytest
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(sys, "stdout", Gone())
-    monkeypatch.setattr(sys, "stderr", Gone())
+    monkeypatch.setattr(sys, "stderr", screen := Gone())
     console = Console()
     ways: list[Callable[[], Any]] = [
         lambda: console.say("a"),
@@ -185,7 +190,7 @@ def test_every_way_to_write_survives_a_terminal_that_is_gone(monkeypatch: pytest
         console.update("b")
         for way in ways:
             way()
-        time.sleep(0.15)  # the live line draws itself
+        until(lambda: len(screen.writers) > 1)  # the live line draws itself
 
 
 # ── Text of others ────────────────────────────────────────────────────────────────────────────────

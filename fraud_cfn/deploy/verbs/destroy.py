@@ -281,11 +281,11 @@ def _delete(deletion: _Deletion, console: Console) -> Ended:
         if pause > deletion.left:
             return ended
         held = ", ".join(failure.logical_id for failure in failures)
+        teardown.declare(stack, "it is half deleted")
         console.say(f"\n{held} held on; trying once more in {clock.span(pause)}", "yellow")
         foreign = in_the_way.foreign(deletion.place.session, deletion.goes, tasks_run=False)
         for line in (*foreign.found, *foreign.unknown):
             console.say(f"  {line}", "yellow")
-        teardown.declare(stack, "it is half deleted")
         waiting.pause(pause)
 
 
