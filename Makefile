@@ -14,6 +14,7 @@ ifeq ($(origin AWS_PROFILE),command line)
 $(eval override AWS_PROFILE := $$(value AWS_PROFILE))
 export AWS_PROFILE
 endif
+unexport PYTHONDONTWRITEBYTECODE # hundreds of processes import the same modules
 typed = $(if $(filter $(1),$(FRAUD_TYPED)),$(2)="$$$(1)")
 
 .DEFAULT_GOAL := help
