@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fraud_cfn.review import exposure, permissions, reachability
@@ -69,12 +69,46 @@ def access(change: Pair) -> Access:
 
 def resources(side: Side, logical_ids: Iterable[str], world: World) -> Resources:
     """Those resources of one side as plain data, where they exist in that world."""
-    found = {}
-    for logical_id in logical_ids:
-        properties = side.properties(logical_id, world)
-        if properties is not None:
-            found[logical_id] = (side.template.type_of(logical_id), plain(properties))
-    return found
+    return _Resolved(side).resources(logical_ids, world)
+
+
+class _Asked(dict[str, object]):
+    """A world that notes which of its variables it was asked for."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.answers: dict[str, object] = {}
+
+    def get(self, name: str, default: object = None) -> object:
+        self.answers[name] = found = super().get(name, _Asked)
+        return default if found is _Asked else found
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name), _Asked) is not _Asked
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    """One side; a resource is resolved once for all worlds that answer alike what it asks of them."""
+
+    side: Side
+    known: dict[str, list[tuple[dict[str, object], Any]]] = field(default_factory=dict)
+
+    def resources(self, logical_ids: Iterable[str], world: World) -> Resources:
+        found = {name: (self.side.template.type_of(name), self.plain(name, world)) for name in logical_ids}
+        return {name: one for name, one in found.items() if one[1] is not None}
+
+    def plain(self, logical_id: str, world: World) -> Any:
+        """None where it does not exist."""
+        known = self.known.setdefault(logical_id, [])
+        for answers, properties in known:
+            if all(world.get(name, _Asked) is answer for name, answer in answers.items()):
+                return properties
+        asked = _Asked(world)
+        properties = self.side.properties(logical_id, asked)
+        properties = None if properties is None else plain(properties)
+        known.append((asked.answers, properties))
+        return properties
 
 
 def _in_each_world(
@@ -100,11 +134,9 @@ def _in_each_world(
     if not changed:
         return [], ""
     looked_at = change.looked_at(*changed)
+    before, after = _Resolved(change.before), _Resolved(change.after)
     judged = [
-        (
-            world,
-            compare(resources(change.before, relevant, world), resources(change.after, relevant, world)),
-        )
+        (world, compare(before.resources(relevant, world), after.resources(relevant, world)))
         for world in looked_at.seen
     ]
     return judged, str(looked_at) if looked_at.sampled else ""

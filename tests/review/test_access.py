@@ -66,3 +66,21 @@ def test_a_source_that_becomes_the_world_is_a_connection_and_a_finding() -> None
     first = judged.reachability[0].to_json()
     assert (first["change"], first["from"], first["effective"]) == ("added", "0.0.0.0/0", True)
     assert [finding.to_json()["direction"] for finding in judged.internet] == ["on"]
+
+
+def test_what_exists_only_where_two_unknown_values_are_alike_is_maybe() -> None:
+    text = """
+Parameters: {One: {Type: String}, Other: {Type: String}}
+Conditions: {Alike: !Equals [!Ref One, !Ref Other]}
+Resources:
+  Policy:
+    Type: AWS::IAM::ManagedPolicy
+    Condition: Alike
+    Properties: {PolicyDocument: {Statement: [{Effect: Allow, Action: 'sqs:SendMessage', Resource: '*'}]}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties: {ManagedPolicyArns: [!If [Alike, !Ref Policy, 'arn:aws:iam::aws:policy/ReadOnlyAccess']]}
+"""
+    judged = access(pair(parse(text), parse(text.replace("SendMessage", "*"))))
+    assert judged.permissions
+    assert all(change.depends_on for change in judged.permissions)
