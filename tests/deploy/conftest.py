@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.compat import get_current_datetime
@@ -101,7 +102,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, server: ThreadingHTTPServer) -> Iterato
     monkeypatch.setattr(clock, "sleep", account.clock.sleep)
     monkeypatch.setattr(clock, "utc", account.clock.utc)
     monkeypatch.setattr(clock.random, "uniform", lambda _low, _high: 1.0)
-    monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between retries
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))  # between retries
     monkeypatch.setattr("botocore.auth.get_current_datetime", get_current_datetime)  # and not a story's
     monkeypatch.setattr(URLLib3Session, "send", direct(account))
     monkeypatch.setattr(document, "parse", _PARSE)  # reads each template once
