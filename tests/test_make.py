@@ -24,16 +24,23 @@ env > environment
 """
 
 
+def inherited() -> dict[str, str]:
+    """The environment without what a make around the tests says to its own children."""
+    left_out = ("ENV", "TAG", "SERVICE", "MFLAGS")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and name not in left_out
+    } | {"LC_ALL": "C.UTF-8"}  # make speaks the locale's language
+
+
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The project's Makefile in a folder of its own."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    for name in ("ENV", "TAG", "SERVICE", "MFLAGS"):
-        inherited.pop(name, None)
     installed = [] if "install" in words else ["--old-file", ".venv/installed"]
     return subprocess.run(
         ["make", "--file", str(ROOT / "Makefile"), *installed, *words],
         cwd=folder,
-        env=inherited | {"LC_ALL": "C.UTF-8"} | environment,  # make speaks the locale's language
+        env=inherited() | environment,
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
@@ -208,7 +215,7 @@ def test_help_breaks_no_word_of_a_terminal(tmp_path: Path, columns: int) -> None
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     command = ["make", "--file", str(ROOT / "Makefile"), "help"]
-    subprocess.run(command, cwd=tmp_path, stdout=theirs, timeout=PATIENCE, check=True)
+    subprocess.run(command, cwd=tmp_path, env=inherited(), stdout=theirs, timeout=PATIENCE, check=True)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # the other end is closed
