@@ -1,7 +1,7 @@
 """Which of two parameter patterns allows more, decided as languages and not as text.
 
-CloudFormation matches a pattern against the whole value. A pattern with look-around or back-references
-cannot be compared: then `widens` says None.
+CloudFormation matches a pattern against the whole value. A pattern with look-around, back-references, flags
+or possessive repeats cannot be compared: then `widens` says None.
 """
 
 from __future__ import annotations
@@ -113,28 +113,43 @@ def _representatives(automata: Iterable[_Automaton]) -> list[int]:
 
 
 def _build(automaton: _Automaton, pattern: str) -> tuple[int, int]:
+    parsed = _parser.parse(pattern)
+    if parsed.state.flags != re.UNICODE:
+        raise _UnfitError
     start = automaton.state()
-    return start, _append(automaton, start, list(_parser.parse(pattern)))
+    return start, _append(automaton, start, list(parsed), first=True, last=True)
 
 
-def _append(automaton: _Automaton, start: int, items: list[tuple[Any, Any]]) -> int:
-    """Append what the items match after a state; the state behind them."""
+def _append(
+    automaton: _Automaton, start: int, items: list[tuple[Any, Any]], *, first: bool, last: bool
+) -> int:
+    """Append what the items match after a state; the state behind them.
+
+    `first` and `last`: nothing of the pattern stands before them, or behind them.
+    """
     for position, (operator, argument) in enumerate(items):
-        start = _one(automaton, start, str(operator), argument, position in (0, len(items) - 1))
+        begins, ends = first and position == 0, last and position == len(items) - 1
+        start = _one(automaton, start, str(operator), argument, begins, ends)
     return start
 
 
-def _one(automaton: _Automaton, start: int, operator: str, argument: Any, at_end: bool) -> int:
-    if operator == "AT" and at_end and str(argument) in ("AT_BEGINNING", "AT_END", "AT_BEGINNING_STRING"):
+def _one(automaton: _Automaton, start: int, operator: str, argument: Any, first: bool, last: bool) -> int:
+    if operator == "AT" and (
+        (first and str(argument) in ("AT_BEGINNING", "AT_BEGINNING_STRING"))
+        or (last and str(argument) in ("AT_END", "AT_END_STRING"))
+    ):
         return start
     if operator == "SUBPATTERN":
-        return _append(automaton, start, list(argument[3]))
+        _, *flags, items = argument
+        if any(flags):
+            raise _UnfitError
+        return _append(automaton, start, list(items), first=first, last=last)
     if operator == "BRANCH":
         end = automaton.state()
         for branch in argument[1]:
-            automaton.free[_append(automaton, start, list(branch))].append(end)
+            automaton.free[_append(automaton, start, list(branch), first=first, last=last)].append(end)
         return end
-    if operator in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+    if operator in ("MAX_REPEAT", "MIN_REPEAT"):
         return _repeated(automaton, start, *argument)
     end = automaton.state()
     automaton.moves[start].append((_ranges(operator, argument), end))
@@ -143,16 +158,16 @@ def _one(automaton: _Automaton, start: int, operator: str, argument: Any, at_end
 
 def _repeated(automaton: _Automaton, start: int, least: int, most: Any, items: Any) -> int:
     for _ in range(least):
-        start = _append(automaton, start, list(items))
+        start = _append(automaton, start, list(items), first=False, last=False)
     if most == _parser.MAXREPEAT:
         loop = automaton.state()
         automaton.free[start].append(loop)
-        automaton.free[_append(automaton, loop, list(items))].append(loop)
+        automaton.free[_append(automaton, loop, list(items), first=False, last=False)].append(loop)
         return loop
     end = automaton.state()
     automaton.free[start].append(end)
     for _ in range(int(most) - least):
-        start = _append(automaton, start, list(items))
+        start = _append(automaton, start, list(items), first=False, last=False)
         automaton.free[start].append(end)
     return end
 
