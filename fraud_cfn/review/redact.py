@@ -13,8 +13,8 @@ _VALUES = ("before", "after", "resource", "principal", "condition", "from", "to"
 _LONG_ENOUGH = 4  # a shorter secret is hidden only where it is the whole value
 # Names under which secrets stand; a reference to where a secret is kept (…Arn, …Id, …Name) is none.
 _SECRET = re.compile(
-    r"(password|passwd|passphrase|secret|token|credential|api_?keys?\b|private_?key|access_?key|auth_?key"
-    r"|connection_?string)",
+    r"(password|passwd|passphrase|passcode|pwd|(^|[_-])pass$|secret|token|credential|api[_-]?keys?\b"
+    r"|(private|access|auth|shared|signing|hmac|license)[_-]?key|connection[_-]?string)",
     re.IGNORECASE,
 )
 _WHERE_IT_IS = re.compile(
@@ -25,6 +25,7 @@ _WHERE_IT_IS = re.compile(
 # Values that give themselves away, whatever they are called.
 _FORMS = re.compile(
     r"(A(?:KIA|SIA)[A-Z0-9]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"|(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{10,}"
     r"|xox[abprs]-[A-Za-z0-9-]{10,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
     r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@))"
 )
