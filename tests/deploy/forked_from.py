@@ -20,4 +20,6 @@ botocore_once.share(pytest.MonkeyPatch())
 SERVICES = """application-autoscaling cloudformation ec2 ecr ecs elbv2 iam kms logs rds s3 scheduler
 secretsmanager servicediscovery sts"""
 for _name in SERVICES.split():
-    botocore.session.get_session().create_client(_name, REGION)
+    botocore.session.get_session().create_client(
+        _name, REGION, aws_access_key_id="none", aws_secret_access_key="none"
+    )  # with credentials, so that it looks for none, at files or at the network

@@ -610,7 +610,8 @@ def test_a_variant_of_the_host_that_does_not_answer_is_named(
     tell: Teller, monkeypatch: pytest.MonkeyPatch, aws: Aws, variable: str, host: str
 ) -> None:
     monkeypatch.setenv(f"AWS_USE_{variable}_ENDPOINT", "true")
-    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    for name in ("AWS_ENDPOINT_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
     def lost(_: URLLib3Session, request: AWSPreparedRequest) -> None:
         raise boto.EndpointConnectionError(endpoint_url=request.url)
