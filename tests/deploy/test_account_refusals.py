@@ -132,7 +132,8 @@ WORDS = {
     "Your request for accessing resources in this region is being validated, and you will not be able to "
     "launch additional resources in this region until the validation is complete.": ACCOUNTS,
     "The AWS Access Key Id needs a subscription for the service": ACCOUNTS,
-    "Your AWS account has been blocked. For more information, contact AWS Support.": ACCOUNTS,
+    "This account is currently blocked and not recognized as a valid account. Please contact "
+    "aws-verification@amazon.com if you have questions.": ACCOUNTS,
     BY_ORGANISATION: "one more permission does not help",
     "Mfa Authentication must be used for this request": "MfaDelete",
     "Action denied by stack policy: Statement [#1] does not allow [Update:Replace] for resource "

@@ -97,7 +97,7 @@ def said(reason: str) -> str:
 # The first that fits counts: what is narrower stands first.
 _ADVICE = (
     (
-        r"contact AWS Support|is being validated|needs a subscription|not subscribed to this service",
+        r"contact AWS Support|currently blocked|is being validated|needs a subscription|not subscribed to",
         "AWS itself holds this account back (new, unpaid or suspended?): its owner asks AWS Support",
     ),
     (
