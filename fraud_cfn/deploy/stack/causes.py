@@ -97,7 +97,10 @@ def said(reason: str) -> str:
 # The first that fits counts: what is narrower stands first.
 _ADVICE = (
     (
-        r"contact AWS Support|currently blocked|is being validated|needs a subscription|not subscribed to",
+        (
+            r"contact AWS Support|currently blocked|is being validated|needs a subscription"
+            r"|not subscribed to this service"
+        ),
         "AWS itself holds this account back (new, unpaid or suspended?): its owner asks AWS Support",
     ),
     (
