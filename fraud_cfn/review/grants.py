@@ -192,11 +192,13 @@ def _text(value: Json) -> str:
 
 
 def _named(statement: Mapping[str, Json], element: str) -> list[str | None]:
-    """The texts of `Action`, or the one that stands for a `NotAction`; [None] where neither is."""
+    """The texts of `Action`, or the one that stands for a `NotAction` (none for all but everything); [None]
+    where neither is."""
     if element in statement:
         return list(dict.fromkeys(_texts(statement[element])))
     if f"Not{element}" in statement:
-        return [ALL_BUT + ", ".join(sorted(set(_texts(statement[f"Not{element}"]))))]
+        excluded = sorted(set(_texts(statement[f"Not{element}"])))
+        return [] if "*" in excluded else [ALL_BUT + ", ".join(excluded)]
     return [None]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fraud_cfn.review.actions import expand
@@ -46,7 +46,8 @@ class Holder:
 class PermissionChange:
     """A grant that one side has and the other has not.
 
-    `effective` is False where the other side has a wider one that covers it: nobody gained or lost by it.
+    `effective` is False where the other side has a wider one that covers it, or its own side denies it:
+    nobody gained or lost by it.
     """
 
     change: str  # added, removed
@@ -117,8 +118,9 @@ def compare(before: Resources, after: Resources) -> Comparison:
             continue
         for change, without, having in (("added", was, now), ("removed", now, was)):
             known = Granted(without)  # one that it covers is no more than what that side gives
+            denied = _Denied(having)
             changes += [
-                PermissionChange(change, holder.role, grant, not known.cover(grant))
+                PermissionChange(change, holder.role, grant, not (known.cover(grant) or denied.takes(grant)))
                 for grant in _gained(without, having)
             ]
         verdict = direction(was, now)
@@ -131,13 +133,9 @@ def compare(before: Resources, after: Resources) -> Comparison:
 
 def direction(before: Iterable[Grant], after: Iterable[Grant]) -> str:
     """Whether more is possible after, less, the same, or neither can be said."""
-    was, now = tuple(before), tuple(after)
-    wider = _all_within(_of(was, "Allow"), _of(now, "Allow")) and _all_within(
-        _of(now, "Deny"), _of(was, "Deny")
-    )
-    narrower = _all_within(_of(now, "Allow"), _of(was, "Allow")) and _all_within(
-        _of(was, "Deny"), _of(now, "Deny")
-    )
+    (was, lost), (now, denied) = (_allowed_and_denied(tuple(side)) for side in (before, after))
+    wider = _all_within(was, now) and _all_within(denied, lost)
+    narrower = _all_within(now, was) and _all_within(lost, denied)
     if wider and narrower:
         return "same"
     return "wider" if wider else "narrower" if narrower else "incomparable"
@@ -146,8 +144,24 @@ def direction(before: Iterable[Grant], after: Iterable[Grant]) -> str:
 # ── Differences ──
 
 
-def _of(found: Iterable[Grant], effect: str) -> list[Grant]:
-    return [grant for grant in found if grant.effect == effect]
+class _Denied:
+    """What the denials among some grants take away: an explicit `Deny` goes before any `Allow`."""
+
+    def __init__(self, found: Iterable[Grant]) -> None:
+        self._known = Granted(replace(grant, effect="Allow") for grant in found if grant.effect == "Deny")
+
+    def takes(self, grant: Grant) -> bool:
+        """Whether a denial covers all that it allows."""
+        return grant.effect == "Allow" and self._known.cover(grant)
+
+
+def _allowed_and_denied(found: tuple[Grant, ...]) -> tuple[list[Grant], list[Grant]]:
+    """What is allowed and not denied as a whole, and what is denied."""
+    denied = _Denied(found)
+    return (
+        [grant for grant in found if grant.effect == "Allow" and not denied.takes(grant)],
+        [grant for grant in found if grant.effect == "Deny"],
+    )
 
 
 def _all_within(parts: list[Grant], wholes: list[Grant]) -> bool:
