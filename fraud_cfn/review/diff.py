@@ -152,7 +152,7 @@ def _compare(before: Value, after: Value, place: _Place) -> Iterator[Difference]
         if before is not after:
             yield place.differ(before, after)
         return
-    before, after = _as_trees(before, after)
+    before, after = as_trees(before, after)
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _compare_objects(_statement(before), _statement(after), place)
     elif isinstance(before, list) and isinstance(after, list):
@@ -169,24 +169,31 @@ def _compare_objects(
 
 
 def _compare_lists(before: list[Value], after: list[Value], place: _Place) -> Iterator[Difference]:
+    is_unordered = place.schema is not None and place.schema.is_unordered(place.steps)
+    for name, old, new in paired(before, after, is_unordered):
+        yield from _compare(old, new, place.item(name))
+
+
+def paired(
+    before: list[Value], after: list[Value], is_unordered: bool
+) -> Iterator[tuple[str | int, Value, Value]]:
+    """Items that stand for each other, each with the name that a path gives it; ABSENT where it has none."""
     key = _natural_key(before, after)
     if key:
         keyed_before, rest_before = _by_key(before, key)
         keyed_after, rest_after = _by_key(after, key)
         for name in {**keyed_after, **keyed_before}:
-            yield from _compare(
-                keyed_before.get(name, ABSENT), keyed_after.get(name, ABSENT), place.item(_label(name))
-            )
+            yield _label(name), keyed_before.get(name, ABSENT), keyed_after.get(name, ABSENT)
     else:
         rest_before, rest_after = list(enumerate(before)), list(enumerate(after))
-    if place.schema is not None and place.schema.is_unordered(place.steps):
+    if is_unordered:
         rest_before, rest_after = _without_common(rest_before, rest_after)
         pairs = _zipped(rest_before, rest_after)
     else:
         pairs = _aligned(rest_before, rest_after)
     for old, new in pairs:
         position = next(side[0] for side in (new, old) if side)
-        yield from _compare(old[1] if old else ABSENT, new[1] if new else ABSENT, place.item(position))
+        yield position, old[1] if old else ABSENT, new[1] if new else ABSENT
 
 
 _Numbered = tuple[int, Value]
@@ -258,7 +265,7 @@ def _aligned(
 # ── JSON within strings, and policies ──
 
 
-def _as_trees(before: Value, after: Value) -> tuple[Value, Value]:
+def as_trees(before: Value, after: Value) -> tuple[Value, Value]:
     """Both as JSON trees where at least one is JSON in a string and the other one can be compared with it."""
     one, another = (
         value if tree is None else tree for value, tree in ((side, _parsed(side)) for side in (before, after))

@@ -6,16 +6,17 @@ Read from resolved properties; what is open tells nothing. A path reads as in th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
+from fraud_cfn.review.diff import ABSENT, as_trees, paired
 from fraud_cfn.review.pair import Pair, deciding
 from fraud_cfn.review.patterns import widens
 from fraud_cfn.review.resolve import Call, Text, Value, scalar
+from fraud_cfn.review.schemas import Schema, schema
 
 Properties = dict[str, Value]
-_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ def find(pair: Pair) -> list[Finding]:
             after = pair.after.properties(logical_id, world)
             told: list[Finding] = []
             if before is not None and after is not None and types[0] == types[1]:
-                told += _switched(logical_id, types[0], before, after)
-                told += _sized(logical_id, types[0], before, after)
+                told += _changed(logical_id, types[0], before, after)
             if before != after:
                 told += _watched(logical_id, types, before, after)
             for finding in told:
@@ -77,179 +77,433 @@ def _patterns(pair: Pair) -> Iterator[Finding]:
             yield Finding("pattern", name, "AllowedPattern", "narrower")
 
 
-# ── Encryption and logging: on or off ──
+# ── What a value says: on or off, how much ──
 
-_State = bool | None  # None: nobody can tell
-
-
-def _flag(value: Value) -> _State:
-    """`true`, by whatever form; absent is off."""
-    if value is _ABSENT:
-        return False
-    if isinstance(value, Text | Call | dict | list):
-        return None
-    return scalar(value).lower() in ("true", "1", "enabled")
+_Reading = float | None  # None: nobody can tell
+_Reader = Callable[[Value], _Reading]
 
 
-def _given(value: Value) -> _State:
-    """Whether anything stands there."""
-    return value is not _ABSENT and value not in ("", [], {})
+def _is_open(value: Value) -> bool:
+    return isinstance(value, Text | Call | dict | list)
 
 
-def _unless(*texts: str, absent: bool = False) -> Callable[[Value], _State]:
+def _flag(value: Value, absent: bool = False) -> _Reading:
+    """`true`, by whatever form."""
+    if value is ABSENT:
+        return absent
+    return None if _is_open(value) else scalar(value).lower() in ("true", "1", "enabled", "enable")
+
+
+def _given(value: Value) -> _Reading:
+    """Whether anything stands there; of a list how much."""
+    return len(value) if isinstance(value, list) else value is not ABSENT and value not in ("", {})
+
+
+def _logs(value: Value) -> _Reading:
+    """Whether something is logged where that is told, by what it says of itself."""
+    states = [state(child) for name, child, state in _log_flags(value)]
+    return _given(value) if not states else True if True in states else None if None in states else False
+
+
+def _log_flags(value: Value) -> Iterator[tuple[str, Value, _Reader]]:
+    for name, child in value.items() if isinstance(value, dict) else ():
+        if name in _LOG_FLAGS:
+            yield name, child, _LOG_FLAGS[name]
+        yield from _log_flags(child)
+
+
+def _other(value: Value, texts: tuple[str, ...], absent: bool) -> _Reading:
+    if value is ABSENT:
+        return absent
+    return None if _is_open(value) else scalar(value) not in texts
+
+
+def _unless(*texts: str, absent: bool = False) -> _Reader:
     """On unless it is one of these; `absent`: what it is without a word."""
-
-    def state(value: Value) -> _State:
-        if value is _ABSENT:
-            return absent
-        return None if isinstance(value, Text | Call | dict | list) else scalar(value) not in texts
-
-    return state
+    return partial(_other, texts=texts, absent=absent)
 
 
-def _on_by_default(value: Value) -> _State:
-    return True if value is _ABSENT else _flag(value)
+def _number(value: Value, absent: _Reading = None) -> _Reading:
+    """A number, with the units that ECS takes (`1 vCPU`, `2 GB`); `absent`: what AWS takes without one."""
+    if value is ABSENT:
+        return absent
+    text = "" if _is_open(value) else scalar(value).lower()
+    match = re.fullmatch(r"\s*(\d*\.?\d+)\s*(vcpu|gb)?\s*", text)
+    return None if match is None else float(match[1]) * (1024 if match[2] else 1)
 
 
-_Check = tuple[str, str, Callable[[Value], _State]]  # kind, path, state of the value there
+_SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "xlplus")
 
+
+def _class_size(value: Value) -> _Reading:
+    """An instance class's size within its family: `db.r6g.2xlarge` is twice `db.r6g.xlarge`."""
+    for part in () if value is ABSENT or _is_open(value) else re.split(r"[._]", scalar(value).lower()):
+        if part in _SIZES:  # of `m5.large.search` the middle one
+            return 2 ** _SIZES.index(part)
+        if match := re.fullmatch(r"(?:metal-)?([1-9]\d*)x(?:l|large)?", part):
+            return 32 * int(match[1])
+        if part == "metal":
+            return float("inf")
+    return None
+
+
+_PRICE_CLASSES = ("PriceClass_100", "PriceClass_200", "PriceClass_All")
+
+
+def _price_class(value: Value) -> _Reading:
+    text = "PriceClass_All" if value is ABSENT else scalar(value)
+    return _PRICE_CLASSES.index(text) if text in _PRICE_CLASSES else None
+
+
+def _lifecycle(value: Value) -> _Reading:
+    """Without one nothing is ever thrown away."""
+    return value is ABSENT
+
+
+_on_by_default = partial(_flag, absent=True)
+_endless = partial(_number, absent=float("inf"))
+
+
+# ── Which property says what ──
+
+_Rule = tuple[str, _Reader]  # kind, reader
 _TLS = _unless("HTTP", "TCP", "UDP", "TCP_UDP")
-_DATABASE_SETTINGS: tuple[_Check, ...] = (
-    ("encryption", "Parameters/rds.force_ssl", _flag),
-    ("encryption", "Parameters/require_secure_transport", _unless("0", "OFF", "false")),
-)
-_SEARCH_DOMAIN: tuple[_Check, ...] = (
-    ("encryption", "EncryptionAtRestOptions/Enabled", _flag),
-    ("encryption", "NodeToNodeEncryptionOptions/Enabled", _flag),
-    ("encryption", "DomainEndpointOptions/EnforceHTTPS", _flag),
-    ("logging", "LogPublishingOptions", _given),
-)
-_DATABASE: tuple[_Check, ...] = (
-    ("encryption", "StorageEncrypted", _flag),
-    ("logging", "EnableCloudwatchLogsExports", _given),
-)
-_SWITCHES: dict[str, tuple[_Check, ...]] = {
-    "AWS::RDS::DBCluster": _DATABASE,
-    "AWS::RDS::DBInstance": _DATABASE,
-    "AWS::DocDB::DBCluster": _DATABASE,
-    "AWS::Neptune::DBCluster": _DATABASE,
-    "AWS::RDS::DBParameterGroup": _DATABASE_SETTINGS,
-    "AWS::RDS::DBClusterParameterGroup": _DATABASE_SETTINGS,
-    "AWS::RDS::DBProxy": (("encryption", "RequireTLS", _flag),),
-    "AWS::S3::Bucket": (
-        ("encryption", "BucketEncryption", _given),
-        ("logging", "LoggingConfiguration", _given),
-    ),
-    "AWS::SNS::Topic": (("encryption", "KmsMasterKeyId", _given),),
-    "AWS::EFS::FileSystem": (("encryption", "Encrypted", _on_by_default),),
-    "AWS::EC2::Volume": (("encryption", "Encrypted", _flag),),
-    "AWS::DynamoDB::Table": (("encryption", "SSESpecification/SSEEnabled", _flag),),
-    "AWS::Kinesis::Stream": (("encryption", "StreamEncryption", _given),),
-    "AWS::ElastiCache::ReplicationGroup": (
-        ("encryption", "TransitEncryptionEnabled", _flag),
-        ("encryption", "AtRestEncryptionEnabled", _flag),
-        ("logging", "LogDeliveryConfigurations", _given),
-    ),
-    "AWS::OpenSearchService::Domain": _SEARCH_DOMAIN,
-    "AWS::Elasticsearch::Domain": _SEARCH_DOMAIN,
-    "AWS::DynamoDB::GlobalTable": (("encryption", "SSESpecification/SSEEnabled", _flag),),
-    "AWS::DAX::Cluster": (("encryption", "SSESpecification/SSEEnabled", _flag),),
-    "AWS::MemoryDB::Cluster": (("encryption", "TLSEnabled", _on_by_default),),
-    "AWS::KinesisFirehose::DeliveryStream": (
-        ("encryption", "DeliveryStreamEncryptionConfigurationInput", _given),
-    ),
-    "AWS::Redshift::Cluster": (
-        ("encryption", "Encrypted", _flag),
-        ("logging", "LoggingProperties", _given),
-    ),
-    "AWS::Logs::LogGroup": (("encryption", "KmsKeyId", _given),),
-    "AWS::ElasticLoadBalancingV2::Listener": (("encryption", "Protocol", _TLS),),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": (("encryption", "Protocol", _TLS),),
-    "AWS::CloudTrail::Trail": (
-        ("logging", "IsLogging", _flag),
-        ("encryption", "KMSKeyId", _given),
-    ),
-    "AWS::ApiGateway::Stage": (("logging", "AccessLogSetting", _given),),
-    "AWS::ApiGatewayV2::Stage": (("logging", "AccessLogSettings", _given),),
-    "AWS::CloudFront::Distribution": (
-        ("logging", "DistributionConfig/Logging", _given),
-        ("encryption", "DistributionConfig/DefaultCacheBehavior/ViewerProtocolPolicy", _unless("allow-all")),
-    ),
-    "AWS::StepFunctions::StateMachine": (("logging", "LoggingConfiguration/Level", _unless("OFF")),),
-    "AWS::ECS::Cluster": (
-        ("logging", "Configuration/ExecuteCommandConfiguration/Logging", _unless("NONE", absent=True)),
-    ),
-    "AWS::EKS::Cluster": (
-        ("logging", "Logging/ClusterLogging/EnabledTypes", _given),
-        ("encryption", "EncryptionConfig", _given),
-    ),
-    "AWS::MSK::Cluster": (
-        ("logging", "LoggingInfo", _given),
-        # Kafka's clients speak TLS unless plain text is let in (the type's page).
-        (
-            "encryption",
-            "EncryptionInfo/EncryptionInTransit/ClientBroker",
-            _unless("PLAINTEXT", "TLS_PLAINTEXT", absent=True),
-        ),
-    ),
-    "AWS::AppSync::GraphQLApi": (("logging", "LogConfig", _given),),
-    "AWS::ElasticLoadBalancing::LoadBalancer": (("logging", "AccessLoggingPolicy/Enabled", _flag),),
-    "AWS::Route53::HostedZone": (("logging", "QueryLoggingConfig", _given),),
+# Beneath a property that is about logging.
+_LOG_FLAGS: dict[str, _Reader] = {
+    **dict.fromkeys(("Enabled", "IsLoggingEnabled", "General", "Audit"), _flag),
+    **dict.fromkeys(("Level", "LoggingLevel", "FieldLogLevel"), _unless("OFF", "NONE")),
 }
-_LOAD_BALANCER_LOGS = ("access_logs.s3.enabled", "connection_logs.s3.enabled")
+# A property of that name, on any type and wherever it stands in it.
+_ANYWHERE: dict[str, _Rule] = {
+    **dict.fromkeys(
+        (
+            "AtRestEncryptionEnabled",
+            "CacheDataEncrypted",
+            "CloudWatchEncryptionEnabled",
+            "EnableInterContainerTrafficEncryption",
+            "Encrypted",
+            "EncryptionSupport",
+            "EnforceHTTPS",
+            "KMSEncrypted",
+            "RequireTLS",
+            "RootVolumeEncryptionEnabled",
+            "S3EncryptionEnabled",
+            "SSEEnabled",
+            "StorageEncrypted",
+            "TransitEncryption",
+            "TransitEncryptionEnabled",
+            "UserVolumeEncryptionEnabled",
+        ),
+        ("encryption", _flag),
+    ),
+    **dict.fromkeys(("InCluster", "TLSEnabled"), ("encryption", _on_by_default)),
+    **dict.fromkeys(
+        ("BucketEncryption", "DeliveryStreamEncryptionConfigurationInput", "StreamEncryption"),
+        ("encryption", _given),
+    ),
+    **dict.fromkeys(
+        (
+            "CatalogEncryptionMode",
+            "CloudWatchEncryptionMode",
+            "JobBookmarksEncryptionMode",
+            "S3EncryptionMode",
+        ),
+        ("encryption", _unless("DISABLED")),
+    ),
+    # Kafka's clients speak TLS unless plain text is let in (the type's page).
+    "ClientBroker": ("encryption", _unless("PLAINTEXT", "TLS_PLAINTEXT", absent=True)),
+    "ClusterEndpointEncryptionType": ("encryption", _unless("NONE")),
+    "EncryptionDisabled": ("encryption", _unless("true", absent=True)),
+    "OriginProtocolPolicy": ("encryption", _unless("http-only", "match-viewer")),
+    "SslMode": ("encryption", _unless("none")),
+    "ViewerProtocolPolicy": ("encryption", _unless("allow-all")),
+    **dict.fromkeys(
+        (
+            "AccessLogConfiguration",
+            "AccessLogSetting",
+            "AccessLogSettings",
+            "AccessLoggingPolicy",
+            "ConnectionLogOptions",
+            "EnableCloudwatchLogsExports",
+            "EnabledTypes",
+            "LogConfig",
+            "LogConfiguration",
+            "LogDelivery",
+            "LogDeliveryConfigurations",
+            "LogPublishingOptions",
+            "LogUri",
+            "Logging",
+            "LoggingConfiguration",
+            "LoggingInfo",
+            "LoggingProperties",
+            "LoggingRole",
+            "QueryLoggingConfig",
+            "StructuredLogDestinations",
+        ),
+        ("logging", _logs),
+    ),
+    **dict.fromkeys(("FlowLogsEnabled", "IsLogging"), ("logging", _flag)),
+    "IngestionEnabled": ("logging", _on_by_default),
+    "LoggingLevel": ("logging", _LOG_FLAGS["LoggingLevel"]),
+    **dict.fromkeys(
+        (
+            "AllocatedCapacity",
+            "AllocatedStorage",
+            "AutomaticBackupRetentionDays",
+            "BaseCapacity",
+            "CacheClusterSize",
+            "DedicatedMasterCount",
+            "DesiredCapacity",
+            "DesiredCount",
+            "DesiredSize",
+            "DesiredvCpus",
+            "InitialInstanceCount",
+            "InstanceCount",
+            "MaxCapacity",
+            "MaxSize",
+            "MaxUnits",
+            "MaxWorkerCount",
+            "MaxWorkers",
+            "MaxvCpus",
+            "McuCount",
+            "MemoryInMB",
+            "MinCapacity",
+            "MinSize",
+            "MinUnits",
+            "MinWorkerCount",
+            "MinWorkers",
+            "MinvCpus",
+            "NumCacheClusters",
+            "NumCacheNodes",
+            "NumberOfBrokerNodes",
+            "NumberOfNodes",
+            "NumberOfWorkers",
+            "ReadCapacityUnits",
+            "ReplicasPerNodeGroup",
+            "ReplicationFactor",
+            "ShardCapacity",
+            "ShardCount",
+            "ShardInstanceCount",
+            "SizeInGB",
+            "StorageCapacity",
+            "ThroughputCapacity",
+            "TotalTargetCapacity",
+            "VolumeSize",
+            "VolumeSizeInGB",
+            "WorkerCount",
+            "WriteCapacityUnits",
+        ),
+        ("cost", _number),
+    ),
+    # What AWS takes where none is said: the type's page.
+    **{
+        name: ("cost", partial(_number, absent=absent))
+        for name, absent in {
+            "AutomatedSnapshotRetentionPeriod": 1,
+            "BackupRetentionPeriod": 1,
+            "CapacityUnits": 0,
+            "DataRetentionInHours": 0,
+            "DiskSize": 20,
+            "Iops": 3000,
+            "MaxAllocatedStorage": 0,
+            "MemorySize": 128,
+            "NumNodeGroups": 1,
+            "NumReplicasPerShard": 1,
+            "NumShards": 1,
+            "PerformanceInsightsRetentionPeriod": 7,
+            "ProvisionedConcurrentExecutions": 0,
+            "ProvisionedThroughputInMibps": 0,
+            "RetentionPeriodHours": 24,
+            "SizeInGiB": 20,
+            "SnapshotRetentionLimit": 0,
+            "StorageThroughput": 125,
+            "TaskCount": 1,
+            "Throughput": 125,
+            "WarmCount": 0,
+        }.items()
+    },
+    **dict.fromkeys(
+        ("DeleteAfterDays", "ExpirationInDays", "NoncurrentDays", "RetentionInDays", "countNumber"),
+        ("cost", _endless),
+    ),
+    **dict.fromkeys(("CacheClusterEnabled", "MultiAZ", "PointInTimeRecoveryEnabled"), ("cost", _flag)),
+    **dict.fromkeys(
+        (
+            "CacheNodeType",
+            "ComputeType",
+            "DBClusterInstanceClass",
+            "DBInstanceClass",
+            "DedicatedMasterType",
+            "EnvironmentClass",
+            "HostInstanceType",
+            "InstanceType",
+            "InstanceTypes",
+            "NodeType",
+            "ReplicationInstanceClass",
+            "WarmType",
+            "WorkerType",
+        ),
+        ("cost", _class_size),
+    ),
+    "PriceClass": ("cost", _price_class),
+}
+_FORCED_TLS: dict[str, _Rule | None] = {
+    "Parameters.rds.force_ssl": ("encryption", _flag),
+    "Parameters.require_secure_transport": ("encryption", _unless("0", "OFF", "false")),
+}
+_SEARCH_DOMAIN: dict[str, _Rule | None] = {
+    "EncryptionAtRestOptions.Enabled": ("encryption", _flag),
+    "NodeToNodeEncryptionOptions.Enabled": ("encryption", _flag),
+}
+_FIXED_IOPS: dict[str, _Rule | None] = {"Iops": ("cost", partial(_number, absent=0))}
+# Type → path → rule, where the name alone does not tell; None: that property says nothing by itself.
+_HERE: dict[str, dict[str, _Rule | None]] = {
+    "AWS::ACMPCA::CertificateAuthority": {"RevocationConfiguration.CrlConfiguration.ExpirationInDays": None},
+    "AWS::AmazonMQ::Broker": {"Logs": ("logging", _logs)},
+    "AWS::AppRunner::Service": {
+        "InstanceConfiguration.Cpu": ("cost", _number),
+        "InstanceConfiguration.Memory": ("cost", _number),
+    },
+    "AWS::Batch::JobDefinition": {"ContainerProperties.LogConfiguration": None},  # `awslogs` without one
+    "AWS::CloudTrail::EventDataStore": {"RetentionPeriod": ("cost", _number)},
+    "AWS::CloudTrail::Trail": {"KMSKeyId": ("encryption", _given)},
+    "AWS::CodeBuild::Project": {
+        "LogsConfig.CloudWatchLogs.Status": ("logging", _on_by_default),
+        "LogsConfig.S3Logs.Status": ("logging", _flag),
+    },
+    "AWS::DocDB::DBClusterParameterGroup": {
+        "Parameters.tls": ("encryption", _unless("disabled", absent=True))
+    },
+    "AWS::EC2::SpotFleet": {"SpotFleetRequestConfigData.TargetCapacity": ("cost", _number)},
+    "AWS::EC2::Volume": {"Size": ("cost", _number)},
+    "AWS::ECR::Repository": {"LifecyclePolicy": ("cost", _lifecycle)},
+    "AWS::ECS::Cluster": {
+        "Configuration.ExecuteCommandConfiguration.LogConfiguration": None,
+        "Configuration.ExecuteCommandConfiguration.Logging": ("logging", _unless("NONE", absent=True)),
+    },
+    "AWS::ECS::TaskDefinition": {"Cpu": ("cost", _number), "Memory": ("cost", _number)},
+    "AWS::EFS::FileSystem": {"Encrypted": ("encryption", _on_by_default)},
+    "AWS::EKS::Cluster": {"EncryptionConfig": ("encryption", _given), "Logging": None},
+    "AWS::ElasticLoadBalancing::LoadBalancer": {
+        "Listeners[*].Protocol": ("encryption", _TLS),
+        "AccessLoggingPolicy": None,
+        "AccessLoggingPolicy.Enabled": ("logging", _flag),
+    },
+    "AWS::ElasticLoadBalancingV2::Listener": {"Protocol": ("encryption", _TLS)},
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {
+        f"LoadBalancerAttributes[{name}].Value": ("logging", _flag)
+        for name in ("access_logs.s3.enabled", "connection_logs.s3.enabled", "health_check_logs.s3.enabled")
+    },
+    "AWS::ElasticLoadBalancingV2::TargetGroup": {"Protocol": ("encryption", _TLS)},
+    "AWS::Elasticsearch::Domain": _SEARCH_DOMAIN,
+    "AWS::Lambda::Function": {"EphemeralStorage.Size": ("cost", partial(_number, absent=512))},
+    "AWS::Logs::LogGroup": {"KmsKeyId": ("encryption", _given)},
+    "AWS::Neptune::DBClusterParameterGroup": {
+        "Parameters.neptune_enforce_ssl": ("encryption", _on_by_default)
+    },
+    "AWS::OpenSearchService::Domain": _SEARCH_DOMAIN,
+    "AWS::RDS::DBCluster": _FIXED_IOPS,
+    "AWS::RDS::DBClusterParameterGroup": _FORCED_TLS,
+    "AWS::RDS::DBInstance": _FIXED_IOPS,
+    "AWS::RDS::DBParameterGroup": _FORCED_TLS,
+    "AWS::SNS::Topic": {"KmsMasterKeyId": ("encryption", _given)},
+    "AWS::StepFunctions::StateMachine": {
+        "LoggingConfiguration": None,
+        "LoggingConfiguration.Level": ("logging", _unless("OFF")),
+    },
+}
+# Lists of settings: an item that is not there says what AWS takes without it.
+_SETTINGS = ("LoadBalancerAttributes", "LifecycleConfiguration.Rules")
 # Types that are nothing but logging.
 _LOGGERS = frozenset(
     {
-        "AWS::EC2::FlowLog",
         "AWS::CloudTrail::Trail",
-        "AWS::WAFv2::LoggingConfiguration",
-        "AWS::Route53Resolver::ResolverQueryLoggingConfig",
+        "AWS::Cognito::LogDeliveryConfiguration",
+        "AWS::EC2::FlowLog",
+        "AWS::Logs::Delivery",
         "AWS::NetworkFirewall::LoggingConfiguration",
+        "AWS::Route53Resolver::ResolverQueryLoggingConfig",
+        "AWS::Route53Resolver::ResolverQueryLoggingConfigAssociation",
+        "AWS::VpcLattice::AccessLogSubscription",
+        "AWS::WAFv2::LoggingConfiguration",
     }
 )
 
 
-def _switched(logical_id: str, type_name: str, before: Properties, after: Properties) -> Iterator[Finding]:
-    for kind, path, state in _SWITCHES.get(type_name, ()):
-        yield from _switch(kind, logical_id, _dotted(path), state(_at(before, path)), state(_at(after, path)))
+def _changed(logical_id: str, type_name: str, before: Properties, after: Properties) -> Iterator[Finding]:
+    known = schema(type_name)
+    if known and not type_name.startswith("Custom::"):  # else nobody knows what its properties mean
+        yield from _told(_Place(logical_id, known), before, after)
     if type_name == "AWS::SQS::Queue":
         yield from _queue_encryption(logical_id, before, after)
-    if type_name == "AWS::ElasticLoadBalancingV2::LoadBalancer":
-        sides = [_by_key(side.get("LoadBalancerAttributes"), "Key") for side in (before, after)]
-        for name in _LOAD_BALANCER_LOGS:
-            states = [_flag(side.get(name, {}).get("Value", _ABSENT)) for side in sides]
-            path = f"Properties.LoadBalancerAttributes[{name}].Value"
-            yield from _switch("logging", logical_id, path, *states)
-    if type_name == "AWS::ECS::TaskDefinition":
-        sides = [_by_key(side.get("ContainerDefinitions"), "Name") for side in (before, after)]
-        for name in sides[0].keys() & sides[1].keys():
-            states = [_given(side[name].get("LogConfiguration", _ABSENT)) for side in sides]
-            path = f"Properties.ContainerDefinitions[{name}].LogConfiguration"
-            yield from _switch("logging", logical_id, path, *states)
-        sides = [_by_key(side.get("Volumes"), "Name") for side in (before, after)]
-        for name in sides[0].keys() & sides[1].keys():
-            path = "EFSVolumeConfiguration/TransitEncryption"
-            states = [_flag(_at(side[name], path)) for side in sides]
-            full = f"Properties.Volumes[{name}].{path.replace('/', '.')}"
-            yield from _switch("encryption", logical_id, full, *states)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where two values are compared; `kind`: of the nearest property above that has a rule."""
+
+    logical_id: str
+    schema: Schema
+    path: str = ""
+    steps: tuple[str, ...] = ()
+    kind: str = ""
+
+    def rule(self) -> _Rule | None:
+        """The type's own rule, else that of the name."""
+        here = _HERE.get(self.schema.type_name, {})
+        for path in (self.path, re.sub(r"\[.*?\]", "[*]", self.path)):
+            if path in here:
+                return here[path]
+        name = next((step for step in reversed(self.steps) if step != "*"), "")
+        if self.kind == "logging" and name in _LOG_FLAGS:
+            return "logging", _LOG_FLAGS[name]
+        return _ANYWHERE.get(name)
+
+    def beneath(self, path: str, step: str) -> _Place:
+        """One step further, of that whole path."""
+        rule = self.rule()
+        return replace(self, path=path, steps=(*self.steps, step), kind=rule[0] if rule else self.kind)
+
+
+def _told(place: _Place, before: Value, after: Value) -> Iterator[Finding]:
+    """What a value and everything in it says differently, told at the highest place that says it."""
+    before, after = as_trees(before, after)
+    rule = place.rule()
+    if rule and not all(side and isinstance(side, dict) for side in (before, after)):
+        found = list(_moved(rule[0], place.logical_id, place.path, rule[1](before), rule[1](after)))
+        yield from found
+        if found:
+            return
+    if before == after or any(isinstance(side, Text | Call) for side in (before, after)):
+        return
+    sides = [side if isinstance(side, dict) else {} for side in (before, after)]
+    for name in {**sides[1], **sides[0]}:
+        path = f"{place.path}.{name}" if place.path else name
+        yield from _told(place.beneath(path, name), *(side.get(name, ABSENT) for side in sides))
+    lists = [side if isinstance(side, list) else [] for side in (before, after)]
+    for name, old, new in paired(lists[0], lists[1], place.schema.is_unordered(place.steps)):
+        if ABSENT not in (old, new) or place.path in _SETTINGS:
+            yield from _told(place.beneath(f"{place.path}[{name}]", "*"), old, new)
 
 
 def _queue_encryption(logical_id: str, before: Properties, after: Properties) -> Iterator[Finding]:
     """A queue's own key, else SQS's: without a word about either SQS encrypts (the type's page)."""
-    keys = [_given(side.get("KmsMasterKeyId", _ABSENT)) for side in (before, after)]
-    managed = [side.get("SqsManagedSseEnabled", _ABSENT) for side in (before, after)]
+    keys = [_given(side.get("KmsMasterKeyId", ABSENT)) for side in (before, after)]
+    managed = [side.get("SqsManagedSseEnabled", ABSENT) for side in (before, after)]
     if keys[0] is not keys[1]:
         # What SQS does with a queue whose key is taken away is said nowhere: only its own word counts.
         states = [True if key else _flag(said) for key, said in zip(keys, managed, strict=True)]
-        yield from _switch("encryption", logical_id, "Properties.KmsMasterKeyId", *states)
+        yield from _moved("encryption", logical_id, "KmsMasterKeyId", *states)
     elif not keys[0]:
-        states = [_on_by_default(said) for said in managed]
-        yield from _switch("encryption", logical_id, "Properties.SqsManagedSseEnabled", *states)
+        yield from _moved(
+            "encryption", logical_id, "SqsManagedSseEnabled", *(_on_by_default(said) for said in managed)
+        )
 
 
-def _switch(kind: str, logical_id: str, path: str, before: _State, after: _State) -> Iterator[Finding]:
-    if before is not after and None not in (before, after):
-        yield Finding(kind, logical_id, path, "on" if after else "off")
+def _moved(kind: str, logical_id: str, path: str, before: _Reading, after: _Reading) -> Iterator[Finding]:
+    if before is not None and after is not None and before != after:
+        ways = ("down", "up") if kind == "cost" else ("off", "on")
+        yield Finding(kind, logical_id, f"Properties.{path}", ways[after > before])
 
 
 def _watched(
@@ -260,198 +514,3 @@ def _watched(
         yield Finding("logging", logical_id, "Properties", "off")
     if types[1] in _LOGGERS and after is not None and before is None:
         yield Finding("logging", logical_id, "Properties", "on")
-
-
-# ── The bill ──
-
-_SIZES = ("nano", "micro", "small", "medium", "large", "xlarge")
-
-
-def _number(value: Value) -> float | None:
-    """A number, with the units that ECS takes (`1 vCPU`, `2 GB`)."""
-    if isinstance(value, Text | Call | dict | list) or value is _ABSENT:
-        return None
-    match = re.fullmatch(r"\s*([0-9.]+)\s*(vcpu|gb)?\s*", scalar(value).lower())
-    try:
-        return None if match is None else float(match[1]) * (1024 if match[2] else 1)
-    except ValueError:
-        return None
-
-
-def _or_zero(value: Value) -> float | None:
-    return 0 if value is _ABSENT else _number(value)
-
-
-def _or_endless(value: Value) -> float | None:
-    """Days that something is kept; without a word: for ever."""
-    return float("inf") if value is _ABSENT else _number(value)
-
-
-def _yes(value: Value) -> float | None:
-    state = _flag(value)
-    return None if state is None else float(state)
-
-
-def _class_size(value: Value) -> float | None:
-    """An instance class's size within its family: `db.r6g.2xlarge` is twice `db.r6g.xlarge`."""
-    if isinstance(value, Text | Call | dict | list) or value is _ABSENT:
-        return None
-    for part in scalar(value).split("."):  # of `m5.large.search` the middle one
-        if part in _SIZES:
-            return float(2 ** _SIZES.index(part))
-        if match := re.fullmatch(r"(\d+)xlarge", part):
-            return 32.0 * int(match[1])
-        if part.startswith("metal"):
-            return 1e6
-    return None
-
-
-_CLASS_ORDER = ("PriceClass_100", "PriceClass_200", "PriceClass_All")
-
-
-def _price_class(value: Value) -> float | None:
-    text = "PriceClass_All" if value is _ABSENT else scalar(value)
-    return float(_CLASS_ORDER.index(text)) if text in _CLASS_ORDER else None
-
-
-_Size = Callable[[Value], float | None]
-_STORAGE: tuple[tuple[str, _Size], ...] = (
-    ("AllocatedStorage", _number),
-    ("Iops", _or_zero),
-    ("StorageThroughput", _or_zero),
-    ("BackupRetentionPeriod", _or_zero),
-    ("PerformanceInsightsRetentionPeriod", _or_zero),
-)
-_BILLED: dict[str, tuple[tuple[str, _Size], ...]] = {
-    "AWS::ECS::TaskDefinition": (
-        ("Cpu", _number),
-        ("Memory", _number),
-        ("EphemeralStorage/SizeInGiB", _or_zero),
-    ),
-    "AWS::ECS::Service": (("DesiredCount", _number),),
-    "AWS::ApplicationAutoScaling::ScalableTarget": (("MinCapacity", _number), ("MaxCapacity", _number)),
-    "AWS::RDS::DBCluster": (
-        ("ServerlessV2ScalingConfiguration/MinCapacity", _number),
-        ("ServerlessV2ScalingConfiguration/MaxCapacity", _number),
-        ("ScalingConfiguration/MinCapacity", _number),
-        ("ScalingConfiguration/MaxCapacity", _number),
-        ("DBClusterInstanceClass", _class_size),
-        *_STORAGE,
-    ),
-    "AWS::RDS::DBInstance": (
-        ("DBInstanceClass", _class_size),
-        ("MultiAZ", _yes),
-        ("MaxAllocatedStorage", _or_zero),
-        *_STORAGE,
-    ),
-    "AWS::DocDB::DBInstance": (("DBInstanceClass", _class_size),),
-    "AWS::DocDB::DBCluster": (("BackupRetentionPeriod", _or_zero),),
-    "AWS::Neptune::DBInstance": (("DBInstanceClass", _class_size),),
-    "AWS::Neptune::DBCluster": (
-        ("BackupRetentionPeriod", _or_zero),
-        ("ServerlessScalingConfiguration/MinCapacity", _number),
-        ("ServerlessScalingConfiguration/MaxCapacity", _number),
-    ),
-    "AWS::Logs::LogGroup": (("RetentionInDays", _or_endless),),
-    "AWS::DynamoDB::Table": (
-        ("ProvisionedThroughput/ReadCapacityUnits", _number),
-        ("ProvisionedThroughput/WriteCapacityUnits", _number),
-        ("PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled", _yes),
-    ),
-    "AWS::EC2::Instance": (("InstanceType", _class_size),),
-    "AWS::EC2::Volume": (("Size", _number), ("Iops", _or_zero), ("Throughput", _or_zero)),
-    "AWS::EC2::LaunchTemplate": (("LaunchTemplateData/InstanceType", _class_size),),
-    "AWS::AutoScaling::AutoScalingGroup": (
-        ("MinSize", _number),
-        ("MaxSize", _number),
-        ("DesiredCapacity", _number),
-    ),
-    "AWS::ElastiCache::CacheCluster": (
-        ("CacheNodeType", _class_size),
-        ("NumCacheNodes", _number),
-        ("SnapshotRetentionLimit", _or_zero),
-    ),
-    "AWS::ElastiCache::ReplicationGroup": (
-        ("CacheNodeType", _class_size),
-        ("NumCacheClusters", _number),
-        ("NumNodeGroups", _number),
-        ("ReplicasPerNodeGroup", _number),
-        ("SnapshotRetentionLimit", _or_zero),
-    ),
-    "AWS::Lambda::Function": (("MemorySize", _number), ("EphemeralStorage/Size", _number)),
-    "AWS::Lambda::Alias": (("ProvisionedConcurrencyConfig/ProvisionedConcurrentExecutions", _or_zero),),
-    "AWS::Kinesis::Stream": (("ShardCount", _number), ("RetentionPeriodHours", _number)),
-    "AWS::MSK::Cluster": (
-        ("NumberOfBrokerNodes", _number),
-        ("BrokerNodeGroupInfo/InstanceType", _class_size),
-        ("BrokerNodeGroupInfo/StorageInfo/EBSStorageInfo/VolumeSize", _number),
-    ),
-    "AWS::OpenSearchService::Domain": (
-        ("ClusterConfig/InstanceCount", _number),
-        ("ClusterConfig/InstanceType", _class_size),
-        ("EBSOptions/VolumeSize", _number),
-    ),
-    "AWS::Elasticsearch::Domain": (
-        ("ElasticsearchClusterConfig/InstanceCount", _number),
-        ("ElasticsearchClusterConfig/InstanceType", _class_size),
-        ("EBSOptions/VolumeSize", _number),
-    ),
-    "AWS::MemoryDB::Cluster": (
-        ("NodeType", _class_size),
-        ("NumShards", _number),
-        ("NumReplicasPerShard", _number),
-        ("SnapshotRetentionLimit", _or_zero),
-    ),
-    "AWS::DAX::Cluster": (("NodeType", _class_size), ("ReplicationFactor", _number)),
-    "AWS::AmazonMQ::Broker": (("HostInstanceType", _class_size),),
-    "AWS::ApiGateway::Stage": (("CacheClusterEnabled", _yes), ("CacheClusterSize", _number)),
-    "AWS::Redshift::Cluster": (("NumberOfNodes", _number), ("NodeType", _class_size)),
-    "AWS::EKS::Nodegroup": (
-        ("ScalingConfig/MinSize", _number),
-        ("ScalingConfig/MaxSize", _number),
-        ("ScalingConfig/DesiredSize", _number),
-    ),
-    "AWS::EFS::FileSystem": (("ProvisionedThroughputInMibps", _or_zero),),
-    "AWS::CloudFront::Distribution": (("DistributionConfig/PriceClass", _price_class),),
-}
-_LIFECYCLE = ("ExpirationInDays", "NoncurrentVersionExpiration/NoncurrentDays")
-
-
-def _sized(logical_id: str, type_name: str, before: Properties, after: Properties) -> Iterator[Finding]:
-    for path, size in _BILLED.get(type_name, ()):
-        yield from _moved(logical_id, _dotted(path), size(_at(before, path)), size(_at(after, path)))
-    if type_name == "AWS::S3::Bucket":
-        rules = [_by_key(_at(side, "LifecycleConfiguration/Rules"), "Id") for side in (before, after)]
-        for name in rules[0].keys() & rules[1].keys():
-            for path in _LIFECYCLE:
-                sizes = [_or_endless(_at(side[name], path)) for side in rules]
-                full = f"Properties.LifecycleConfiguration.Rules[{name}].{path.replace('/', '.')}"
-                yield from _moved(logical_id, full, *sizes)
-
-
-def _moved(logical_id: str, path: str, before: float | None, after: float | None) -> Iterator[Finding]:
-    if before is not None and after is not None and before != after:
-        yield Finding("cost", logical_id, path, "up" if after > before else "down")
-
-
-# ── Reading properties ──
-
-
-def _at(value: Value, path: str) -> Value:
-    for step in path.split("/"):
-        if not isinstance(value, dict) or step not in value:
-            return _ABSENT
-        value = value[step]
-    return value
-
-
-def _dotted(path: str) -> str:
-    return f"Properties.{path.replace('/', '.')}"
-
-
-def _by_key(items: Value, key: str) -> dict[str, dict[str, Any]]:
-    return {scalar(item[key]): item for item in _list(items) if isinstance(item, dict) and key in item}
-
-
-def _list(value: Value) -> Iterable[Value]:
-    return value if isinstance(value, list) else []

@@ -63,17 +63,17 @@ def test_each_switch_and_each_size_is_told_both_ways(
     kind: str, type_name: str, path: str, values: list[Any]
 ) -> None:
     known = schema(type_name)
-    assert known is None or path.startswith("Parameters/") or list(known._nodes(tuple(path.split("/"))))
+    assert known
+    assert path.startswith("Parameters/") or list(known._nodes(tuple(path.split("/"))))
     sides = []
     for value in values:
-        properties: Any = {} if value is None else value
-        for step in reversed(path.split("/")) if value is not None else ():
-            properties = {step: properties}
+        properties = at(path, value)
         sides.append(parse(json.dumps({"Resources": {"X": {"Type": type_name, "Properties": properties}}})))
+    told = f"Properties.{path.replace('/*', '[0]').replace('/', '.')}"
     ways = ("up", "down") if kind == "cost" else ("off", "on")
     for before, after, way in ((*sides, ways[0]), (*sides[::-1], ways[1])):
         found = [finding for finding in review(before, after).findings if finding.kind == kind]
-        assert found == [Finding(kind, "X", f"Properties.{path.replace('/', '.')}", way)]
+        assert found == [Finding(kind, "X", told, way)]
 
 
 FINDINGS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
@@ -106,10 +106,11 @@ def told(*names: str) -> list[tuple[str, str]]:
     return [(kind, path) for name in names for kind, paths in FACTS[name].items() for path in paths]
 
 
-def at(path: str, value: str) -> dict[str, Any]:
-    """Properties with that value at that path."""
-    made: Any = value
-    for step in reversed(path.split("/")):
+def at(path: str, value: Any) -> dict[str, Any]:
+    """Properties with that value at that path; without it where that is None."""
+    *steps, last = path.split("/")
+    made: Any = {} if value is None else [value] if last == "*" else {last: value}
+    for step in reversed(steps):
         made = [made] if step == "*" else {step: made}
     return made
 
