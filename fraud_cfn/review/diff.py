@@ -7,8 +7,8 @@ key where they have one, else by position unless the type's schema says that ord
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from fraud_cfn.review.resolve import Call, Reference, Text, Value, plain, references, scalar
@@ -71,15 +71,21 @@ class Difference:
 class Names:
     """What is known of the names that references use.
 
-    `open`: parameters, whose values may be anything; `one_sided`: resources that only one side has.
+    `open`: parameters → the values they may have (None: anything); `one_sided`: resources that only one
+    side has.
     """
 
-    open: frozenset[str] = frozenset()
+    open: Mapping[str, list[str] | None] = field(default_factory=dict)
     one_sided: frozenset[str] = frozenset()
 
     def is_open(self, part: object) -> bool:
         """Whether that part of a text may have any value."""
         return isinstance(part, Reference) and (part.name in self.open or part.name.startswith("AWS::"))
+
+    def excludes(self, part: object, text: object) -> bool:
+        """Whether that part is a parameter which is never that text."""
+        allowed = self.open.get(part.name) if isinstance(part, Reference) else None
+        return allowed is not None and isinstance(text, str) and text not in allowed
 
 
 @dataclass(frozen=True)
@@ -349,6 +355,8 @@ def _is_certain(before: Value, after: Value, names: Names) -> bool:
     if _are_distinct_items(before, after):
         return True
     old, new = _parts(before), _parts(after)
+    if len(old) == len(new) == 1 and (names.excludes(old[0], new[0]) or names.excludes(new[0], old[0])):
+        return True
     old, new = _without_common_ends(old, new)
     if any(isinstance(part, Call) or names.is_open(part) for part in (*old, *new)):
         return _differ_at_an_end(old, new) or (_is_mixed(old) and _is_mixed(new))

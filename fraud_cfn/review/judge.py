@@ -75,7 +75,7 @@ class Judgement:
         self.pair = pair
         before, after = pair.before.template, pair.after.template
         self.names = Names(
-            open=frozenset({*before.parameters, *after.parameters}),
+            open={name: pair.allowed(name) for name in (*before.parameters, *after.parameters)},
             one_sided=frozenset({*before.resources} ^ {*after.resources}),
         )
         self.any_macro = any(

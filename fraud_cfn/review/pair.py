@@ -132,14 +132,14 @@ class Pair:
         """What that variable may be: the texts it is compared with, and one that stands for the rest."""
         if compared is None:
             return [True, False]
-        allowed = self._allowed(name)
+        allowed = self.allowed(name)
         if allowed is None:
             return [*sorted(compared), Other(name, frozenset(compared))]
         rest = [text for text in allowed if text not in compared]
         named: list[object] = [text for text in allowed if text in compared]
         return [*named, rest[0] if len(rest) == 1 else Other(name, frozenset(compared))] if rest else named
 
-    def _allowed(self, name: str) -> list[str] | None:
+    def allowed(self, name: str) -> list[str] | None:
         """The values a parameter may have: those that both sides allow; None: any."""
         lists = []
         for side in (self.before, self.after):
