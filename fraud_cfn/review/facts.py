@@ -198,7 +198,7 @@ def name_property(type_name: str) -> str | None:
 
 # ── Identity: what there can be only one of ──
 
-# Beside names and identifiers that the template gives. Properties that are absent count as such.
+# Beside names and the schemas' identifiers that the template gives. Properties that are absent count as such.
 IDENTITIES: dict[str, tuple[Path_, ...]] = {
     "AWS::EC2::SecurityGroupIngress": tuple(
         (name,)
@@ -252,12 +252,6 @@ IDENTITIES: dict[str, tuple[Path_, ...]] = {
         ("Type",),
         ("SetIdentifier",),
     ),
-    "AWS::ApplicationAutoScaling::ScalableTarget": (
-        ("ServiceNamespace",),
-        ("ResourceId",),
-        ("ScalableDimension",),
-    ),
-    "AWS::ECS::ClusterCapacityProviderAssociations": (("Cluster",),),
     "AWS::Cognito::UserPoolDomain": (("Domain",),),
     "AWS::WAFv2::WebACLAssociation": (("ResourceArn",),),
     "AWS::Lambda::EventSourceMapping": (("EventSourceArn",), ("FunctionName",)),

@@ -23,24 +23,14 @@ class Identities:
         """What there can be only one of, as text; None where there is nothing of the kind."""
         type_name = side.template.type_of(logical_id)
         properties = side.properties(logical_id, world)
-        name = facts.name_property(type_name)
-        if name is not None:
-            value = at(properties, (name,))
-            if value is ABSENT:
-                return None
-            scope = (at(properties, path) for path in facts.NAME_SCOPES.get(type_name, ()))
-            return (type_name, *map(canonical, (value, *scope)))
-        paths = facts.IDENTITIES.get(type_name)
-        if paths is None:
-            known = schema(type_name)
-            paths = known.identifier if known else ()
-            if any(at(properties, path) is ABSENT for path in paths):
-                return None
-        return (
-            (type_name, *(canonical(at(properties, path)) for path in paths))
-            if _is_given(properties, paths)
-            else None
-        )
+        paths = _paths(type_name)
+        if facts.name_property(type_name) is not None:
+            is_one = at(properties, paths[0]) is not ABSENT
+        elif type_name in facts.IDENTITIES:
+            is_one = _is_given(properties, paths)
+        else:
+            is_one = bool(paths) and all(at(properties, path) is not ABSENT for path in paths)
+        return (type_name, *(canonical(at(properties, path)) for path in paths)) if is_one else None
 
     @cached_property
     def _identities_before(self) -> dict[str, set[tuple[str, ...]]]:
@@ -65,7 +55,7 @@ class Identities:
 
     def _is_of_replaced(self, logical_id: str, world: World) -> bool:
         """Whether its identity stands on a resource that is made anew, and so is another one."""
-        paths = facts.IDENTITIES.get(self.pair.after.template.type_of(logical_id), ())
+        paths = _paths(self.pair.after.template.type_of(logical_id))
         properties = self.pair.after.properties(logical_id, world)
         return any(
             reference.name in self.judgement.views
@@ -83,6 +73,15 @@ class Identities:
             and _is_given(view.after, paths)
             for view in self.judgement.views[logical_id]
         )
+
+
+def _paths(type_name: str) -> tuple[Path_, ...]:
+    """Where an identity stands: the custom name with its scope, or what AWS tells them apart by."""
+    name = facts.name_property(type_name)
+    if name is not None:
+        return ((name,), *facts.NAME_SCOPES.get(type_name, ()))
+    known = schema(type_name)
+    return facts.IDENTITIES.get(type_name, known.identifier if known else ())
 
 
 def _is_given(properties: Value, paths: tuple[Path_, ...]) -> bool:
