@@ -27,18 +27,16 @@ _FORMS = re.compile(
     r"(A(?:KIA|SIA)[A-Z0-9]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{20,}"
     r"|(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{10,}"
     r"|xox[abprs]-[A-Za-z0-9-]{10,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
-    r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@))"
+    r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@)"
+    r"|(?i:(?<=password=)|(?<=pwd=)|(?<=secret=)|(?<=token=))(?!\$\{|\{\{)('[^']*'|\"[^\"]*\"|[^\s&;,'\"]+))"
 )
 
 
 def masked(path: str, value: Node) -> Node:
     """The value as it may be shown under that path; a reference (`${…}`, `{{resolve:…}}`) is no secret."""
     if isinstance(value, dict):
-        named = _name_of(value)
-        return {
-            key: masked(f"{path}[{named}].{key}" if named and key == "Value" else f"{path}.{key}", child)
-            for key, child in value.items()
-        }
+        name = value.get("Name", value.get("Key", ""))
+        return {key: masked(f"{path}[{name}].{key}", child) for key, child in value.items()}
     if isinstance(value, list):
         return [masked(path, child) for child in value]
     if isinstance(value, str):
@@ -48,19 +46,13 @@ def masked(path: str, value: Node) -> Node:
     return MASK if _is_secret_name(path) and type(value) in (int, float) else value
 
 
-def _name_of(item: dict[str, Node]) -> str:
-    """What an item like `{Name: PASSWORD, Value: …}` is called."""
-    name = item.get("Name", item.get("Key", ""))
-    return name if isinstance(name, str) else ""
-
-
 def _is_secret_name(path: str) -> bool:
-    """Whether a secret may stand there: its own name or, of a `Value`, that of the item."""
-    names = [name for name in re.split(r"[.\[\]]+", path) if name]
-    if names and names[-1] in ("Value", "Default"):
+    """Whether a secret may stand there: by its own name or, of a `Value` or an item of a list, that of what
+    it is in."""
+    names = ["", *re.split(r"[.\[\]]+", path.removesuffix("]"))]
+    while names[-1] in ("Value", "Default") or names[-1].isdigit():
         names.pop()
-    name = names[-1] if names else ""
-    return bool(_SECRET.search(name)) and not _WHERE_IT_IS.search(name)
+    return bool(_SECRET.search(names[-1])) and not _WHERE_IT_IS.search(names[-1])
 
 
 def _is_reference(value: str) -> bool:
@@ -80,7 +72,7 @@ def _without(node: Node, texts: list[str], shown: bool) -> Node:
         return {key: _without(child, texts, shown or key in _VALUES) for key, child in node.items()}
     if isinstance(node, list):
         return [_without(child, texts, shown) for child in node]
-    if not shown or isinstance(node, bool) or not isinstance(node, str | int | float):
+    if not shown:
         return node
     if str(node) in texts:
         return MASK

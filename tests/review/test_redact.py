@@ -17,6 +17,9 @@ SECRETS = (
     ("Properties.VpnTunnelOptions[0].PreSharedKey", "hunter2"),
     ("Parameters.AuthToken.Default", "hunter2"),
     ("Password", 1234),
+    ("Properties.Passwords[0]", "hunter2"),
+    ("Properties.Passwords[0].Value", "hunter2"),
+    ("Properties.Environment[DB_PASS]", "hunter2"),
     ("Passcode", 12.5),
     ("Password", "${A}${B}"),
     ("Password", "x{{resolve:secretsmanager:a}}"),
@@ -48,6 +51,12 @@ FORMS = {
     "postgres://fraud:hunter2@host/fraud": f"postgres://{MASK}@host/fraud",
     "https://hooks.slack.com/services/T0/B0/abcdefgh": f"https://hooks.slack.com/services/{MASK}",
     "http://host:8080/a@b": "http://host:8080/a@b",
+    "jdbc:postgresql://h/d?user=u&password=hunter2&ssl=true": (
+        f"jdbc:postgresql://h/d?user=u&password={MASK}&ssl=true"
+    ),
+    "Server=h;Pwd=hunter2;Encrypt=true": f"Server=h;Pwd={MASK};Encrypt=true",
+    "--token=a1 --secret='b 2'": f"--token={MASK} --secret={MASK}",
+    "password=${Password}&secret={{resolve:ssm:a}}": "password=${Password}&secret={{resolve:ssm:a}}",
 }
 
 
