@@ -21,7 +21,7 @@ from fraud_cfn.review.report import as_markdown, as_text
 from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import BASES, RevisionError, template_at
 from fraud_cfn.review.schemas import SchemasError
-from fraud_cfn.review.settings import Settings, at_revision, settings
+from fraud_cfn.review.settings import Settings, settings
 from fraud_cfn.template import environments
 from fraud_cfn.template.environments import EnvironmentFileError
 
@@ -98,7 +98,7 @@ def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str
     files = environments.read_all()
     if wrong := [problem for file in files for problem in environments.problems(file, after.parameters)]:
         raise EnvironmentFileError(wrong)
-    return before, after, settings(before, after, files, at_revision(revision) if files else {})
+    return before, after, settings(files, revision)
 
 
 def _written(form: str, reviewed: Review, each: Mapping[str, Review]) -> str:

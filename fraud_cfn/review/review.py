@@ -24,9 +24,9 @@ from fraud_cfn.template import constraints
 
 @dataclass(frozen=True)
 class Review:
-    """Everything that a change does, as predicted; `verdict` is the worst class of it."""
+    """Everything that a change does, as predicted."""
 
-    verdict: str
+    classes: frozenset[str]  # every one that occurs
     changes: tuple[Change, ...]
     access: Access
     parameters: tuple[ParameterChange, ...]
@@ -38,9 +38,9 @@ class Review:
     unjudged: tuple[str, ...] = ()
 
     @property
-    def classes(self) -> set[str]:
-        """Every class that occurs."""
-        return {change.class_ for change in self.changes} | ({self.verdict} - {"none"})
+    def verdict(self) -> str:
+        """The worst class of it."""
+        return worst(self.classes)
 
 
 def review(
@@ -59,12 +59,12 @@ def review(
     changes = (*with_renames(judgement, outcome.changes(judgement)), *loops(change, judgement))
     changed_parameters = tuple(parameters.compare(change))
     changed_outputs = tuple(outputs.compare(change, judgement))
-    classes = [entry.class_ for entry in changes]
-    classes += ["will-fail" for entry in changed_parameters if entry.fails]
-    classes += ["harmless" for _ in (*changed_outputs, *tags)]
+    classes = {entry.class_ for entry in changes}
+    classes |= {"will-fail" for entry in changed_parameters if entry.fails}
+    classes |= {"harmless" for _ in (*changed_outputs, *tags)}
     granted = access(change)
     return Review(
-        worst(classes),
+        frozenset(classes),
         changes,
         granted,
         changed_parameters,

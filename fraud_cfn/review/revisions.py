@@ -1,4 +1,4 @@
-"""The committed template as another revision of this repository has it."""
+"""Files as another revision of this repository has them: the committed template, an environment's."""
 
 from __future__ import annotations
 
@@ -21,41 +21,31 @@ def template_at(revision: str | None, path: Path) -> tuple[str, Template]:
 
     `revision` None: the first of BASES that is here.
     """
-    folder = path.parent
-    name = _found(folder, revision)
-    listed = _git(folder, "ls-tree", "--name-only", "--end-of-options", name, "--", path.name)
+    name = _found(path.parent, revision)
+    content = content_at(name, path)
+    if content is None:
+        return name, Template(f"{name} (no template there)", {})
+    return name, parse(content, f"{path.name} at {name}")
+
+
+def content_at(revision: str, path: Path) -> bytes | None:
+    """What a file holds at a revision that is here; None where it is not there."""
+    place = f"./{path.name}"
+    listed = _git(path.parent, "ls-tree", "--end-of-options", revision, place)
     if listed.returncode:
-        raise RevisionError(f"git cannot list {name}: {_said(listed)}")
-    if not listed.stdout.strip():
-        return name, Template(f"{name} (no template there)", {"Resources": {}})
-    shown = _git(folder, "show", "--end-of-options", f"{name}:./{path.name}")
+        raise RevisionError(f"git cannot list {revision}: {_said(listed)}")
+    if not listed.stdout:
+        return None
+    shown = _git(path.parent, "show", "--end-of-options", f"{revision}:{place}")
     if shown.returncode:
-        raise RevisionError(f"git cannot show {path.name} at {name}: {_said(shown)}")
-    return name, parse(shown.stdout, f"{path.name} at {name}")
-
-
-def files_at(revision: str, folder: Path) -> dict[str, bytes]:
-    """Name → content of the files that a folder has at a revision that is here; none where it had none."""
-    place = f"./{folder.name}/"
-    listed = _git(folder.parent, "ls-tree", "-z", "--name-only", "--end-of-options", revision, "--", place)
-    if listed.returncode:
-        raise RevisionError(f"git cannot list {place} at {revision}: {_said(listed)}")
-    found: dict[str, bytes] = {}
-    for name in listed.stdout.decode(errors="surrogateescape").split("\0"):
-        shown = _git(folder.parent, "show", "--end-of-options", f"{revision}:./{name}") if name else None
-        if shown is not None and shown.returncode == 0:
-            found[Path(name).name] = shown.stdout
-    return found
+        raise RevisionError(f"git cannot show {path.name} at {revision}: {_said(shown)}")
+    return shown.stdout
 
 
 def _found(folder: Path, revision: str | None) -> str:
     for name in BASES if revision is None else (revision,):
-        if (
-            _git(
-                folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
-            ).returncode
-            == 0
-        ):
+        asked = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+        if asked.returncode == 0:
             return name
     wanted = " nor ".join(BASES) if revision is None else repr(revision)
     inside = _git(folder, "rev-parse", "--is-shallow-repository")

@@ -6,13 +6,11 @@ longer gives is kept by the stack, and so is a tag; a file that is new says what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from fraud_cfn.config import SUFFIX_PARAMETER
-from fraud_cfn.review.model import Template
-from fraud_cfn.review.revisions import files_at
+from fraud_cfn.review.revisions import content_at
 from fraud_cfn.template import environments
 from fraud_cfn.template.environments import Environment, EnvironmentFileError
 
@@ -35,41 +33,29 @@ class Settings:
     tags: tuple[TagChange, ...] = ()
 
 
-def settings(
-    before: Template, after: Template, files: list[Environment], base: Mapping[str, Environment]
-) -> dict[str, Settings]:
-    """Environment → what is known of it, of the parameters that a template has.
-
-    `files`: as they are now; `base`: those that BEFORE's revision had.
-    """
-    declared = {**before.parameters, **after.parameters}
+def settings(files: Iterable[Environment], revision: str) -> dict[str, Settings]:
+    """Environment → what is known of it: `files` are as they are now, BEFORE is of that revision."""
     found: dict[str, Settings] = {}
     for now in files:
-        then = base.get(now.suffix, now)
-        sides = [
-            {name: value for name, value in side.values.items() if name in declared} for side in (then, now)
-        ]
-        if SUFFIX_PARAMETER in declared:
-            sides[0][SUFFIX_PARAMETER] = now.suffix
-        given = {name: value for name, value in sides[1].items() if sides[0].get(name) != value}
+        then = _at(revision, now)
+        had = {**then.values, SUFFIX_PARAMETER: now.suffix}
+        given = {name: value for name, value in now.values.items() if had.get(name) != value}
         tags = tuple(
             TagChange(name, then.tags[name].value if name in then.tags else None, tag.value)
             for name, tag in now.tags.items()
             if name not in then.tags or then.tags[name].value != tag.value
         )
-        found[now.suffix] = Settings(sides[0], given, tags)
+        found[now.suffix] = Settings(had, given, tags)
     return found
 
 
-def at_revision(revision: str, folder: Path = environments.FOLDER) -> dict[str, Environment]:
-    """The environment files of a revision; one that no command could read there says nothing."""
-    found: dict[str, Environment] = {}
-    for name, content in files_at(revision, folder).items():
-        suffix = environments.suffix_of(name)
-        if suffix is None:
-            continue
-        try:
-            found[suffix] = environments.parse(content, suffix, f"{folder.name}/{name} at {revision}")
-        except EnvironmentFileError:
-            continue
-    return found
+def _at(revision: str, now: Environment) -> Environment:
+    """That environment's file as the revision has it; one that is new or that no command could read there
+    says nothing, so that the stack has what it says now."""
+    content = content_at(revision, environments.FOLDER / f"{now.suffix}.yaml")
+    try:
+        return (
+            now if content is None else environments.parse(content, now.suffix, f"{now.file} at {revision}")
+        )
+    except EnvironmentFileError:
+        return now

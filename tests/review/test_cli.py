@@ -8,19 +8,23 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
+from fraud_cfn.review import cli
 from fraud_cfn.review.as_json import document
+from fraud_cfn.review.changes import CLASSES
 from fraud_cfn.review.cli import main
 from fraud_cfn.review.model import TemplateError, parse
-from fraud_cfn.review.report import as_text
+from fraud_cfn.review.report import as_markdown, as_text
 from fraud_cfn.review.review import Review, review
-from fraud_cfn.review.revisions import RevisionError, template_at
-from fraud_cfn.review.settings import at_revision, settings
+from fraud_cfn.review.revisions import RevisionError, content_at, template_at
+from fraud_cfn.review.settings import settings
 from fraud_cfn.template import environments
 from tests.deploy.schema import REVIEW, misfits_of
 from tests.limits import PATIENCE
@@ -31,7 +35,7 @@ Resources:
   Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !Sub 'jobs-${Env}'}}
   Topic: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: a}}
 """
-AFTER = BEFORE.replace("jobs-", "work-").replace("DisplayName: a", "DisplayName: b")
+AFTER = BEFORE.replace("jobs-", "work-").replace("DisplayName: a", "DisplayName: ä")
 
 
 @pytest.fixture
@@ -47,6 +51,29 @@ def test_text_begins_with_the_verdict(files: list[str], capsys: pytest.CaptureFi
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == ("Predicted: data is lost (1 data-loss, 1 harmless). The change set is the authority.")
     assert "DATA LOSS · Queue AWS::SQS::Queue is replaced" in lines[2]
+
+
+def test_each_form_is_the_one_that_was_asked_for(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reviewed = review(parse(BEFORE), parse(AFTER))
+    answer = json.dumps(document(reviewed), indent=2, ensure_ascii=False) + "\n"
+    for form, shown in (("text", as_text(reviewed)), ("markdown", as_markdown(reviewed)), ("json", answer)):
+        assert main([*files, "--format", form]) == 0
+        assert capsys.readouterr().out == shown
+
+
+def test_help_names_what_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "[BEFORE] [AFTER]",
+        "--base REV default: origin/main, else main",
+        "--param NAME=VALUE",
+        f"--fail-on CLASS,… exit 1 where one occurs: {', '.join(CLASSES[1:])}",
+    ):
+        assert words in said
 
 
 def test_json_is_of_the_documented_form(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,11 +106,31 @@ def test_it_fails_on_exactly_the_classes_named(files: list[str], named: str, cod
 
 
 @pytest.mark.parametrize(
+    ("more", "classes"),
+    [
+        ("", []),
+        ("Outputs: {O: {Value: a}}", ["harmless"]),
+        ("Parameters: {P: {Type: String}}", ["will-fail"]),
+        ("Parameters: {P: {Type: String}}\nOutputs: {O: {Value: a}}", ["harmless", "will-fail"]),
+    ],
+)
+def test_a_class_occurs_without_a_resource_too(more: str, classes: list[str], tmp_path: Path) -> None:
+    template = "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}\n"
+    for name, text in (("before", template), ("after", template + more)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("before", "after")]
+    failing = [name for name in CLASSES[1:] if main([*files, "--fail-on", name])]
+    assert failing == classes
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--fail-on", "data-loss,terrible"], "--fail-on knows no class terrible"),
         (["--fail-on", "none"], "--fail-on knows no class none"),
+        (["--fail-on", "terrible,bad"], "--fail-on knows no class bad, terrible:"),
         (["--param", "Env"], "--param takes NAME=VALUE"),
+        (["--param", "=a"], "--param takes NAME=VALUE"),
         (["--param", "Nope=1"], "--param names 'Nope'"),
         (["--base", "main"], "give BEFORE and AFTER"),
     ],
@@ -116,15 +163,41 @@ Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsProd
     assert "depends on Env" in answers[0]["changes"][0]["details"][0]["because"]
 
 
+def test_one_file_alone_and_one_that_is_no_template_are_one_line(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "odd").write_text("[", encoding="utf-8")
+    for sides, said in (
+        (files[:1], "give BEFORE and AFTER"),
+        ([files[0], str(tmp_path / "odd")], "is no template"),
+        ([files[0], str(tmp_path / "none")], "cannot be read"),
+    ):
+        assert main(sides) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert said in printed.err
+        assert printed.err.count("\n") == 1
+
+
+def test_what_aws_itself_knows_may_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    queue = "Resources: {{Queue: {{Type: 'AWS::SQS::Queue', Properties: {{QueueName: {}}}}}}}"
+    for name, value in (("before", "jobs-eu-central-1"), ("after", "!Sub 'jobs-${AWS::Region}'")):
+        (tmp_path / name).write_text(queue.format(value), encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("before", "after")]
+    assert main([*files, "--param", "AWS::Region=eu-central-1"]) == 0
+    assert capsys.readouterr().out.startswith("Predicted: nothing changes.")
+
+
 # ── Revisions ──
 
 
-def git(folder: Path, *arguments: str) -> None:
+def git(folder: Path, *arguments: str) -> str:
     known = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
     who = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "init.defaultBranch=main"]
-    subprocess.run(
+    done = subprocess.run(
         ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, env=known, timeout=PATIENCE
     )
+    return done.stdout.decode().strip()
 
 
 @pytest.fixture
@@ -152,7 +225,7 @@ def test_a_file_that_is_missing_there_is_a_first_version(repository: Path) -> No
 
 
 def test_a_revision_that_is_not_here_is_one_line(repository: Path) -> None:
-    for name in ("nowhere", "--help", "main:template.yaml", "", "a\nb"):
+    for name in ("nowhere", "--help", "main:template.yaml", "first..main", "", "a\nb"):
         with pytest.raises(RevisionError, match=re.escape(f"there is no revision {name!r}: ")):
             template_at(name, repository / "template.yaml")
 
@@ -191,6 +264,29 @@ def test_no_repository_and_a_base_that_is_no_template_are_one_line(repository: P
     git(repository, "commit", "--quiet", "--all", "--message", "broken")
     with pytest.raises(TemplateError, match=r"template.yaml at main is no template"):
         template_at(None, repository / "template.yaml")
+    git(repository, "branch", "--move", "elsewhere")
+    with pytest.raises(RevisionError, match="there is no revision origin/main nor main: run 'git fetch"):
+        template_at(None, repository / "template.yaml")
+
+
+@pytest.mark.parametrize(("lost", "said"), [("main^{tree}", "list main"), ("main:template.yaml", "show ")])
+def test_what_a_clone_has_not_fetched_is_one_line(lost: str, said: str, repository: Path) -> None:
+    """As a partial clone without a network: the commit is here, and not all that is in it."""
+    name = git(repository, "rev-parse", lost)
+    (repository / ".git" / "objects" / name[:2] / name[2:]).unlink()
+    with pytest.raises(RevisionError, match=f"git cannot {said}"):
+        template_at(None, repository / "template.yaml")
+
+
+@pytest.mark.parametrize(("script", "said"), [("exit 3", "exit 3"), ("printf '\\377' >&2; exit 1", "\ufffd")])
+def test_what_git_says_or_does_not_say_is_one_line(
+    script: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "git").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RevisionError, match=re.escape(f"git cannot list main: {said}")):
+        content_at("main", tmp_path / "template.yaml")
 
 
 # ── Environment files: before as the base has them, after as they are ──
@@ -202,24 +298,32 @@ Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [IsBig,
 """
 
 
-def judged(repository: Path, base: str | None, now: str) -> Review:
-    """What an environment's file does, and nothing else; None: the base has no such file."""
+Judged = Callable[..., Review]
+
+
+@pytest.fixture
+def judged(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Judged:
     folder = repository / "environments"
     folder.mkdir()
-    (folder / "README.md").write_text("about", encoding="utf-8")
-    (folder / "broken.yaml").write_text("[", encoding="utf-8")
+    monkeypatch.setattr(environments, "FOLDER", folder)
+    return lambda base, now, **sides: judged_in(folder, base, now, **sides)
+
+
+def judged_in(
+    folder: Path, base: str | None, now: str, before: str = PRODUCTION, after: str = PRODUCTION
+) -> Review:
+    """What an environment's file does with the templates; None: the base has no such file."""
     if base is not None:
         (folder / "prod.yaml").write_text(base, encoding="utf-8")
-    git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "--message", "files")
-    template = parse(PRODUCTION)
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", "files")
     files = [environments.parse(now.encode(), "prod", "environments/prod.yaml")]
-    known = settings(template, template, files, at_revision("main", folder))["prod"]
-    return review(template, template, known.values, known.given, known.tags)
+    known = settings(files, "main")["prod"]
+    return review(parse(before), parse(after), known.values, known.given, known.tags)
 
 
-def test_a_value_that_an_environment_file_changes_is_a_change(repository: Path) -> None:
-    found = judged(repository, "parameters:\n  Size: small\n", "parameters:\n  Size: big\n")
+def test_a_value_that_an_environment_file_changes_is_a_change(judged: Judged) -> None:
+    found = judged("parameters:\n  Size: small\n", "parameters:\n  Size: big\n")
     assert found.verdict == "data-loss"
     assert [(c.replacement, c.details[0].before, c.details[0].after) for c in found.changes] == [
         ("yes", "b", "a")
@@ -229,22 +333,22 @@ def test_a_value_that_an_environment_file_changes_is_a_change(repository: Path) 
     ]
 
 
-def test_a_value_that_a_file_no_longer_gives_is_kept(repository: Path) -> None:
-    assert judged(repository, "parameters:\n  Size: small\n", "tags: {}\n").verdict == "none"
+def test_a_value_that_a_file_no_longer_gives_is_kept(judged: Judged) -> None:
+    assert judged("parameters:\n  Size: small\n", "tags: {}\n").verdict == "none"
 
 
-def test_a_value_that_only_the_new_file_gives_may_change_something(repository: Path) -> None:
-    found = judged(repository, "tags: {}\n", "parameters:\n  Size: big\n")
+def test_a_value_that_only_the_new_file_gives_may_change_something(judged: Judged) -> None:
+    found = judged("tags: {}\n", "parameters:\n  Size: big\n")
     assert [(c.replacement, c.class_) for c in found.changes] == [("maybe", "data-loss")]
     assert "not known here" in found.parameters[0].note
 
 
-def test_a_new_environment_file_says_what_the_stack_has(repository: Path) -> None:
-    assert judged(repository, None, "parameters:\n  Size: big\n").verdict == "none"
+def test_a_new_environment_file_says_what_the_stack_has(judged: Judged) -> None:
+    assert judged(None, "parameters:\n  Size: big\n").verdict == "none"
 
 
-def test_a_changed_tag_is_told(repository: Path) -> None:
-    found = judged(repository, "tags:\n  team: a\n  gone: x\n", "tags:\n  team: b\n  new: y\n")
+def test_a_changed_tag_is_told(judged: Judged) -> None:
+    found = judged("tags:\n  team: a\n  gone: x\n", "tags:\n  team: b\n  new: y\n")
     assert found.verdict == "harmless"
     assert list(misfits_of(document(found), REVIEW["definitions"]["review"])) == []
     assert document(found)["tags"] == [
@@ -260,8 +364,8 @@ def reviewed_alone() -> Review:
     return review(parse(PRODUCTION), parse(PRODUCTION))
 
 
-def test_what_only_an_environment_loses_stands_on_the_first_screen(repository: Path) -> None:
-    found = judged(repository, "parameters:\n  Size: small\n", "parameters:\n  Size: big\n  Word: hunter2x\n")
+def test_what_only_an_environment_loses_stands_on_the_first_screen(judged: Judged) -> None:
+    found = judged("parameters:\n  Size: small\n", "parameters:\n  Size: big\n  Word: hunter2x\n")
     lines = as_text(reviewed_alone(), {"prod": found}).splitlines()
     assert lines[0].startswith("Predicted: data is lost · prod: data-loss.")
     assert lines[2].startswith("  DATA LOSS · Queue AWS::SQS::Queue is replaced")
@@ -269,10 +373,84 @@ def test_what_only_an_environment_loses_stands_on_the_first_screen(repository: P
     assert "hunter2x" not in "".join(lines)
 
 
-def test_the_files_of_a_folder_that_was_not_there_are_none(repository: Path) -> None:
-    assert at_revision("first", repository / "environments") == {}
-    with pytest.raises(RevisionError, match="git cannot list"):
-        at_revision("nowhere", repository / "environments")
+def test_a_file_that_no_command_could_read_there_says_nothing(judged: Judged) -> None:
+    assert judged("[", "parameters:\n  Size: big\n").verdict == "none"
+
+
+def test_a_removed_and_an_added_parameter_have_their_values_too(judged: Judged) -> None:
+    queue = "Resources: {{Queue: {{Type: 'AWS::SQS::Queue', Properties: {{QueueName: !Ref {}}}}}}}"
+    sides = {
+        side: f"Parameters: {{{name}: {{Type: String}}}}\n{queue.format(name)}"
+        for side, name in (("before", "Old"), ("after", "New"))
+    }
+    assert judged("parameters:\n  Old: a\n", "parameters:\n  New: a\n", **sides).verdict == "none"
+
+
+def test_an_environment_has_the_suffix_that_its_file_is_named_by(judged: Judged) -> None:
+    queue = "!If [IsBig, a, b]"
+    conditions = "Conditions: {IsBig: !Equals [!Ref EnvironmentSuffix, prod]"
+    before = PRODUCTION.replace("Conditions: {IsBig: !Equals [!Ref Size, big]", conditions)
+    found = judged(None, "tags: {}\n", before=before, after=before.replace(queue, "!If [IsBig, c, b]"))
+    assert [(c.replacement, c.details[0].before, c.details[0].after) for c in found.changes] == [
+        ("yes", "a", "c")
+    ]
+
+
+@pytest.fixture
+def two(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A change that loses data in prod alone, whose own file makes its queue another one."""
+    folder = repository / "environments"
+    folder.mkdir()
+    (repository / "template.yaml").write_text(PRODUCTION, encoding="utf-8")
+    (folder / "dev.yaml").write_text("parameters:\n  Size: small\n", encoding="utf-8")
+    (folder / "prod.yaml").write_text("parameters:\n  Size: small\n", encoding="utf-8")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "two")
+    (folder / "prod.yaml").write_text("parameters:\n  Size: big\n", encoding="utf-8")
+    read_all = environments.read_all
+    monkeypatch.setattr(environments, "FOLDER", folder)
+    monkeypatch.setattr(environments, "read_all", lambda: read_all(folder))
+    monkeypatch.setattr(cli, "COMMITTED", repository / "template.yaml")
+    return repository
+
+
+@pytest.mark.usefixtures("two")
+def test_each_environment_is_reviewed_with_its_own_file(capsys: pytest.CaptureFixture[str]) -> None:
+    def answered(*arguments: str) -> Any:
+        main([*arguments, "--format", "json"])
+        return json.loads(capsys.readouterr().out)
+
+    answer = answered()
+    assert list(misfits_of(answer, REVIEW["definitions"]["review"])) == []
+    verdicts = {name: found["verdict"] for name, found in answer["environments"].items()}
+    assert verdicts == {"dev": "none", "prod": "data-loss"}
+    assert (answer["verdict"], answer["changes"]) == ("data-loss", [])
+    # What is told by hand is so everywhere.
+    verdicts = {
+        value: answered("--param", f"Size={value}")["environments"]["prod"]["verdict"]
+        for value in ("big", "small")
+    }
+    assert verdicts == {"big": "none", "small": "none"}
+    for form, first in (
+        ("text", "Predicted: data is lost · dev: none, prod: data-loss."),
+        ("markdown", "**"),
+    ):
+        assert main(["--base", "main", "--format", form]) == 0
+        assert capsys.readouterr().out.startswith(first)
+    assert [main(["--fail-on", name]) for name in ("data-loss", "will-fail")] == [1, 0]
+
+
+def test_what_no_environment_has_is_still_said(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There may be stacks without a file."""
+    (two / "template.yaml").write_text(PRODUCTION.replace("[IsBig, a,", "[IsBig, c,"), encoding="utf-8")
+    (two / "environments" / "prod.yaml").unlink()
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("Predicted: perhaps data is lost (1 data-loss) · dev: none.")
+    (two / "environments" / "dev.yaml").unlink()
+    assert main(["--format", "json"]) == 0
+    assert "environments" not in json.loads(capsys.readouterr().out)
+    assert main(["--base", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("review: there is no revision 'nowhere': ")
 
 
 def test_a_file_that_a_deployment_would_refuse_is_one_line(
