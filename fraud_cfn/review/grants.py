@@ -6,20 +6,23 @@ Documents come as plain data, a value that is not known yet as `${Queue.Arn}` in
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import product
 from typing import Any, Generic, TypeVar
 
-from fraud_cfn.review.wildcards import covers, overlap, pieces
+from fraud_cfn.review.networks import block_of, together, wholes
+from fraud_cfn.review.wildcards import covers, is_pattern, overlap, pieces
 
 Json = Any
 ALL_BUT = "all but "  # how the text of NotAction, NotResource, NotPrincipal begins
+
+_EVERYTHING = re.compile(r"^arn:[^:]*:iam::aws:policy/AdministratorAccess$")
 
 Found = TypeVar("Found")
 # operator, condition key, values (sorted)
@@ -63,12 +66,27 @@ class Grant:
         """The same for another action."""
         return replace(self, action=action)
 
+    def with_test(self, test: Test) -> Grant:
+        """The same with that test in place of the one of its operator and key."""
+        return replace(self, tests=tuple(test if each[:2] == test[:2] else each for each in self.tests))
+
+    @property
+    def meant(self) -> Grant:
+        """The same by what it allows, for the managed policy whose content needs no looking up."""
+        is_everything = self.action is None and _EVERYTHING.match(self.resource or "")
+        return replace(self, action="*", resource="*") if is_everything else self
+
+    @property
+    def _is_all(self) -> bool:
+        """Every action on every resource: whatever a managed policy allows is among it."""
+        return self.action == self.resource == "*"
+
     def covers(self, other: Grant) -> bool:
         """Whether everything that `other` grants (or denies), this one does too. True is certain."""
         return (
             self.effect == other.effect
             and _within(self.resource, other.resource, str)
-            and is_action_within(self.action, other.action)
+            and (is_action_within(self.action, other.action) or (self._is_all and other.action is None))
             and _principal_within(self.principal, other.principal)
             and all(any(_implies(given, test) for given in other.tests) for test in self.tests)
         )
@@ -80,7 +98,7 @@ class Granted:
     def __init__(self, found: Iterable[Grant]) -> None:
         self._keys: set[Json] = set()
         self._filed: _Filed[_Filed[_Filed[_Filed[list[Grant]]]]] = _Filed()
-        for grant in found:
+        for grant in (each.meant for each in found):
             self._keys.add(grant.key)
             at = self._filed.file(_pieces(grant.resource), _Filed)
             at = at.file(_pieces(grant.action and grant.action.lower()), _Filed)
@@ -88,16 +106,26 @@ class Granted:
             at.file(_pieces_of_tests(grant.tests), list).append(grant)
 
     def cover(self, part: Grant) -> bool:
-        """Whether one of them covers that one."""
+        """Whether one of them covers that one, or several do: each one of the values that pass it."""
+        part = part.meant
         principal = part.principal and _account(part.principal)
         values = [values[0] for _, _, values in part.tests if values]
-        return part.key in self._keys or any(
-            whole.covers(part)
-            for by_action in self._filed.within(part.resource)
-            for by_principal in by_action.within(part.action and part.action.lower())
-            for by_test in by_principal.within(principal)
-            for found in by_test.within("", *values)
-            for whole in found
+        return (
+            part.key in self._keys
+            or any(
+                whole.covers(part)
+                for by_action in self._filed.within(part.resource)
+                for by_principal in by_action.within(*([part.action.lower()] if part.action else [None, ""]))
+                for by_test in by_principal.within(principal)
+                for found in by_test.within("", *values)
+                for whole in found
+            )
+            or any(
+                len(values) > 1
+                and _is_any_of(operator)
+                and all(self.cover(part.with_test((operator, key, (value,)))) for value in values)
+                for operator, key, values in part.tests
+            )
         )
 
 
@@ -137,7 +165,7 @@ def _pieces(text: str | None) -> Sequence[str | None]:
 def _pieces_of_tests(tests: tuple[Test, ...]) -> Sequence[str]:
     """What the value of a request that passes them has, where one value alone passes."""
     for operator, _, values in tests:
-        if "Not" not in operator and "IpAddress" not in operator and len(values) == 1:
+        if _TEXTUAL.search(operator) and len(values) == 1:
             return pieces(values[0])
     return ("",)
 
@@ -267,9 +295,23 @@ def _tests(condition: Json) -> tuple[Test, ...]:
 
 
 _IF_EXISTS = "IfExists"
-# What also holds where the key operator holds.
-_WEAKER = {"StringEquals": {"StringLike"}, "ArnEquals": {"ArnLike"}, "ArnLike": {"ArnEquals"}}
-_LIKE = ("StringLike", "ArnLike", "ArnEquals")
+# What also holds where the key operator holds, for the same values.
+_WEAKER = {
+    "StringEquals": {"StringLike", "StringEqualsIgnoreCase"},
+    "StringNotLike": {"StringNotEquals"},
+    "StringNotEqualsIgnoreCase": {"StringNotEquals"},
+    "ArnEquals": {"ArnLike"},
+    "ArnLike": {"ArnEquals"},
+    "ArnNotEquals": {"ArnNotLike"},
+    "ArnNotLike": {"ArnNotEquals"},
+}
+_TEXTUAL = re.compile(r"(String|Arn)(Equals|Like)(IfExists)?$")
+_BOUND = re.compile(r"(Numeric|Date)(Less|Greater)Than(Equals)?")
+
+
+def _is_any_of(operator: str) -> bool:
+    """Whether one of the values is enough to pass."""
+    return "Not" not in operator and not operator.startswith("ForAllValues")
 
 
 def _implies(given: Test, test: Test) -> bool:
@@ -280,25 +322,59 @@ def _implies(given: Test, test: Test) -> bool:
     if wanted.endswith(_IF_EXISTS):
         wanted = wanted.removesuffix(_IF_EXISTS)
         strict = strict.removesuffix(_IF_EXISTS)
+    (of, _, strict), (of_wanted, _, wanted) = (text.rpartition(":") for text in (strict, wanted))
+    if of != of_wanted:
+        return False
+    if strict == "StringLike" and not any(is_pattern(value) for value in given[2]):
+        strict = "StringEquals"
+    if _BOUND.fullmatch(strict) and _BOUND.fullmatch(wanted):
+        return all(
+            any(_bounds_imply(strict, value, wanted, limit) for limit in test[2]) for value in given[2]
+        )
     if strict != wanted and wanted not in _WEAKER.get(strict, ()):
         return False
-    return _values_imply(wanted.partition(":")[2] or wanted, given[2], test[2])
+    if "Not" in wanted:  # none of the values: each that may not be there must be left out
+        return all(_among(strict, given[2], value) for value in test[2])
+    return all(_among(wanted, test[2], value) for value in given[2])
 
 
-def _values_imply(operator: str, given: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    if "Not" in operator:  # none of the values: more of them is stricter
-        return set(wanted) <= set(given)
-    if operator == "IpAddress":
-        return all(any(_in_block(block, value) for block in wanted) for value in given)
-    if operator in _LIKE:
-        return all(any(covers(pattern, value) for pattern in wanted) for value in given)
-    return set(given) <= set(wanted)
+def _among(operator: str, values: tuple[str, ...], one: str) -> bool:
+    """Whether all that one value of that operator stands for is among the others."""
+    if operator.endswith("IpAddress"):
+        return _in_blocks(values, one)
+    if operator.endswith("Like") or operator.startswith("Arn"):
+        return any(covers(pattern, one) for pattern in values)
+    if operator.endswith("IgnoreCase"):
+        return one.lower() in [value.lower() for value in values]
+    return one in values
 
 
-def _in_block(block: str, value: str) -> bool:
+def _bounds_imply(strict: str, value: str, wanted: str, limit: str) -> bool:
+    """Whether all below (or above) one number or date is below (or above) the other."""
+    if strict.removesuffix("Equals") != wanted.removesuffix("Equals"):
+        return False
+    one, other = _measured(value), _measured(limit)
+    if one is None or other is None:
+        return strict == wanted and value == limit
+    if one == other:
+        return strict == wanted or wanted.endswith("Equals")
+    return (one < other) == ("Less" in wanted)
+
+
+def _measured(text: str) -> float | None:
+    """A number, or a date as seconds (a number is a date in seconds, too)."""
     try:
-        return ipaddress.ip_network(value, strict=False).subnet_of(  # pyright: ignore[reportArgumentType]
-            ipaddress.ip_network(block, strict=False)  # pyright: ignore[reportArgumentType]
-        )
-    except (ValueError, TypeError):
-        return block == value
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def _in_blocks(blocks: tuple[str, ...], value: str) -> bool:
+    """Whether networks, two halves as their whole, have all of another."""
+    whole = together(blocks)
+    return any(block in whole for block in wholes(str(block_of(value) or value)))

@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
+
+from fraud_cfn.review.networks import block_of, holds, together, wholes
 
 Properties = Mapping[str, Any]
 Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GROUP = "AWS::EC2::SecurityGroup"
 _LIST = "AWS::EC2::PrefixList"
@@ -74,9 +75,23 @@ class Connection:
         return (
             self.protocol in ("all", other.protocol)
             and self.ports.covers(other.ports)
-            and (_has(self.client, other.client) or self.client in _EVERYWHERE)
-            and _has(self.server, other.server)
+            and (holds(self.client, other.client) or self._is_from_everywhere(other.client))
+            and holds(self.server, other.server)
         )
+
+    @property
+    def from_any(self) -> tuple[Connection, str]:
+        """The same from whatever client, and the client."""
+        return replace(self, client=""), self.client
+
+    @property
+    def to_any(self) -> tuple[Connection, str]:
+        """The same to whatever server, and the server."""
+        return replace(self, server=""), self.server
+
+    def _is_from_everywhere(self, client: str) -> bool:
+        """A group and a prefix list are somewhere; IPv6 addresses are none of IPv4."""
+        return self.client in _EVERYWHERE and block_of(client) is None
 
 
 @dataclass(frozen=True)
@@ -156,8 +171,8 @@ class Firewall:
         """Whether a connection that can be opened covers that one."""
         return any(
             other.covers(connection)
-            for client in (*_wholes(connection.client), *_EVERYWHERE)
-            for server in _wholes(connection.server)
+            for client in (*wholes(connection.client), *_EVERYWHERE)
+            for server in wholes(connection.server)
             for other in self._open_between.get((client, server), ())
         )
 
@@ -169,9 +184,27 @@ class Firewall:
         return found
 
     @cached_property
+    def networks(self) -> dict[Connection, frozenset[str]]:
+        """All networks that may connect alike, or be connected to, in as few as possible.
+
+        The key is one of these connections with `""` in their place.
+        """
+        found: dict[Connection, list[str]] = {}
+        for connection in self.open:
+            for alike, end in connection.from_any, connection.to_any:
+                if block_of(end) is not None:
+                    found.setdefault(alike, []).append(end)
+        return {alike: together(ends) for alike, ends in found.items()}
+
+    @cached_property
     def _open_between(self) -> dict[tuple[str, str], list[Connection]]:
         found: dict[tuple[str, str], list[Connection]] = {}
-        for connection in self.open:
+        wholes_ = (
+            replace(alike, client=alike.client or end, server=alike.server or end)
+            for alike, ends in self.networks.items()
+            for end in ends
+        )
+        for connection in (*self.open, *wholes_):
             found.setdefault((connection.client, connection.server), []).append(connection)
         return found
 
@@ -219,7 +252,7 @@ def changed_lists(before: Resources, after: Resources) -> list[str]:
 
 def faces_internet(network: str) -> bool:
     """Whether a network is (nearly) the whole internet, however it is written."""
-    block = _network(network)
+    block = block_of(network)
     return block is not None and block.prefixlen < (8 if block.version == 4 else 4)
 
 
@@ -243,6 +276,12 @@ def merged(offered: Iterable[Ports]) -> list[Ports]:
 def _differences(change: str, without: Firewall, having: Firewall) -> Iterator[ReachabilityChange]:
     for connection, agreed in having.connections.items():
         had = without.connections.get(connection)
+        if any(
+            without.networks.get(alike) == having.networks.get(alike)
+            for alike, end in (connection.from_any, connection.to_any)
+            if block_of(end) is not None and alike in having.networks
+        ):
+            continue  # the same addresses, in other networks
         if had is None or (agreed and not had):
             yield ReachabilityChange(change, connection, agreed and not without.has(connection))
 
@@ -264,41 +303,14 @@ def _order(change: ReachabilityChange) -> tuple[Any, ...]:
 # ── Networks ──
 
 
-@cache
-def _network(text: str) -> Network | None:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
-def _has(whole: str, part: str) -> bool:
-    """Whether a network has all of another; a group or a prefix list has itself only."""
-    if whole == part:
-        return True
-    outer, inner = _network(whole), _network(part)
-    if outer is None or inner is None:
-        return False
-    return inner.subnet_of(outer) if outer.version == inner.version else False  # pyright: ignore[reportArgumentType]
-
-
-@cache
-def _wholes(text: str) -> tuple[str, ...]:
-    """A network and every one that has all of it; of a group or a prefix list itself only."""
-    block = _network(text)
-    if block is None:
-        return (text,)
-    return (text, *(str(block.supernet(new_prefix=length)) for length in range(block.prefixlen)))
-
-
 def _is_loopback(text: str) -> bool:
-    block = _network(text)
+    block = block_of(text)
     return block is not None and block.is_loopback
 
 
 def _may_hold_groups(peer: str) -> bool:
     """Whether a network may hold addresses of a VPC: one that is not known may, a public one does not."""
-    block = _network(peer)
+    block = block_of(peer)
     return block is None or any(block.overlaps(own) for own in _PRIVATE)
 
 
@@ -333,7 +345,7 @@ def _read(
             to_group = "SecurityGroup" in key
             if to_group:
                 peer = _group(resources, peer)
-            elif (block := _network(peer)) is not None:
+            elif (block := block_of(peer)) is not None:
                 peer = str(block)
             yield Rule(direction, group, peer, to_group, protocol, ports, logical_id, f"{path}.{key}")
 
@@ -352,7 +364,7 @@ def _entries(properties: Properties) -> set[str]:
     """The networks of a prefix list."""
     entries = [entry for entry in _list(properties.get("Entries")) if isinstance(entry, Mapping)]
     found = [_text(entry.get("Cidr")) for entry in entries]
-    return {str(_network(text) or text) for text in found}
+    return {str(block_of(text) or text) for text in found}
 
 
 def _default_egress(resources: Resources) -> Iterator[Rule]:
