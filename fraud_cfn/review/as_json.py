@@ -37,7 +37,12 @@ def _document(review: Review) -> dict[str, Any]:
             for entry in review.parameters
         ],
         "outputs": [
-            {"name": entry.name, "change": entry.change, "because": entry.note or None}
+            {
+                "name": entry.name,
+                "change": entry.change,
+                "class": "will-fail" if entry.fails else None,
+                "because": entry.fails or entry.note or None,
+            }
             for entry in review.outputs
         ],
         "tags": [
@@ -49,6 +54,7 @@ def _document(review: Review) -> dict[str, Any]:
             for tag in review.tags
         ],
         "unjudged": list(review.unjudged),
+        "refused": list(review.refused),
         "findings": [
             {
                 "kind": finding.kind,

@@ -10,10 +10,10 @@ from fraud_cfn.review.resolve import Reference, Side, references
 _NOTHING = Template("nothing", {"Resources": {}})
 
 
-def depends_on(declaration: dict[str, Node]) -> list[Node]:
+def depends_on(declaration: dict[str, Node]) -> list[str]:
     """The logical ids that a resource waits for."""
-    names = declaration.get("DependsOn") or []
-    return names if isinstance(names, list) else [names]
+    names = declaration.get("DependsOn")
+    return [name for name in (names if isinstance(names, list) else [names]) if isinstance(name, str)]
 
 
 def mentioned(node: Node) -> Iterator[Reference]:

@@ -16,9 +16,8 @@ from fraud_cfn.review.traps import (
     still_referred,
     subnets_of_another_vpc,
     target_groups_that_stay,
-    undefined,
-    undefined_conditions,
 )
+from fraud_cfn.review.unresolved import circles, undefined, unresolved
 
 # Attributes of a resource beside its properties: a change there touches nothing that runs.
 _ATTRIBUTES = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
@@ -36,6 +35,7 @@ class _Outcome:
         self.pair = judgement.pair
         self.views = judgement.views
         self.identities = Identities(judgement)
+        self.circles = circles(judgement)
 
     def change(self, logical_id: str) -> Change | None:
         """What happens to a resource; None where nothing does."""
@@ -45,7 +45,9 @@ class _Outcome:
         candidates = []
         if "remove" in actions:
             candidates.append(self._removal(logical_id))
-        if "modify" in actions or (not actions and (self._attributes(logical_id) or self._lacks(logical_id))):
+        if "modify" in actions or (
+            not actions and (self._attributes(logical_id) or self._unresolved(logical_id, names_only=True))
+        ):
             candidates.append(self._modification(logical_id))
         if "add" in actions:
             candidates.append(self._addition(logical_id))
@@ -62,10 +64,11 @@ class _Outcome:
         states = [(view, view.action == worst.action) for view in self.views[logical_id]]
         return replace(worst, reasons=(f"may: depends on {_turns_on(states)}", *worst.reasons))
 
-    def _lacks(self, logical_id: str) -> bool:
-        """Whether a condition that it names is defined no more, though nothing else changes."""
-        is_there = logical_id in self.pair.after.template.resources
-        return is_there and bool(undefined_conditions(self.judgement, logical_id))
+    def _unresolved(self, logical_id: str, names_only: bool = False) -> list[str]:
+        """Why CloudFormation refuses the template for that resource."""
+        old, new = (side.template.resources.get(logical_id) for side in (self.pair.before, self.pair.after))
+        found = undefined(self.pair, old, new) if names_only else unresolved(self.pair, old, new)
+        return [*found, *self.circles.get(logical_id, ())]
 
     def _made(
         self,
@@ -86,7 +89,7 @@ class _Outcome:
         return self._made(logical_id, "modify", "no", "will-fail", [reason], [detail])
 
     def _addition(self, logical_id: str) -> Change:
-        reasons = undefined(self.judgement, logical_id)
+        reasons = self._unresolved(logical_id)
         if other := self.identities.taken_by(logical_id):
             reasons.append(f"{other} has the same name or identity, and the new one is made first")
         return self._made(logical_id, "add", "no", "will-fail" if reasons else "harmless", reasons)
@@ -132,7 +135,7 @@ class _Outcome:
                 if leaf.effect.fails
             )
         )
-        failing += undefined(self.judgement, logical_id) + self._traps(logical_id, replacement)
+        failing += self._unresolved(logical_id) + self._traps(logical_id, replacement)
         reasons: list[str] = []
         if failing:
             class_, reasons = "will-fail", failing

@@ -10,17 +10,20 @@ from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.model import Node
 from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.resolve import Side, Value, World, plain, references, written
+from fraud_cfn.review.unresolved import unresolved
 
 
 @dataclass(frozen=True)
 class OutputChange:
-    """An output that is added, removed or modified; `note` says what that depends on, or may break."""
+    """An output that is added, removed or modified; `note` says what that depends on, or may break, `fails`
+    why the update is refused."""
 
     name: str
     change: str
     before: Node
     after: Node
     note: str = ""
+    fails: str = ""
 
 
 def compare(change: Pair, judgement: Judgement) -> Iterator[OutputChange]:
@@ -31,10 +34,12 @@ def compare(change: Pair, judgement: Judgement) -> Iterator[OutputChange]:
         worlds = change.worlds_of(sides)
         values = [(_output(*sides[0], world), _output(*sides[1], world)) for world in worlds]
         unlike = [pair for pair in values if not is_same(*pair)]
-        if unlike:
-            old, new = unlike[0]
+        fails = "; ".join(unresolved(change, *(node for _, node in sides)))
+        if unlike or fails:
+            old, new = (unlike or values)[0]
             kind = "added" if old is None else "removed" if new is None else "modified"
-            yield OutputChange(name, kind, plain(old), plain(new), _imported(old))
+            kind = "modified" if fails and name in before else kind
+            yield OutputChange(name, kind, plain(old), plain(new), _imported(old), fails)
         else:
             yield from _followed(name, judgement, [new for _, new in values], worlds)
     yield from _made_by_others(change)

@@ -79,9 +79,14 @@ def verdict_line(review: Review, environments: Each | None = None) -> str:
         for name in reversed(CLASSES[1:])
         if (number := sum(change.class_ == name for change in review.changes))
     ]
-    failing = sum(bool(entry.fails) for entry in review.parameters)
-    if failing:
-        counts.insert(0, f"{failing} parameter{'s' if failing > 1 else ''} refused")
+    refused = {
+        "output": sum(bool(entry.fails) for entry in review.outputs),
+        "condition": len(review.refused),
+        "parameter": sum(bool(entry.fails) for entry in review.parameters),
+    }
+    for what, number in refused.items():
+        if number:
+            counts.insert(0, f"{number} {what}{'s' if number > 1 else ''} refused")
     told = f" ({', '.join(counts)})" if counts else ""
     each = "".join(
         f"{', ' if n else ' · '}{quoted(name)}: {v}" for n, (name, v) in enumerate(verdicts.items())
@@ -97,7 +102,10 @@ def _is_sure(review: Review, verdict: str) -> bool:
     """Whether something of that class happens, whatever the open values are."""
     changes = [change for change in review.changes if change.class_ == verdict]
     sure = any(not change.is_maybe for change in changes)
-    return sure or (review.verdict == verdict and not changes) or any(p.fails for p in review.parameters)
+    refused = [*(entry.fails for entry in (*review.parameters, *review.outputs)), *review.refused]
+    if any(refused) and verdict == "will-fail":
+        return sure or any(reason and not reason.startswith("may: ") for reason in refused)
+    return sure or (review.verdict == verdict and not changes)
 
 
 def first_screen(review: Review, environments: Each | None = None) -> list[str]:
@@ -147,11 +155,7 @@ def _groups(review: Review) -> Iterator[list[str]]:
     for name in ("data-loss", "will-fail", "replacement", "interruption"):
         lines = [_change_line(change) for change in changes if change["class"] == name]
         if name == "will-fail":
-            lines += [
-                f"WILL FAIL · parameter {quoted(entry['name'])} {entry['because']}"
-                for entry in answer["parameters"]
-                if entry["class"]
-            ]
+            lines += _refusals(answer)
         yield lines
     yield list(_role_lines(answer))
     for change, told in (("added", "REACHABLE"), ("removed", "UNREACHABLE")):
@@ -174,6 +178,17 @@ def _groups(review: Review) -> Iterator[list[str]]:
         for entry in answer["outputs"]
         if "refused" in (entry["because"] or "")
     ]
+
+
+def _refusals(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Updates that fail for something else than a resource."""
+    for kind, entries in (("parameter", answer["parameters"]), ("output", answer["outputs"])):
+        for entry in entries:
+            if entry["class"]:
+                told = _TOLD_AS_MAY if entry["because"].startswith("may: ") else _TOLD
+                because = f"{':' if kind == 'output' else ''} {entry['because'].removeprefix('may: ')}"
+                yield f"{told['will-fail']} · {kind} {quoted(entry['name'])}{because}"
+    yield from (f"{_TOLD['will-fail']} · {reason}" for reason in answer["refused"])
 
 
 def _is_bad(entry: Mapping[str, Any]) -> bool:

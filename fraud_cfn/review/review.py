@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fraud_cfn.review import findings, outcome, outputs, parameters
+from fraud_cfn.review import findings, outcome, outputs, parameters, unresolved
 from fraud_cfn.review.access import Access, access
 from fraud_cfn.review.changes import Change, worst
 from fraud_cfn.review.diff import is_same
@@ -36,6 +36,7 @@ class Review:
     secrets: tuple[str, ...] = field(default=(), repr=False)  # known values of NoEcho parameters
     tags: tuple[TagChange, ...] = ()  # of the stack, by its environment's file
     unjudged: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()  # what of the template fails the update, and no entry above carries
 
     @property
     def verdict(self) -> str:
@@ -59,8 +60,10 @@ def review(
     changes = (*with_renames(judgement, outcome.changes(judgement)), *loops(change, judgement))
     changed_parameters = tuple(parameters.compare(change))
     changed_outputs = tuple(outputs.compare(change, judgement))
+    refused = tuple(unresolved.in_conditions(change))
     classes = {entry.class_ for entry in changes}
-    classes |= {"will-fail" for entry in changed_parameters if entry.fails}
+    classes |= {"will-fail" for entry in (*changed_parameters, *changed_outputs) if entry.fails}
+    classes |= {"will-fail" for _ in refused}
     classes |= {"harmless" for _ in (*changed_outputs, *tags)}
     granted = access(change)
     return Review(
@@ -74,6 +77,7 @@ def review(
         tuple(_secrets(change)),
         tags,
         (*granted.unjudged, *_rules(before, after)),
+        refused,
     )
 
 

@@ -1,13 +1,10 @@
-"""Updates that fail for what stands around a resource, and what refers to what is not there."""
+"""Updates that fail for what stands around a resource, and what refers to what is removed."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
 
 from fraud_cfn.review import facts
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.mentions import depends_on, mentioned
-from fraud_cfn.review.model import Node
 from fraud_cfn.review.resolve import Reference, Side, Value, World, references, written
 
 
@@ -67,47 +64,6 @@ def _vpcs(side: Side, subnets: Value, world: World) -> set[Value]:
             names = tuple(references(vpc))
             found.add(names[0] if names else written(vpc))
     return found
-
-
-def undefined(judgement: Judgement, logical_id: str) -> list[str]:
-    """Names that the resource refers to in AFTER, on any branch, and that nothing there defines."""
-    after = judgement.pair.after.template
-    if after.transforms or after.loops:
-        return []
-    before = {*judgement.pair.before.template.resources, *judgement.pair.before.template.parameters}
-    declared = {*after.resources, *after.parameters, *before}
-    names = dict.fromkeys(
-        reference.name
-        for reference in mentioned(after.resources[logical_id])
-        if reference.name not in declared and not reference.name.startswith("AWS::")
-    )
-    return [f"{name} is not defined" for name in (*names, *undefined_conditions(judgement, logical_id))]
-
-
-def undefined_conditions(judgement: Judgement, logical_id: str) -> list[str]:
-    """Conditions that a resource names in AFTER, and that are defined there no more."""
-    old, new = judgement.pair.before.template, judgement.pair.after.template
-    missing = [
-        [name for name in _conditions(side.resources.get(logical_id, {})) if name not in side.conditions]
-        for side in (old, new)
-    ]
-    return [name for name in dict.fromkeys(missing[1]) if name not in missing[0]]
-
-
-def _conditions(declaration: Mapping[str, Node]) -> Iterator[str]:
-    """The conditions on which a resource, or a part of it, is there."""
-    if isinstance(name := declaration.get("Condition"), str):
-        yield name
-    waiting: list[Node] = [declaration]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            match node.get("Fn::If"):
-                case [str(name), *_]:
-                    yield name
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
 
 
 def still_referred(judgement: Judgement, logical_id: str) -> str | None:

@@ -68,7 +68,11 @@ def in_short(answered: dict[str, Any]) -> dict[str, Any]:
         },
         "renamed": renamed,
         "parameters": sorted([entry["name"], entry["change"]] for entry in answered["parameters"]),
-        "outputs": sorted([entry["name"], entry["change"]] for entry in answered["outputs"]),
+        "outputs": sorted(
+            [entry["name"], entry["change"], *([entry["class"]] if entry["class"] else [])]
+            for entry in answered["outputs"]
+        ),
+        "refused": sorted(answered["refused"]),
         "findings": sorted(
             [*(entry[key] for key in ("kind", "logical_id", "path", "direction")), *depends(entry)]
             for entry in answered["findings"]

@@ -239,6 +239,27 @@ def test_what_somebody_can_no_longer_do_stands_on_the_first_screen() -> None:
     ]
 
 
+def test_what_no_resource_carries_fails_the_update_on_the_first_screen() -> None:
+    topics = (
+        "Parameters: {P: {Type: String}}\nConditions: {Is: !Equals [!Ref P, a]}\n"
+        "Resources: {T: {Type: 'AWS::SNS::Topic', Condition: Is}}\n"
+    )
+    may = reviewed(topics, topics + "Outputs: {May: {Value: !Ref T}}")
+    assert as_text(may).startswith("Predicted: perhaps the update will fail (1 output refused).")
+    assert first_screen(may) == ["MAY FAIL · output «May»: T is not there, depends on P"]
+    sure = reviewed(
+        topics, topics + "Outputs: {May: {Value: !Ref T}, A: {Value: !Ref B}, C: {Value: !Ref D}}"
+    )
+    assert as_text(sure).startswith("Predicted: the update will fail (3 outputs refused).")
+    assert first_screen(sure)[1:] == [
+        "WILL FAIL · output «A»: B is not defined",
+        "WILL FAIL · output «C»: D is not defined",
+    ]
+    named = reviewed(topics, topics.replace("Is:", "Other: !Condition Nothing, Is:"))
+    assert as_text(named).startswith("Predicted: the update will fail (1 condition refused).")
+    assert first_screen(named) == ["WILL FAIL · the condition Other: Nothing is not defined"]
+
+
 def test_what_is_harmless_is_not_perhaps_harmless() -> None:
     before = "Parameters: {P: {Type: String}}\nResources: {Q: {Type: 'AWS::SQS::Queue', Properties: {}}}"
     after = before.replace("Properties: {}", "Condition: C")
