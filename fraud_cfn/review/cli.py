@@ -11,18 +11,18 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.changes import CLASSES, worst
 from fraud_cfn.review.model import Template, TemplateError, read
+from fraud_cfn.review.parameters import misfit
 from fraud_cfn.review.report import as_markdown, as_text
 from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import BASES, RevisionError, template_at
 from fraud_cfn.review.schemas import SchemasError
 from fraud_cfn.review.settings import Settings, settings
-from fraud_cfn.template import environments
+from fraud_cfn.template import constraints, environments
 from fraud_cfn.template.environments import EnvironmentFileError
 
 _CLASSES = CLASSES[1:]
@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a value the stack has (repeatable)",
     )
     parser.add_argument(
-        "--fail-on", default="", metavar="CLASS,…", help=f"exit 1 where one occurs: {', '.join(_CLASSES)}"
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="CLASS,…",
+        help=f"exit 1 where one occurs: {', '.join(_CLASSES)}",
     )
     return parser
 
@@ -74,15 +78,22 @@ def _run(options: argparse.Namespace) -> int:
     failing = _classes(options.fail_on)
     values = _values(options.param)
     before, after, each = _sides(options)
-    for name in values:
+    for name, value in values.items():
         if not name.startswith("AWS::") and name not in {**before.parameters, **after.parameters}:
             raise _UsageError(f"--param names {name!r}, which neither template has as a parameter")
+        declared = [side.parameters.get(name, {}) for side in (before, after)]
+        misfits = [misfit(declaration, value) for declaration in declared]
+        if all(misfits):  # what only one of them refuses is judged
+            shown = constraints.shown(declared[1], value)
+            raise _UsageError(f"--param {name}: no stack has {shown}: {misfits[1]}")
     reviewed = review(before, after, values)
     by_environment = {
         suffix: review(before, after, {**known.values, **values}, {**known.given, **values}, known.tags)
         for suffix, known in each.items()
     }
-    print(_written(options.format, reviewed, by_environment), end="")
+    print(_written(options.format, reviewed, by_environment), end="", flush=True)
+    if lost := getattr(sys.stdout, "lost", ""):
+        raise _UsageError(f"what was found cannot be written: {lost}")
     occurring = reviewed.classes.union(*(found.classes for found in by_environment.values()))
     return 1 if occurring & failing else 0
 
@@ -92,7 +103,7 @@ def _sides(options: argparse.Namespace) -> tuple[Template, Template, Mapping[str
     if options.before is not None:
         if options.after is None or options.base is not None:
             raise _UsageError("give BEFORE and AFTER, two files, or neither and --base REV")
-        return read(Path(options.before)), read(Path(options.after)), {}
+        return read(options.before), read(options.after), {}
     after = read(COMMITTED)
     revision, before = template_at(options.base, COMMITTED)
     files = environments.read_all()
@@ -111,10 +122,14 @@ def _written(form: str, reviewed: Review, each: Mapping[str, Review]) -> str:
     return (as_markdown if form == "markdown" else as_text)(reviewed, each)
 
 
-def _classes(text: str) -> set[str]:
-    named = {name.strip() for name in text.split(",") if name.strip()}
-    unknown = sorted(named - set(_CLASSES))
-    if unknown:
+def _classes(given: Sequence[str]) -> set[str]:
+    named: set[str] = set()
+    for text in given:
+        names = {name.strip() for name in text.split(",") if name.strip()}
+        if not names:  # a CI's empty variable would let everything pass
+            raise _UsageError(f"--fail-on names no class: it knows {', '.join(_CLASSES)}")
+        named |= names
+    if unknown := sorted(named - set(_CLASSES)):
         raise _UsageError(f"--fail-on knows no class {', '.join(unknown)}: it knows {', '.join(_CLASSES)}")
     return named
 
@@ -125,5 +140,6 @@ def _values(given: Sequence[str]) -> dict[str, str]:
         name, equals, value = item.partition("=")
         if not equals or not name:
             raise _UsageError(f"--param takes NAME=VALUE, not {item!r}")
-        values[name] = value
+        if values.setdefault(name, value) != value:
+            raise _UsageError(f"--param says {name} twice, with two values: say it once")
     return values

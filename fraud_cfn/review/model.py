@@ -89,21 +89,25 @@ class Template:
 
 def read(path: Path | str) -> Template:
     """Read a template file; `TemplateError` where it cannot be read or is no template."""
+    name = str(path)
+    name = name if name.isprintable() and name else repr(name)
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise TemplateError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    return parse(content, str(path))
+        with open(path, "rb") as stream:
+            content = stream.read(MOST_BYTES + 1)  # a device has no end
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        raise TemplateError(f"{name} cannot be read: {reason}") from error
+    return parse(content, name)
 
 
 def parse(content: str | bytes, name: str = "template") -> Template:
     """Parse YAML or JSON; `name` is what errors call it."""
+    if len(content if isinstance(content, bytes) else content.encode()) > MOST_BYTES:
+        raise TemplateError(f"{name} is larger than the {MOST_BYTES:,} bytes CloudFormation takes")
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
         raise TemplateError(f"{name} is not UTF-8 text: give a CloudFormation template") from error
-    if len(text.encode()) > MOST_BYTES:
-        raise TemplateError(f"{name} is larger than the {MOST_BYTES:,} bytes CloudFormation takes")
     try:
         body = _load(text)
         return Template(name, _checked(body), text)
@@ -222,4 +226,12 @@ class _Loader(_SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _refuse(_: Any, node: yaml.Node) -> Node:
+    problem = f"CloudFormation does not read the tag {node.tag.replace('tag:yaml.org,2002:', '!!')}"
+    raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+
+
 _Loader.add_multi_constructor("!", intrinsic)
+# CloudFormation User Guide, "CloudFormation template format", YAML: tags that are not supported.
+for _kind in ("binary", "omap", "pairs", "set", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _refuse)

@@ -63,8 +63,8 @@ def _added(pair: Pair, name: str, renames: Mapping[str, str]) -> ParameterChange
     fails, note = "", ""
     if value is None:
         fails = f"needs a value: --param {name}=…"
-    elif misfit := _misfit(declaration, value):
-        fails = f"its value is refused: {misfit}"
+    elif wrong := misfit(declaration, value):
+        fails = f"its value is refused: {wrong}"
     if old := {new: old for old, new in renames.items()}.get(name):
         note = f"renamed from {old}: the stack's value is lost"
     return ParameterChange(name, "added", None, default, note, fails)
@@ -81,9 +81,9 @@ def _changed(
     pair: Pair, name: str, before: Mapping[str, Node], after: Mapping[str, Node]
 ) -> Iterator[ParameterChange]:
     had, kept = pair.before.values.get(name), pair.after.values.get(name)
-    misfit = _misfit(after, kept) if kept is not None else ""
+    wrong = misfit(after, kept) if kept is not None else ""
     if had != kept:
-        fails = f"its value is refused: {misfit}" if misfit else ""
+        fails = f"its value is refused: {wrong}" if wrong else ""
         note = "" if had is not None else "the value that the stack has is not known here"
         yield ParameterChange(name, "value", had, kept, note, fails)
     for kind, keys in _KINDS.items():
@@ -101,7 +101,7 @@ def _changed(
                 if _may_refuse(kind, before, after)
                 else ""
             )
-        fails = f"the stack's value is refused: {misfit}" if misfit and kind != "default" else ""
+        fails = f"the stack's value is refused: {wrong}" if wrong and kind != "default" else ""
         yield ParameterChange(name, kind, sides[0], sides[1], note, fails)
 
 
@@ -140,7 +140,8 @@ def _is_same(key: str, before: Node, after: Node) -> bool:
     return is_same(before, after)
 
 
-def _misfit(declaration: Mapping[str, Any], value: str) -> str:
+def misfit(declaration: Mapping[str, Any], value: str) -> str:
+    """What a parameter's own constraints say against a value; empty where nothing."""
     if is_looked_up(str(declaration.get("Type"))):
         return ""  # the constraints are for what is looked up
     try:

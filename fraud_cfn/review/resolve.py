@@ -354,10 +354,10 @@ class _Evaluation:
             return _STAYS
         if isinstance(items, list) and 0 <= index < len(items):
             return items[index]
-        if isinstance(items, Call) and items.function == "Fn::Cidr":
-            # The block at a position depends on its size, not on how many are asked for.
-            block, _, *size = items.argument
-            return Call("Fn::Select", [index, Call("Fn::Cidr", [block, *size])])
+        match items:
+            case Call("Fn::Cidr", [block, _, *size]):
+                # The block at a position depends on its size, not on how many are asked for.
+                items = Call("Fn::Cidr", [block, *size])
         return Call("Fn::Select", [index, items])
 
     def split(self, argument: Node) -> Value:

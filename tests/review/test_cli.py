@@ -30,7 +30,10 @@ from tests.deploy.schema import REVIEW, misfits_of
 from tests.limits import PATIENCE
 
 BEFORE = """
-Parameters: {Env: {Type: String}}
+Parameters:
+  Env: {Type: String}
+  Size: {Type: Number, MaxValue: 9}
+  Key: {Type: String, NoEcho: true, MinLength: 8}
 Resources:
   Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !Sub 'jobs-${Env}'}}
   Topic: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: a}}
@@ -99,10 +102,11 @@ def test_json_is_of_the_documented_form(files: list[str], capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     ("named", "code"),
-    [("data-loss", 1), ("will-fail", 0), ("replacement,interruption", 0), ("harmless", 1), ("", 0)],
+    [("data-loss", 1), ("will-fail", 0), ("replacement,interruption", 0), ("harmless, will-fail,", 1)],
 )
 def test_it_fails_on_exactly_the_classes_named(files: list[str], named: str, code: int) -> None:
     assert main([*files, "--fail-on", named]) == code
+    assert main([*files, "--fail-on", named, "--fail-on", "will-fail"]) == code
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,14 @@ def test_a_class_occurs_without_a_resource_too(more: str, classes: list[str], tm
         (["--fail-on", "data-loss,terrible"], "--fail-on knows no class terrible"),
         (["--fail-on", "none"], "--fail-on knows no class none"),
         (["--fail-on", "terrible,bad"], "--fail-on knows no class bad, terrible:"),
+        (["--fail-on", ""], "--fail-on names no class"),
+        (["--fail-on", "data-loss", "--fail-on", ","], "--fail-on names no class"),
+        (["--param", "Size=10"], "--param Size: no stack has '10': it must be at most 9"),
+        (
+            ["--param", "Key=abc"],
+            "--param Key: no stack has the value given (NoEcho: not shown): it must have",
+        ),
+        (["--param", "Env=a", "--param", "Env=b"], "--param says Env twice"),
         (["--param", "Env"], "--param takes NAME=VALUE"),
         (["--param", "=a"], "--param takes NAME=VALUE"),
         (["--param", "Nope=1"], "--param names 'Nope'"),
@@ -171,6 +183,9 @@ def test_one_file_alone_and_one_that_is_no_template_are_one_line(
         (files[:1], "give BEFORE and AFTER"),
         ([files[0], str(tmp_path / "odd")], "is no template"),
         ([files[0], str(tmp_path / "none")], "cannot be read"),
+        ([files[0], ""], "'' cannot be read"),
+        ([files[0], str(tmp_path / "\x1b[31m\nred")], "\\x1b[31m\\nred' cannot be read"),
+        ([files[0], "/dev/zero"], "/dev/zero is larger than"),
     ):
         assert main(sides) == 2
         printed = capsys.readouterr()
@@ -542,6 +557,8 @@ def test_nothing_malformed_ends_in_a_traceback(tmp_path: Path, capsys: pytest.Ca
         "A: {Type: 'AWS::SNS::Topic', Properties: {Tags: {a: 1}}, Metadata: [x], UpdatePolicy: 5}",
         "A: {Type: 'AWS::SNS::Topic', Properties: !Ref P}",
         "A: {Type: 'AWS::SNS::Topic', Properties: {X: !Cidr [!Ref 'AWS::NoValue', 1]}}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: {X: !Select [0, !Cidr []]}}",
+        "A: {Type: 'AWS::SNS::Topic', Properties: {X: !Select [0, !Cidr a], Y: !Select [0, !Cidr [a]]}}",
         "A: {Type: 'AWS::SNS::Topic', Properties: {Y: !Sub {Ref: x}}}\nParameters: {'Fn::Transform': []}",
         "A: {Type: 'AWS::SNS::Topic', Properties: {X: !FindInMap [a, b, c], Y: !GetAtt A, Z: !Select [x]}}",
     ],
@@ -559,6 +576,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ["bash", "-c", command, sys.executable], cwd=ROOT, capture_output=True, check=False, timeout=PATIENCE
     )
     assert done.stderr == b""
+
+
+def test_what_cannot_be_written_is_an_error(files: list[str]) -> None:
+    command = '"$0" -m fraud_cfn.review "$1" "$2" > /dev/full'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, *files],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "review: what was found cannot be written: no space left on device\n"
 
 
 def test_the_command_imports_neither_the_sdk_nor_the_linter() -> None:

@@ -64,6 +64,9 @@ def test_our_template_tells_which_file_defines_a_resource() -> None:
         ("Resources: {A: {}}", "the resource A has no Type"),
         ("Resources: {A: {Type: X, Properties: [1]}}", "the Properties of A are no mapping"),
         (f"{QUEUE}\nParameters: [1]", "Parameters is no mapping"),
+        (f"{QUEUE}\nMetadata:\n  A: !!binary aGk=", "line 3: CloudFormation does not read the tag !!binary"),
+        (f"{QUEUE}\nMetadata: !!timestamp 2001-01-01", "the tag !!timestamp"),
+        (f"{QUEUE}\nMetadata: {{A: !!set {{a, b}}, B: !!omap [a: 1]}}", "the tag !!set"),
         (b"\xff\xfe", "not UTF-8"),
         ("Resources: &r {A: {Type: X, Properties: {P: *r}}}", "nested more than"),
         ("[" * 5000, ""),  # what is wrong first differs between versions of Python
