@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from fraud_cfn.review import exposure, permissions, reachability
@@ -50,7 +51,8 @@ class Access:
 
 def access(change: Pair) -> Access:
     """Judge a change, in each of its worlds."""
-    permitted, unseen = _in_each_world(change, permissions.concerns, permissions.compare)
+    permitting = partial(permissions.compare, declared=partial(_declared, change))
+    permitted, unseen = _in_each_world(change, permissions.concerns, permitting)
     reached, unreached = _in_each_world(change, exposure.concerns, reachability.compare)
     exposed, _ = _in_each_world(change, exposure.concerns, exposure.compare_exposures)
     return Access(
@@ -65,6 +67,20 @@ def access(change: Pair) -> Access:
             if worlds
         ),
     )
+
+
+def _declared(change: Pair, logical_id: str) -> tuple[str, Mapping[str, Any]]:
+    """Type of a resource, and the properties that both sides write alike."""
+    sides = [
+        side.template.resources[logical_id].get("Properties") or {}
+        for side in (change.before, change.after)
+        if logical_id in side.template.resources
+    ]
+    keys = {key for properties in sides for key in properties}
+    alike = {
+        key: sides[0].get(key) for key in keys if all(each.get(key) == sides[0].get(key) for each in sides)
+    }
+    return change.type_of(logical_id), {**dict.fromkeys(keys), **alike}
 
 
 def resources(side: Side, logical_ids: Iterable[str], world: World) -> Resources:

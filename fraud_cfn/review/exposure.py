@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fraud_cfn.review.diff import leaves
 from fraud_cfn.review.reachability import (
     Connection,
     ReachabilityChange,
@@ -24,6 +25,8 @@ _LOAD_BALANCERS = (
 _LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 _API = "AWS::ApiGateway::RestApi"
 _FUNCTION = "AWS::Lambda::Url"
+_ADDRESSES = ("AWS::EC2::EIP", "AWS::EC2::EIPAssociation")
+_HOLDERS = ("InstanceId", "NetworkInterfaceId")  # whose address it is
 _BLOCK = "PublicAccessBlockConfiguration"  # of buckets and access points
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 # Property, wherever it stands in a resource → the values that make it public.
@@ -80,6 +83,9 @@ def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
     for logical_id, (kind, properties) in resources.items():
         for path, key in _public_properties(properties):
             found[logical_id, key] = Exposure(logical_id, path)
+        for name in _HOLDERS if kind in _ADDRESSES else ():
+            if name in properties:
+                found["address", logical_id] = Exposure(logical_id, f"Properties.{name}")
         if kind in _LOAD_BALANCERS and _is_public(properties):
             found["load balancer", logical_id] = Exposure(logical_id, "Properties.Scheme")
         elif kind == _FUNCTION and properties.get("AuthType") == "NONE":
@@ -121,17 +127,11 @@ def _rules(
                 yield Exposure(rule.logical_id, rule.path)
 
 
-def _public_properties(node: Any, path: str = "Properties") -> Iterator[tuple[str, str]]:
+def _public_properties(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(path, property) of everything that asks for a public address."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if str(value).lower() in _PUBLIC_WHERE.get(key, ()):
-                yield f"{path}.{key}", key
-            else:
-                yield from _public_properties(value, f"{path}.{key}")
-    elif isinstance(node, list):
-        for number, item in enumerate(node):
-            yield from _public_properties(item, f"{path}[{number}]")
+    for path, steps, value in leaves(properties):
+        if steps and str(value).lower() in _PUBLIC_WHERE.get(steps[-1], ()):
+            yield f"Properties.{path}", steps[-1]
 
 
 def _is_public(properties: Mapping[str, Any]) -> bool:

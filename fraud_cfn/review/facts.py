@@ -748,6 +748,24 @@ MOVING_ATTRIBUTES: dict[str, dict[str, Path_]] = {
     "AWS::StepFunctions::StateMachine": {"StateMachineRevisionId": ("DefinitionString",)},
 }
 
+# Type → the attribute ("": Ref) that is an ARN, and that ARN of what a template calls X, by its name.
+# Source: the service authorization reference; "Return values" in GUIDE.
+ARNS = {
+    "AWS::DynamoDB::Table": ("Arn", "dynamodb:${AWS::Region}:${AWS::AccountId}:table/${X}"),
+    "AWS::ECR::Repository": ("Arn", "ecr:${AWS::Region}:${AWS::AccountId}:repository/${X}"),
+    "AWS::ECS::Cluster": ("Arn", "ecs:${AWS::Region}:${AWS::AccountId}:cluster/${X}"),
+    "AWS::Events::EventBus": ("Arn", "events:${AWS::Region}:${AWS::AccountId}:event-bus/${X}"),
+    "AWS::IAM::Role": ("Arn", "iam::${AWS::AccountId}:role${X.Path}${X}"),
+    "AWS::IAM::User": ("Arn", "iam::${AWS::AccountId}:user${X.Path}${X}"),
+    "AWS::KMS::Key": ("Arn", "kms:${AWS::Region}:${AWS::AccountId}:key/${X}"),
+    "AWS::Kinesis::Stream": ("Arn", "kinesis:${AWS::Region}:${AWS::AccountId}:stream/${X}"),
+    "AWS::Lambda::Function": ("Arn", "lambda:${AWS::Region}:${AWS::AccountId}:function:${X}"),
+    "AWS::Logs::LogGroup": ("Arn", "logs:${AWS::Region}:${AWS::AccountId}:log-group:${X}:*"),
+    "AWS::S3::Bucket": ("Arn", "s3:::${X}"),
+    "AWS::SNS::Topic": ("", "sns:${AWS::Region}:${AWS::AccountId}:${X.TopicName}"),
+    "AWS::SQS::Queue": ("Arn", "sqs:${AWS::Region}:${AWS::AccountId}:${X.QueueName}"),
+}
+
 # Types whose resources stand in another template.
 NESTED = frozenset(
     {

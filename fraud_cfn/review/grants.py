@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import product
@@ -42,6 +42,7 @@ class Grant:
     resource: str | None
     principal: str | None = None
     tests: tuple[Test, ...] = ()
+    written: Grant | None = field(default=None, compare=False)  # where the template says it in other words
 
     @cached_property
     def key(self) -> tuple[str, str | None, str | None, str | None, tuple[Test, ...]]:
@@ -61,6 +62,16 @@ class Grant:
         for operator, key, values in self.tests:
             found.setdefault(operator, {})[key] = values[0] if len(values) == 1 else list(values)
         return found or None
+
+    def reworded(self, read: Callable[[str], str]) -> Grant:
+        """The same with each text as that reads it."""
+        other = replace(
+            self,
+            resource=self.resource and read(self.resource),
+            principal=self.principal and read(self.principal),
+            tests=tuple((operator, key, tuple(map(read, values))) for operator, key, values in self.tests),
+        )
+        return self if other == self else replace(other, written=self)
 
     def with_action(self, action: str | None) -> Grant:
         """The same for another action."""
@@ -258,8 +269,9 @@ def _within(whole: str | None, part: str | None, read: Callable[[str], str]) -> 
     return not any(overlap(pattern, part) for pattern in excluded)
 
 
-_ROOT = re.compile(r"^arn:[^:]*:iam::([^:]+):root$")
-_OWN_ACCOUNT = re.compile(r"^arn:[^:]*:(iam|sts)::([^:]+):")
+_NUMBER = r"([^:$]+|\$\{AWS::AccountId\})"
+_ROOT = re.compile(rf"^arn:[^:]*:iam::{_NUMBER}:root$")
+_OWN_ACCOUNT = re.compile(rf"^arn:[^:]*:(?:iam|sts)::{_NUMBER}:")
 
 
 def _account(principal: str) -> str:
@@ -273,7 +285,7 @@ def _principal_within(whole: str | None, part: str | None) -> bool:
         return whole == part
     if _account(whole) == _account(part):
         return True
-    if (owner := _OWN_ACCOUNT.match(part)) and owner[2] == _account(whole):
+    if (owner := _OWN_ACCOUNT.match(part)) and owner[1] == _account(whole):
         return True  # an account stands for everyone in it
     return _within(whole, part, str)
 

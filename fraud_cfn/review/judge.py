@@ -24,7 +24,7 @@ from fraud_cfn.review.resolve import (
     references,
     scalar,
 )
-from fraud_cfn.review.schemas import Schema, schema
+from fraud_cfn.review.schemas import Schema, is_ref, schema
 
 
 def stronger(*statuses: str) -> Certainty:
@@ -123,17 +123,12 @@ class Judgement:
         if not isinstance(value, Text):
             return value
         parts = (
-            Reference(part.name) if isinstance(part, Reference) and self._is_ref(part) else part
+            Reference(part.name)
+            if isinstance(part, Reference) and is_ref(self.pair.type_of(part.name), part.attribute)
+            else part
             for part in value.parts
         )
         return Text(tuple(parts))
-
-    def _is_ref(self, reference: Reference) -> bool:
-        type_name = self.pair.type_of(reference.name)
-        if type_name == "AWS::EC2::SecurityGroup" and reference.attribute == "GroupId":
-            return True
-        known = schema(type_name)
-        return known is not None and known.identifier == ((reference.attribute,),)
 
     def has_same_type(self, logical_id: str) -> bool:
         """Whether it is of one type on both sides, or on one side only."""

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 from fraud_cfn.review.actions import expand
+from fraud_cfn.review.facts import ARNS, name_property
 from fraud_cfn.review.grants import Grant, Granted, Json, documents, grants
+from fraud_cfn.review.schemas import is_ref
 
 Properties = Mapping[str, Any]
 Resources = Mapping[str, tuple[str, Properties]]  # logical id → (type, resolved properties)
+Declared = Callable[[str], tuple[str, Properties]]
 
 ROLE, USER, GROUP = "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"
 _NAMED_BY = {ROLE: "RoleName", USER: "UserName", GROUP: "GroupName"}
@@ -31,7 +35,26 @@ _ATTACHED = {
 }
 _ENDPOINT = "AWS::EC2::VPCEndpoint"
 _MEMBERSHIP = "AWS::IAM::UserToGroupAddition"
-_LAMBDA = "AWS::Lambda::Permission"
+# Types that are a statement themselves → what their resource is called, where it is not said, and what their
+# properties test beside `Condition`.
+_PERMISSIONS: dict[str, tuple[str, str | None, dict[str, str]]] = {
+    "AWS::Lambda::Permission": (
+        "FunctionName",
+        None,
+        {
+            "PrincipalOrgID": "aws:PrincipalOrgID",
+            "SourceAccount": "aws:SourceAccount",
+            "SourceArn": "aws:SourceArn",
+            "FunctionUrlAuthType": "lambda:FunctionUrlAuthType",
+        },
+    ),
+    "AWS::Lambda::LayerVersionPermission": (
+        "LayerVersionArn",
+        None,
+        {"OrganizationId": "aws:PrincipalOrgID"},
+    ),
+    "AWS::Events::EventBusPolicy": ("EventBusName", "default", {}),
+}
 
 
 @dataclass(frozen=True)
@@ -57,15 +80,16 @@ class PermissionChange:
 
     def to_json(self) -> dict[str, Json]:
         """The entry of the review's JSON."""
+        written = self.grant.written or self.grant
         return {
             "change": self.change,
             "role": self.role,
             "logical_id": self.grant.logical_id,
             "effect": self.grant.effect,
             "action": self.grant.action,
-            "resource": self.grant.resource,
-            "principal": self.grant.principal,
-            "condition": self.grant.condition,
+            "resource": written.resource,
+            "principal": written.principal,
+            "condition": written.condition,
             "effective": self.effective,
         }
 
@@ -93,7 +117,7 @@ class _Held:
 
 def concerns(kind: str, declared: Json) -> bool:
     """Whether a resource, of that type and so declared, has a part in who may do what."""
-    return kind.startswith("AWS::IAM::") or kind == _LAMBDA or "Statement" in json.dumps(declared)
+    return kind.startswith("AWS::IAM::") or kind in _PERMISSIONS or "Statement" in json.dumps(declared)
 
 
 def held(resources: Resources) -> dict[Holder, tuple[Grant, ...]]:
@@ -101,9 +125,20 @@ def held(resources: Resources) -> dict[Holder, tuple[Grant, ...]]:
     return {holder: _distinct(found) for holder, found in _collect(resources).grants.items()}
 
 
-def compare(before: Resources, after: Resources) -> Comparison:
-    """What the change adds and removes, and for each holder which way it goes."""
+def compare(before: Resources, after: Resources, *, declared: Declared = lambda _: ("", {})) -> Comparison:
+    """What the change adds and removes, and for each holder which way it goes.
+
+    `declared`: type and properties of whatever else the policies refer to.
+    """
     old, new = _collect(before), _collect(after)
+    reworded = cache(partial(_in_one_form, declared))
+    attached = {
+        grant.logical_id
+        for side in (old, new)
+        for holder, found in side.grants.items()
+        if holder.role is not None
+        for grant in found
+    }
     for logical_id in _open_endpoints(before, after):
         holder = Holder(None, logical_id)
         for side in (old, new):
@@ -113,7 +148,12 @@ def compare(before: Resources, after: Resources) -> Comparison:
     roles: dict[str, str] = {}
     policies: dict[str, str] = {}
     for holder in {**new.grants, **old.grants}:
-        was, now = _distinct(old.grants.get(holder, ())), _distinct(new.grants.get(holder, ()))
+        if holder.role is None and holder.logical_id in attached:
+            continue  # what nobody has on one side, and somebody on the other
+        was, now = (
+            _distinct(grant.reworded(reworded) for grant in side.grants.get(holder, ()))
+            for side in (old, new)
+        )
         if not (was or now) or _same_text(old.sources.get(holder), new.sources.get(holder)):
             continue
         for change, without, having in (("added", was, now), ("removed", now, was)):
@@ -142,6 +182,31 @@ def direction(before: Iterable[Grant], after: Iterable[Grant]) -> str:
 
 
 # ── Differences ──
+
+_ALIKE = (("${AWS::Partition}", "aws"), ("${AWS::URLSuffix}", "amazonaws.com"))
+_PART = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.([A-Za-z0-9.]+))?\}")
+
+
+def _in_one_form(declared: Declared, text: str) -> str:
+    """The same for texts that say the same: by `Ref`, an attribute or a name, as an ARN or by its parts."""
+    for pseudo, value in _ALIKE:
+        text = text.replace(pseudo, value)
+    return _PART.sub(partial(_part, declared), text)
+
+
+def _part(declared: Declared, found: re.Match[str]) -> str:
+    logical_id, attribute = found[1], found[2] or ""
+    kind, properties = declared(logical_id)
+    if is_ref(kind, attribute):
+        attribute = ""
+    with_arn, arn = ARNS.get(kind, (None, ""))
+    text = f"arn:aws:{arn}" if attribute == with_arn else f"${{X.{attribute}}}" if attribute else "${X}"
+    if isinstance(path := properties.get("Path", "/"), str):
+        text = text.replace("${X.Path}", path)
+    named_by = name_property(kind)
+    if with_arn is not None and isinstance(name := properties.get(named_by or ""), str):
+        text = text.replace("${X}", name).replace(f"${{X.{named_by}}}", name)
+    return text.replace("${X", f"${{{logical_id}")
 
 
 class _Denied:
@@ -229,8 +294,8 @@ def _collect(resources: Resources) -> _Held:
             side.add(own, _own_source(properties), _of_identity(logical_id, properties, resources))
         elif kind == _MEMBERSHIP:
             _add_members(side, identities, logical_id, properties)
-        elif kind == _LAMBDA:
-            side.add(Holder(None, logical_id), dict(properties), [_invocation(logical_id, properties)])
+        elif kind in _PERMISSIONS and "Action" in properties:
+            side.add(Holder(None, logical_id), dict(properties), [_permission(logical_id, kind, properties)])
         else:
             holders = identities.attached(logical_id, kind, properties) or [Holder(None, logical_id)]
             for document in documents(dict(properties)):
@@ -257,7 +322,7 @@ class _Identities:
             if kind in _NAMED_BY:
                 self.logical_ids[_text(properties.get(_NAMED_BY[kind], ""))] = logical_id
                 for arn in _list(properties.get("ManagedPolicyArns")):
-                    if (policy := _referred(_text(arn))) in resources:
+                    if policy := _policy(_text(arn), resources):
                         self.holding.setdefault(policy, []).append(Holder(logical_id, logical_id))
 
     def named(self, text: str) -> str:
@@ -279,7 +344,7 @@ def _of_identity(logical_id: str, properties: Properties, resources: Resources) 
         if isinstance(policy, Mapping):
             yield from grants(policy.get("PolicyDocument"), logical_id)
     for arn in _list(properties.get("ManagedPolicyArns")):
-        if _referred(_text(arn)) not in resources:
+        if not _policy(_text(arn), resources):
             yield Grant(logical_id, "Allow", None, _text(arn))
     for group in _list(properties.get("Groups")):
         yield Grant(logical_id, "Allow", None, _text(group))
@@ -293,22 +358,23 @@ def _own_source(properties: Properties) -> Json:
     return {key: properties[key] for key in keys if key in properties}
 
 
-def _invocation(logical_id: str, properties: Properties) -> Grant:
-    condition = {
-        "aws:PrincipalOrgID": properties.get("PrincipalOrgID"),
-        "aws:SourceAccount": properties.get("SourceAccount"),
-        "aws:SourceArn": properties.get("SourceArn"),
-        "lambda:FunctionUrlAuthType": properties.get("FunctionUrlAuthType"),
-    }
+def _permission(logical_id: str, kind: str, properties: Properties) -> Grant:
+    named, default, tested = _PERMISSIONS[kind]
+    tests: list[tuple[Json, Json, Json]] = [
+        ("ArnLike" if key.endswith("Arn") else "StringEquals", key, properties.get(name))
+        for name, key in tested.items()
+    ]
+    if isinstance(condition := properties.get("Condition"), Mapping):
+        tests.append((condition.get("Type"), condition.get("Key"), condition.get("Value")))
     return Grant(
         logical_id,
         "Allow",
-        _text(properties.get("Action")),
-        _text(properties.get("FunctionName")),
+        _text(properties["Action"]),
+        _text(properties.get(named, default)),
         _text(properties.get("Principal")),
         tuple(
-            ("ArnLike" if key.endswith("Arn") else "StringEquals", key, (_text(value),))
-            for key, value in condition.items()
+            (_text(operator), _text(key), (_text(value),))
+            for operator, key, value in tests
             if value is not None
         ),
     )
@@ -319,6 +385,20 @@ def _open_endpoints(before: Resources, after: Resources) -> list[str]:
     return [
         logical_id for logical_id, (kind, _) in after.items() if kind == _ENDPOINT and logical_id in before
     ]
+
+
+_POLICY_ARN = re.compile(r"^arn:.*:iam::(?!aws:).*:policy/(?:.*/)?([^/]+)$")
+
+
+def _policy(arn: str, resources: Resources) -> str:
+    """The logical id of a managed policy of the template, by reference or by name; else `""`."""
+    if (referred := _referred(arn)) in resources:
+        return referred
+    if named := _POLICY_ARN.match(arn):
+        for logical_id, (kind, properties) in resources.items():
+            if kind == _MANAGED and properties.get("ManagedPolicyName") == named[1]:
+                return logical_id
+    return ""
 
 
 _REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.[A-Za-z0-9.]+)?\}$")

@@ -106,6 +106,14 @@ class Schema:
             yield from self._variants(form)
 
 
+def is_ref(type_name: str, attribute: str | None) -> bool:
+    """Whether that attribute is what `Ref` gives: the type's identifier."""
+    if (type_name, attribute) == ("AWS::EC2::SecurityGroup", "GroupId"):
+        return True
+    known = schema(type_name)
+    return known is not None and known.identifier == ((attribute,),)
+
+
 @cache
 def schema(type_name: str) -> Schema | None:
     """The schema of a type; None where AWS publishes none (modules, third parties, new types)."""
