@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -119,7 +120,10 @@ def _written(form: str, reviewed: Review, each: Mapping[str, Review]) -> str:
             answer["environments"] = {suffix: document(found) for suffix, found in each.items()}
             answer["verdict"] = worst([reviewed.verdict, *(found.verdict for found in each.values())])
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
-    return (as_markdown if form == "markdown" else as_text)(reviewed, each)
+    if form == "markdown":
+        return as_markdown(reviewed, each)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    return as_text(reviewed, each, width)
 
 
 def _classes(given: Sequence[str]) -> set[str]:

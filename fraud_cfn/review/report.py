@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ FIRST_SCREEN = 15
 # GitHub takes 65,536 characters in a comment.
 MOST_CHARACTERS = 60_000
 _LONGEST_VALUE = 160
+_MOST_ACTIONS = 3
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _KIND = re.compile(r"[A-Z][A-Z ]+( off| on| wider| narrower| up| down| no more)?|harmless")
 _AUTHORITY = "The change set is the authority."
@@ -46,6 +48,16 @@ _TOLD_AS_MAY = {
 }
 _ACTIONS = {"add": "added", "remove": "removed", "modify": "modified"}
 _BAD = {"off", "wider", "up", "down"}
+_WEIGHTS = {"Permissions": 1, "Reachability": 1, "Findings": 1, "Parameters": 2, "Outputs": 4}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the first screen: what it is about, and whether that only may be so."""
+
+    about: tuple[str, ...]
+    text: str
+    may: bool = False
 
 
 @dataclass
@@ -127,68 +139,89 @@ def first_screen(review: Review, environments: Each | None = None) -> list[str]:
             shown += lines
         else:
             shown += lines[: most - 1]
-            rest = lines[most - 1 :]
-            shown.append(
-                rest[0] if len(rest) == 1 else f"{rest[0]} — and {len(rest) - 1} more like it, below"
-            )
+            shown.append(f"{lines[most - 1]} — and {len(lines) - most} more like it, below")
     return shown
 
 
 def _all_groups(review: Review, environments: Each) -> list[list[str]]:
-    """The lines of each kind: those of the change itself, then what only an environment has."""
-    groups = [list(lines) for lines in _groups(review)]
-    seen = {_subject(line) for lines in groups for line in lines}
-    for name, found in environments.items():
-        for lines, more in zip(groups, _groups(found), strict=True):
-            lines += [f"{line} · in {quoted(name)}" for line in more if _subject(line) not in seen]
+    """The lines of each kind, the certain ones first: those of the change itself; those of the environments
+    instead where one has what else there only may be."""
+    groups: list[list[str]] = []
+    each = {quoted(name): list(_groups(found)) for name, found in environments.items()}
+    for number, lines in enumerate(_groups(review)):
+        known = {line.about: line for line in lines}
+        there: dict[Line, list[str]] = {}
+        for name, found in each.items():
+            for line in found[number]:
+                there.setdefault(line, []).append(name)
+        surer = {line.about for line in there if not line.may and known.get(line.about, line).may}
+        told = {line.text: line.may for line in lines if line.about not in surer}
+        told |= {
+            f"{line.text} · in {', '.join(names)}": line.may
+            for line, names in there.items()
+            if line.about in surer or line.about not in known
+        }
+        groups.append(sorted(told, key=lambda text: told[text]))
     return groups
 
 
-def _subject(line: str) -> str:
-    """What a line is about: its kind, and the first that it names."""
-    return "»".join(line.split("»", 1)[:1])
-
-
-def _groups(review: Review) -> Iterator[list[str]]:
+def _groups(review: Review) -> Iterator[list[Line]]:
     answer = document(review)
     changes: list[dict[str, Any]] = answer["changes"]
     for name in ("data-loss", "will-fail", "replacement", "interruption"):
-        lines = [_change_line(change) for change in changes if change["class"] == name]
+        lines = [
+            Line((change["logical_id"],), _change_line(change), change["maybe"])
+            for change in changes
+            if change["class"] == name
+        ]
         if name == "will-fail":
             lines += _refusals(answer)
         yield lines
     yield list(_role_lines(answer))
-    for change, told in (("added", "REACHABLE"), ("removed", "UNREACHABLE")):
+    for change, told in (("added", ("REACHABLE", "newly")), ("removed", ("UNREACHABLE", "no longer"))):
         yield [
-            f"{told} · {quoted(entry['from'])} can {'newly' if change == 'added' else 'no longer'} connect"
-            f" to {quoted(entry['to'])} on {quoted(_port(entry))}{_may(entry)}"
+            Line(
+                (entry["from"], entry["to"], _port(entry)),
+                f"{told[0]} · {quoted(entry['from'])} can {told[1]} connect to {quoted(entry['to'])}"
+                f" on {quoted(_port(entry))}{_may(entry)}",
+                entry["maybe"],
+            )
             for entry in answer["reachability"]
             if entry["change"] == change and entry["effective"]
         ]
-    yield [f"UNJUDGED · {line}" for line in answer["unjudged"]]
+    yield [
+        *(Line((line,), f"UNJUDGED · {line}") for line in answer["unjudged"]),
+        *(
+            Line((entry["name"],), f"UNJUDGED · parameter {quoted(entry['name'])} {entry['because']}")
+            for entry in answer["parameters"]
+            if (entry["because"] or "").startswith("may be refused")
+        ),
+    ]
     for kind in ("internet", "encryption", "logging", "pattern", "cost"):
         yield [
-            _finding_line(entry, changes)
+            Line((entry["logical_id"], entry["path"]), _finding_line(entry, changes), entry["maybe"])
             for entry in answer["findings"]
             if entry["kind"] == kind and _is_bad(entry)
         ]
     yield list(_lost_lines(answer))
     yield [
-        f"EXPORTED · {_output_line(entry)}"
+        Line((entry["name"],), f"EXPORTED · {_output_line(entry)}")
         for entry in answer["outputs"]
         if "refused" in (entry["because"] or "")
     ]
 
 
-def _refusals(answer: Mapping[str, Any]) -> Iterator[str]:
+def _refusals(answer: Mapping[str, Any]) -> Iterator[Line]:
     """Updates that fail for something else than a resource."""
     for kind, entries in (("parameter", answer["parameters"]), ("output", answer["outputs"])):
         for entry in entries:
             if entry["class"]:
-                told = _TOLD_AS_MAY if entry["because"].startswith("may: ") else _TOLD
+                may = entry["because"].startswith("may: ")
+                told = (_TOLD_AS_MAY if may else _TOLD)["will-fail"]
                 because = f"{':' if kind == 'output' else ''} {entry['because'].removeprefix('may: ')}"
-                yield f"{told['will-fail']} · {kind} {quoted(entry['name'])}{because}"
-    yield from (f"{_TOLD['will-fail']} · {reason}" for reason in answer["refused"])
+                yield Line((kind, entry["name"]), f"{told} · {kind} {quoted(entry['name'])}{because}", may)
+    for reason in answer["refused"]:
+        yield Line((reason,), f"{_TOLD['will-fail']} · {reason}")
 
 
 def _is_bad(entry: Mapping[str, Any]) -> bool:
@@ -206,16 +239,14 @@ def _may(entry: Mapping[str, Any]) -> str:
 def _change_line(change: Mapping[str, Any]) -> str:
     told = _TOLD_AS_MAY if change["maybe"] else _TOLD
     what = f"{told.get(change['class'], change['class'])} · {quoted(change['logical_id'])}"
-    happens = _happens(change)
-    what += f" {change['type']} {happens}"
+    what += "".join(f" {word}" for word in (change["type"], _happens(change)) if word)
     because = "; ".join(change["because"])
     if change["maybe"]:
         because = because.replace("may: ", "")
     details = [detail for detail in change["details"] if detail["replacement"] != "no"] or change["details"]
     if details:
-        detail = details[0]
         more = f" and {len(details) - 1} more" if len(details) > 1 else ""
-        because = "; ".join(filter(None, [because, f"{_difference(detail)}{more}"]))
+        because = "; ".join(filter(None, [because, f"{_difference(details[0], because)}{more}"]))
     return f"{what}{': ' + because if because else ''}{_where(change)}"
 
 
@@ -233,14 +264,16 @@ def _where(change: Mapping[str, Any]) -> str:
     return f" · {change['defined_in']}" if change.get("defined_in") else ""
 
 
-def _difference(detail: Mapping[str, Any]) -> str:
+def _difference(detail: Mapping[str, Any], told: str = "") -> str:
+    """Old → new, and why that does something, unless it is told already."""
     path = quoted(detail["path"].removeprefix("Properties."))
-    if detail["before"] == detail["after"]:
-        return f"{path} follows"
-    return f"{path} {quoted(detail['before'])} → {quoted(detail['after'])}"
+    because = detail["because"] if detail["because"] and detail["because"] not in told else ""
+    values = f"{quoted(detail['before'])} → {quoted(detail['after'])}"
+    follows = detail["before"] == detail["after"]
+    return f"{path} {'follows' if follows else values}{f' ({because})' if because else ''}"
 
 
-def _role_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+def _role_lines(answer: Mapping[str, Any]) -> Iterator[Line]:
     """Who may do more, or something else, than before: the widest first."""
     ways = {entry["role"]: entry["permissions"] for entry in answer["roles"]}
     ways |= {entry["logical_id"]: entry["permissions"] for entry in answer["policies"]}
@@ -253,13 +286,13 @@ def _role_lines(answer: Mapping[str, Any]) -> Iterator[str]:
             for entry in answer["permissions"]
             if (entry["role"] or entry["logical_id"]) == name
             and (entry["change"] == "added") == (entry["effect"] == "Allow")
-            and entry.get("effective", True)
+            and entry["effective"]
         ]
         if way in ("wider", "incomparable") and gained:
-            yield f"PERMITTED · {quoted(name)} {way}: {_first_of(gained)}"
+            yield _permitted(name, f"PERMITTED · {quoted(name)} {way}", gained)
 
 
-def _lost_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+def _lost_lines(answer: Mapping[str, Any]) -> Iterator[Line]:
     """What a role that stays may no longer do: what runs with it may need it."""
     gone = {change["logical_id"] for change in answer["changes"] if change["action"] == "remove"}
     for role in dict.fromkeys(entry["role"] for entry in answer["roles"]):
@@ -271,22 +304,44 @@ def _lost_lines(answer: Mapping[str, Any]) -> Iterator[str]:
             and entry["effective"]
         ]
         if lost and role not in gone:
-            yield f"PERMITTED no more · {quoted(role)}: {_first_of(lost)}"
+            yield _permitted(role, f"PERMITTED no more · {quoted(role)}", lost)
 
 
-def _first_of(entries: Sequence[Mapping[str, Any]]) -> str:
-    more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-    return f"{_grant(entries[0])}{more}{_may(entries[0])}"
+def _permitted(name: str, told: str, entries: Iterable[Mapping[str, Any]]) -> Line:
+    """The first of those grants, the certain ones first, and how many more there are."""
+    grants = _grants(sorted(entries, key=lambda entry: entry["maybe"]))
+    first = grants[0]
+    more = sum(map(len, grants)) - len(first)
+    text = f"{told}: {_grant(first, in_short=True)}{f' and {more} more' if more else ''}{_may(first[0])}"
+    return Line((name,), text, first[0]["maybe"])
+
+
+def _grants(entries: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Grants that differ in nothing but their actions, together."""
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        rest = {key: value for key, value in entry.items() if key != "action" or value is None}
+        alike.setdefault(json.dumps(rest, sort_keys=True), []).append(entry)
+    return list(alike.values())
 
 
 def _renamed(answer: Mapping[str, Any]) -> set[str]:
     return {change["logical_id"] for change in answer["changes"] if change["renamed_to"]}
 
 
-def _grant(entry: Mapping[str, Any]) -> str:
-    what = " on ".join(quoted(entry[key]) for key in ("action", "resource") if entry[key] is not None)
+def _grant(alike: Sequence[Mapping[str, Any]], in_short: bool = False) -> str:
+    """Grants that differ in their actions alone."""
+    entry = alike[0]
+    names = [str(entry["action"]) for entry in alike]
+    services = {name.partition(":")[0] for name in names}
+    if in_short and len(names) > _MOST_ACTIONS:
+        actions = f"{len(names)} actions of {', '.join(map(quoted, sorted(services)))}"
+    else:
+        actions = ", ".join(map(quoted, names))
     if entry["action"] is None:
-        what = f"every action of {what}"
+        what = f"every action of {quoted(entry['resource'])}"
+    else:
+        what = actions if entry["resource"] is None else f"{actions} on {quoted(entry['resource'])}"
     who = f" for {quoted(entry['principal'])}" if entry["principal"] else ""
     when = f" when {quoted(entry['condition'])}" if entry["condition"] else ""
     sign = "+" if entry["change"] == "added" else "−"
@@ -312,30 +367,44 @@ def blocks(review: Review, environments: Each | None = None) -> list[Block]:
     answer = document(review)
     found = [
         *(_environment(name, found, answer) for name, found in (environments or {}).items()),
-        Block("Parameters", [_parameter_line(entry) for entry in answer["parameters"]], 2),
-        Block("Permissions", [f"{_holder(e)} {_grant(e)}{_may(e)}" for e in answer["permissions"]], 1),
-        Block("Reachability", [_reach_line(entry) for entry in answer["reachability"]], 1),
-        Block("Findings", [_finding_line(entry, answer["changes"]) for entry in answer["findings"]], 1),
-        Block("Outputs", [_output_line(entry) for entry in answer["outputs"]], 4),
+        *(Block(title, lines, _WEIGHTS[title]) for title, lines in _sections(answer).items()),
     ]
     for name in reversed(CLASSES[1:]):
         for change in answer["changes"]:
             if change["class"] == name:
                 weight = 5 if name == "harmless" else 0
-                found.append(Block(_change_line({**change, "details": []}), _details(change), weight))
+                found.append(
+                    Block(
+                        _change_line({**change, "details": []}),
+                        list(map(_difference, change["details"])),
+                        weight,
+                    )
+                )
     return sorted((b for b in found if b.lines or b.weight in (0, 5)), key=lambda block: block.weight)
+
+
+def _sections(answer: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What stands beside the resources, in words."""
+    return {
+        "Permissions": [
+            f"{_holder(alike[0])} {_grant(alike)}{_effect(alike[0])}"
+            for alike in _grants(answer["permissions"])
+        ],
+        "Reachability": [_reach_line(entry) for entry in answer["reachability"]],
+        "Findings": [_finding_line(entry, answer["changes"]) for entry in answer["findings"]],
+        "Parameters": [_parameter_line(entry) for entry in answer["parameters"]],
+        "Outputs": [_output_line(entry) for entry in answer["outputs"]],
+    }
 
 
 def _environment(name: str, review: Review, general: Mapping[str, Any]) -> Block:
     """What an environment's own file changes, and what is so only there."""
     answer = document(review)
-    known = {json.dumps(entry, sort_keys=True) for entry in general["parameters"]}
-    parameters = [entry for entry in answer["parameters"] if json.dumps(entry, sort_keys=True) not in known]
+    known = _sections(general)
     classes = {
         change["logical_id"]: (change["class"], change["replacement"]) for change in general["changes"]
     }
     lines = [
-        *(_parameter_line(entry) for entry in parameters),
         *(
             f"tag {quoted(tag['name'])} {quoted(tag['before'])} → {quoted(tag['after'])}, on everything"
             for tag in answer["tags"]
@@ -345,15 +414,9 @@ def _environment(name: str, review: Review, general: Mapping[str, Any]) -> Block
             for change in answer["changes"]
             if classes.get(change["logical_id"]) != (change["class"], change["replacement"])
         ),
+        *(line for title, told in _sections(answer).items() for line in told if line not in known[title]),
     ]
     return Block(f"In {quoted(name)}: {_TITLES[review.verdict]}", lines, 1)
-
-
-def _details(change: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{_difference(detail)}{' (' + detail['because'] + ')' if detail['because'] else ''}"
-        for detail in change["details"]
-    ]
 
 
 def _holder(entry: Mapping[str, Any]) -> str:
@@ -362,8 +425,11 @@ def _holder(entry: Mapping[str, Any]) -> str:
 
 def _reach_line(entry: Mapping[str, Any]) -> str:
     sign = "+" if entry["change"] == "added" else "−"
-    half = "" if entry.get("effective", True) else " (one end only: no connection)"
-    return f"{sign} {quoted(entry['from'])} → {quoted(entry['to'])} {_port(entry)}{half}{_may(entry)}"
+    return f"{sign} {quoted(entry['from'])} → {quoted(entry['to'])} {_port(entry)}{_effect(entry)}"
+
+
+def _effect(entry: Mapping[str, Any]) -> str:
+    return f"{'' if entry['effective'] else ' (nobody gains or loses by it)'}{_may(entry)}"
 
 
 def _parameter_line(entry: Mapping[str, Any]) -> str:
@@ -382,8 +448,8 @@ def _output_line(entry: Mapping[str, Any]) -> str:
 # ── Forms ──
 
 
-def as_text(review: Review, environments: Each | None = None) -> str:
-    """For the terminal."""
+def as_text(review: Review, environments: Each | None = None, width: int = 0) -> str:
+    """For the terminal: where it has a width, lines are broken at words, and go on under their text."""
 
     def plainly(line: str) -> str:
         return re.sub("[«»]", "", line)
@@ -397,7 +463,22 @@ def as_text(review: Review, environments: Each | None = None) -> str:
     for block in rest:
         lines.append(plainly(block.title))
         lines += [f"    {plainly(line)}" for line in block.lines]
+    if width:
+        lines = [_broken(line, width) for line in lines]
     return "\n".join(lines) + "\n"
+
+
+def _broken(line: str, width: int) -> str:
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)]
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def as_markdown(review: Review, environments: Each | None = None) -> str:
@@ -426,7 +507,7 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
         notice = f"\n_Cut to fit a comment: {' and '.join(parts)} are not shown, or not whole._\n"
     folded = ""
     if kept:
-        title = f"All of it: {len(review.changes)} resources"
+        title = f"{'As much of it as fits' if cut else 'All of it'}: {len(review.changes)} resources"
         folded = f"\n<details><summary>{title}</summary>\n\n{''.join(kept)}\n</details>\n"
     return f"{head}{notice}\n{first}{folded}"
 
@@ -470,7 +551,7 @@ def _marked(line: str) -> str:
         if piece.startswith("«"):
             parts.append(_code(piece[1:-1]))
         else:
-            parts.append(re.sub(r"([\\`*_\[\]<>|#@~])", r"\\\1", _CONTROL.sub("", piece)))
+            parts.append(re.sub(r"([\\`*_\[\]<>|#@~+])", r"\\\1", _CONTROL.sub("", piece)))
     return "".join(parts)
 
 

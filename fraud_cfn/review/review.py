@@ -62,9 +62,9 @@ def review(
     changed_outputs = tuple(outputs.compare(change, judgement))
     refused = tuple(unresolved.in_conditions(change))
     classes = {entry.class_ for entry in changes}
-    classes |= {"will-fail" for entry in (*changed_parameters, *changed_outputs) if entry.fails}
-    classes |= {"will-fail" for _ in refused}
-    classes |= {"harmless" for _ in (*changed_outputs, *tags)}
+    classes |= {"will-fail" for entry in changed_parameters if entry.fails}
+    classes |= {"will-fail" if entry.fails else "harmless" for entry in changed_outputs}
+    classes |= {"will-fail" for _ in refused} | {"harmless" for _ in tags}
     granted = access(change)
     return Review(
         frozenset(classes),

@@ -66,6 +66,15 @@ def test_each_form_is_the_one_that_was_asked_for(
         assert capsys.readouterr().out == shown
 
 
+def test_on_a_terminal_lines_are_as_wide_as_it_is(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "70")
+    assert main(files) == 0
+    assert capsys.readouterr().out == as_text(review(parse(BEFORE), parse(AFTER)), width=70)
+
+
 def test_help_names_what_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])

@@ -1,9 +1,14 @@
-"""What a colleague sees: the first screen would stop the right pull request, and shows no secret."""
+"""What a colleague sees: the first screen would stop the right pull request, and shows no secret.
+
+`reports` has changes with all that is said of them, as text and as Markdown.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +17,45 @@ from fraud_cfn.review.as_json import document
 from fraud_cfn.review.model import parse, read
 from fraud_cfn.review.report import FIRST_SCREEN, MOST_CHARACTERS, as_markdown, as_text, first_screen
 from fraud_cfn.review.review import Review, review
+from fraud_cfn.review.settings import TagChange
+from tests.review.test_cases import load, whole
 
 
 def reviewed(before: str, after: str, **values: str) -> Review:
     return review(parse(before, "before"), parse(after, "after"), values)
+
+
+REPORTS = Path(__file__).parent / "reports"
+
+
+@pytest.mark.parametrize("path", sorted(REPORTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_report_reads_like_this(path: Path) -> None:
+    case = whole(load(path))
+    before, after = (parse(json.dumps(case[side])) for side in ("before", "after"))
+
+    def asked(known: dict[str, Any]) -> Review:
+        tags = tuple(TagChange(*tag) for tag in known.get("tags", ()))
+        return review(before, after, known.get("values"), known.get("given"), tags)
+
+    each = {name: asked(known) for name, known in case.get("environments", {}).items()}
+    reviewed = asked({})
+    assert as_text(reviewed, each) == path.with_suffix(".txt").read_text(encoding="utf-8")
+    assert as_markdown(reviewed, each) == path.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_lines_are_broken_at_words_and_go_on_under_their_text() -> None:
+    name = "a-name-that-is-longer-than-the-terminal-is-wide"
+    topic = "Resources: {{T: {{Type: 'AWS::SNS::Topic', Properties: {{DisplayName: {}}}}}}}"
+    found = reviewed(topic.format("a"), topic.format(name))
+    assert as_text(found, width=40).splitlines() == [
+        "Predicted: harmless (1 harmless). The",
+        "    change set is the authority.",
+        "",
+        "── All of it ──",
+        "harmless · T AWS::SNS::Topic is modified",
+        "    DisplayName a →",
+        f"        {name}",
+    ]
 
 
 def many(number: int, text: str) -> str:
@@ -55,10 +95,10 @@ def test_a_line_says_may_once_and_nothing_that_is_not_there_is_quoted() -> None:
     [line] = first_screen(found)
     assert line == (
         "MAY FAIL · «A» AWS::SNS::Topic may be replaced: CloudFormation refuses to replace it under the"
-        " custom name that it keeps; «FifoTopic» «${P}» → «true»"
+        " custom name that it keeps; «FifoTopic» «${P}» → «true» (create-only, depends on P)"
     )
     [line] = first_screen(reviewed(queue.format(""), queue.format(", FifoTopic: true")))
-    assert line.endswith("«FifoTopic» nothing → «true»")
+    assert line.endswith("«FifoTopic» nothing → «true» (create-only)")
 
 
 def test_the_first_line_says_perhaps_where_nothing_is_sure() -> None:
@@ -251,7 +291,7 @@ def test_what_no_resource_carries_fails_the_update_on_the_first_screen() -> None
         topics, topics + "Outputs: {May: {Value: !Ref T}, A: {Value: !Ref B}, C: {Value: !Ref D}}"
     )
     assert as_text(sure).startswith("Predicted: the update will fail (3 outputs refused).")
-    assert first_screen(sure)[1:] == [
+    assert first_screen(sure)[:2] == [
         "WILL FAIL · output «A»: B is not defined",
         "WILL FAIL · output «C»: D is not defined",
     ]
@@ -282,3 +322,12 @@ def test_a_rule_that_the_values_were_never_asked_is_told(before: str, after: str
     assert found.verdict == "none"
     lines = [f"UNJUDGED · rules: {names} may refuse the values that the stack has" for names in told]
     assert first_screen(found) == lines
+
+
+def test_a_sign_at_the_beginning_of_a_line_makes_no_list_of_its_own() -> None:
+    group = (
+        "Resources: {{G: {{Type: 'AWS::EC2::SecurityGroup', Properties: {{GroupDescription: g,"
+        " SecurityGroupIngress: [{{IpProtocol: tcp, FromPort: {0}, ToPort: {0}, CidrIp: 10.0.0.0/8}}]}}}}}}"
+    )
+    comment = as_markdown(reviewed(group.format(80), group.format(81)))
+    assert "  - \\+ `10.0.0.0/8` → `G` tcp 81\n  - − `10.0.0.0/8` → `G` tcp 80\n" in comment
