@@ -7,6 +7,7 @@ key where they have one, else by position unless the type's schema says that ord
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
@@ -147,10 +148,21 @@ def _canonical(value: Value) -> Value:
         return {key: _canonical(child) for key, child in _statement(value).items()}
     if isinstance(value, list):
         return [_canonical(child) for child in value]
+    value = _encoded(value)
     if isinstance(value, Text | Call):
-        looked_up = any(reference.is_looked_up for reference in references(value))
-        return {"looked up" if looked_up else "": plain(value)}
+        looked_up = [
+            reference.looked_up for reference in references(value) if reference.looked_up is not None
+        ]
+        return {"": [plain(value), *looked_up]}
     return scalar(value)
+
+
+def _encoded(value: Value) -> Value:
+    """The text that `Fn::Base64` makes of one that is known; else the value as it is, which reads better."""
+    match value:
+        case Call("Fn::Base64", str() as text):
+            return b64encode(text.encode()).decode()
+    return value
 
 
 def _compare(before: Value, after: Value, place: _Place) -> Iterator[Difference]:
@@ -352,8 +364,12 @@ _Part = str | Reference | Call
 
 def _is_certain(before: Value, after: Value, names: Names) -> bool:
     """Whether two values that are written differently are different, whatever the open ones are."""
+    match before, after:
+        case Call("Fn::Base64", old), Call("Fn::Base64", new):
+            return _is_certain(old, new, names)
     if _are_distinct_items(before, after):
         return True
+    before, after = _encoded(before), _encoded(after)
     old, new = _parts(before), _parts(after)
     if len(old) == len(new) == 1 and (names.excludes(old[0], new[0]) or names.excludes(new[0], old[0])):
         return True

@@ -8,9 +8,10 @@ from typing import Literal
 
 from fraud_cfn.review import facts
 from fraud_cfn.review.changes import CLASSES, Certainty, Change, Detail
-from fraud_cfn.review.diff import ABSENT, differences
+from fraud_cfn.review.diff import at, differences
 from fraud_cfn.review.identity import Identities
 from fraud_cfn.review.judge import Judgement, View, shown, stronger
+from fraud_cfn.review.pair import deciding
 from fraud_cfn.review.schemas import schema
 from fraud_cfn.review.traps import (
     still_referred,
@@ -20,6 +21,7 @@ from fraud_cfn.review.traps import (
 from fraud_cfn.review.unresolved import circles, undefined, unresolved
 
 # Attributes of a resource beside its properties: a change there touches nothing that runs.
+_NONE = {"Ref": "AWS::NoValue"}
 _ATTRIBUTES = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
 
 
@@ -220,7 +222,7 @@ class _Outcome:
             why = "takes effect only together with another change" if name.endswith("Policy") else ""
             for world in self.pair.worlds(logical_id):
                 old, new = (
-                    side.resolve(declaration[name], world) if name in declaration else ABSENT
+                    at(side.resolve({name: declaration.get(name, _NONE)}, world), (name,))
                     for side, declaration in ((self.pair.before, before), (self.pair.after, after))
                 )
                 for difference in differences(old, new, None, self.judgement.names):
@@ -232,14 +234,5 @@ class _Outcome:
 
 def _turns_on(states: list[tuple[View, bool]]) -> str:
     """The open values that decide whether something is so in a world."""
-    names = list(states[0][0].world)
-    alone = []
-    for name in names:
-        # The worlds that differ in nothing but this one.
-        siblings: dict[str, set[bool]] = {}
-        for view, is_so in states:
-            others = str([value for other, value in view.world.items() if other != name])
-            siblings.setdefault(others, set()).add(is_so)
-        if any(len(seen) == 2 for seen in siblings.values()):
-            alone.append(name)
-    return ", ".join(alone or names)
+    having = {number for number, (_, is_so) in enumerate(states) if is_so}
+    return ", ".join(deciding([view.world for view, _ in states], having, sampled=False))

@@ -80,13 +80,13 @@ class Pair:
         deciding = self._choices([self._unlike(old, new) for old, new in nodes])
         first = {name: values[0] for name, values in every.items()}
         if _count(deciding) <= _MOST_WORLDS:
-            worlds = [{**first, **world} for world in _combined(deciding)]
-            worlds += [{**first, name: value} for name, values in every.items() for value in values]
-            return Worlds(tuple(worlds), total, sampled=False)
+            varied = ({name: value} for name, values in every.items() for value in values)
+            worlds = _once({**first, **world} for world in (*_combined(deciding), *varied))
+            return Worlds(worlds, total, sampled=False)
         pairs = combinations(deciding, 2)
         chosen = (_combined({name: every[name] for name in names}) for names in pairs)
-        worlds = [{**first, **world} for some in chosen for world in some]
-        return Worlds(tuple(worlds[: 2 * _MOST_WORLDS]), total, sampled=True)
+        worlds = _once({**first, **world} for some in chosen for world in some)[: 2 * _MOST_WORLDS]
+        return Worlds(worlds, total, sampled=len(worlds) < total)
 
     def _choices(self, nodes: Iterable[tuple[Node, Node]]) -> dict[str, list[object]]:
         """Open variable → the values that it may have, as far as they decide something."""
@@ -117,11 +117,11 @@ class Pair:
             (old.template.mappings, new.template.mappings),
             (old.values, new.values),
         )
-        moved = {name for one, two in sections for name in {**one, **two} if one.get(name) != two.get(name)}
+        moved = {name for one, two in sections for name in two if one.get(name) != two[name]}
         while True:
             more = {
                 name
-                for name, node in {**old.template.conditions, **new.template.conditions}.items()
+                for name, node in new.template.conditions.items()
                 if any(other in json.dumps(node, default=str) for other in moved)
             }
             if more <= moved:
@@ -160,6 +160,10 @@ def _combined(choices: Mapping[str, list[object]]) -> Iterator[dict[str, object]
         yield dict(zip(choices, chosen, strict=True))
 
 
+def _once(worlds: Iterable[dict[str, object]]) -> tuple[World, ...]:
+    return tuple({tuple(world.items()): world for world in worlds}.values())
+
+
 def pair(
     before: Template,
     after: Template,
@@ -192,11 +196,14 @@ def deciding(worlds: Sequence[World], having: set[int], sampled: bool) -> tuple[
     """The variables on which it depends that something is so in those worlds and not in the others."""
     if len(having) == len(worlds):
         return tuple(worlds[0]) if sampled else ()
-    names = list(worlds[0])
-    alone = []
+    names = tuple(worlds[0])
+    turning = []
     for name in names:
-        values = {str(worlds[number][name]) for number in having}
-        others = {str(world[name]) for number, world in enumerate(worlds) if number not in having}
-        if not values & others:
-            alone.append(name)
-    return tuple(alone or names)
+        # The worlds that differ in nothing but this one.
+        siblings: dict[tuple[object, ...], set[bool]] = {}
+        for number, world in enumerate(worlds):
+            others = tuple(value for other, value in world.items() if other != name)
+            siblings.setdefault(others, set()).add(number in having)
+        if any(len(seen) == 2 for seen in siblings.values()):
+            turning.append(name)
+    return tuple(turning) or names

@@ -27,7 +27,7 @@ World = Mapping[str, object]  # variable → str, bool, or an Other
 
 _SUB = re.compile(r"\$\{(!?)([^{}]*)\}")
 _PSEUDO = "AWS::"
-_INTRINSIC = re.compile(r"^(Ref|Condition|Fn::[A-Za-z:0-9]+)$")
+_INTRINSIC = re.compile(r"^(Ref|Fn::[A-Za-z:0-9]+)$")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Reference:
 
     name: str
     attribute: str | None = None
-    is_looked_up: bool = False  # a parameter whose value is the name of what holds the value
+    looked_up: str | None = (
+        None  # of a parameter that is the name of what holds the value: that name, if known
+    )
 
     def __str__(self) -> str:
         return f"${{{self.name}.{self.attribute}}}" if self.attribute else f"${{{self.name}}}"
@@ -114,11 +116,6 @@ class Side:
         value = _Evaluation(self, world).value(node)
         return None if value is _NO_VALUE else value
 
-    def parameter_type(self, name: str) -> str | None:
-        """A parameter's type; None where there is no such parameter."""
-        declaration = self.template.parameters.get(name)
-        return None if declaration is None else str(declaration.get("Type", "String"))
-
 
 def is_looked_up(kind: str) -> bool:
     """Whether a parameter of that type has the name of what holds the value: an SSM parameter."""
@@ -179,19 +176,10 @@ class _Search:
     def equals(self, argument: list[Node]) -> None:
         left, right = (self.side.resolve(item, {}) for item in argument)
         for one, another in ((left, right), (right, left)):
-            name = _open_parameter(one)
-            if name is None:
-                continue
-            if not isinstance(another, Text | Call | list | dict):
+            if (name := _open_parameter(one)) is not None and not _is_open(another):
                 self.compared(name, scalar(another))
                 return
-            if (second := _open_parameter(another)) is not None:
-                self.compared(name)
-                self.compared(second)
-                if name != second:
-                    self.found.setdefault(_equality(left, right), None)
-                return
-        if _is_open(left) or _is_open(right):
+        if left != right and (_is_open(left) or _is_open(right)):
             self.found.setdefault(_equality(left, right), None)
 
     def find_in_map(self, argument: list[Node]) -> None:
@@ -247,7 +235,7 @@ class _Evaluation:
         if isinstance(node, dict):
             if len(node) == 1:
                 [(key, argument)] = node.items()
-                if _INTRINSIC.match(key) and not (key == "Condition" and not isinstance(argument, str)):
+                if _INTRINSIC.match(key):
                     return self.intrinsic(key, argument)
             children = {key: self.value(child) for key, child in node.items()}
             return {key: child for key, child in children.items() if child is not _NO_VALUE}
@@ -270,9 +258,9 @@ class _Evaluation:
         if not isinstance(argument, str):
             return _STAYS
         known = self.side.values.get(argument)
-        kind = self.side.parameter_type(argument) or ""
+        kind = str(self.side.template.parameters.get(argument, {}).get("Type"))
         if is_looked_up(kind):
-            return Text((Reference(argument, is_looked_up=True),))
+            return Text((Reference(argument, looked_up=known or ""),))
         if known is None:
             return Text((Reference(argument),))
         if kind.startswith("List<") or kind == "CommaDelimitedList":
@@ -284,8 +272,8 @@ class _Evaluation:
             argument = argument.split(".", 1)
         if isinstance(argument, list) and len(argument) >= 2:
             name, *attribute = (self.value(item) for item in argument)
-            if isinstance(name, str) and all(isinstance(item, str) for item in attribute):
-                return Text((Reference(name, ".".join(attribute)),))
+            if isinstance(name, str):
+                return Text((Reference(name, ".".join(map(written, attribute))),))
         return _STAYS
 
     def sub(self, argument: Node) -> Value:
@@ -317,10 +305,7 @@ class _Evaluation:
         delimiter, items = self.value(argument[0]), self.value(argument[1])
         if not isinstance(delimiter, str) or not isinstance(items, list):
             return _STAYS
-        pieces: list[Value] = []
-        for item in items:
-            pieces.extend([delimiter, item] if pieces else ["", item])
-        return _joined(pieces) if items else ""
+        return _joined([piece for item in items for piece in (delimiter, item)][1:])
 
     def choice(self, argument: Node) -> Value:
         if not isinstance(argument, list) or len(argument) != 3:
@@ -338,6 +323,10 @@ class _Evaluation:
         row = mapping.get(first, {}) if isinstance(first, str) else None
         if isinstance(row, dict) and isinstance(second, str) and second in row:
             return self.value(row[second])
+        if isinstance(first, str) and isinstance(second, str):
+            match argument[3:]:
+                case [{"DefaultValue": default}]:
+                    return self.value(default)
         # What may come out of it belongs to its meaning: a changed mapping is a difference.
         rows = mapping if row is None else {first: row}
         if isinstance(second, str):
@@ -355,9 +344,9 @@ class _Evaluation:
         if isinstance(items, list) and 0 <= index < len(items):
             return items[index]
         match items:
-            case Call("Fn::Cidr", [block, _, *size]):
+            case Call("Fn::Cidr", [block, _, size]):
                 # The block at a position depends on its size, not on how many are asked for.
-                items = Call("Fn::Cidr", [block, *size])
+                items = Call("Fn::Cidr", [block, size])
         return Call("Fn::Select", [index, items])
 
     def split(self, argument: Node) -> Value:
@@ -386,9 +375,10 @@ class _Evaluation:
         return Call("Fn::Cidr", [block, number, bits])
 
     def known_text(self, value: Value) -> Value:
-        """A parameter's value in this world, in place of the parameter."""
-        name = _open_parameter(value)
-        return self.world.get(name, value) if name else value
+        """What is known as text; of a parameter its value in this world."""
+        if name := _open_parameter(value):
+            return self.world.get(name, value)
+        return value if _is_open(value) else scalar(value)
 
     # Conditions: always true or false; what the world leaves open holds.
 
@@ -445,8 +435,6 @@ _FUNCTIONS: dict[str, Callable[[_Evaluation, Node], Value]] = {
     "Fn::Split": _Evaluation.split,
     "Fn::Cidr": _Evaluation.cidr,
     "Fn::GetAZs": _Evaluation.get_azs,
-    # A key named Condition with a text: a policy has an object there, a resource no such property.
-    "Condition": lambda _, argument: {"Condition": argument},
 }
 
 

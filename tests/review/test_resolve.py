@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.review.model import Template, parse
-from fraud_cfn.review.pair import pair
+from fraud_cfn.review.pair import Worlds, pair
 from fraud_cfn.review.report import as_text
 from fraud_cfn.review.resolve import Side, plain, references
 from fraud_cfn.review.review import review
@@ -20,7 +20,9 @@ Parameters:
   Names: {Type: CommaDelimitedList}
   Image: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /image}
 Mappings:
-  Sizes: {dev: {Cpu: 256}, prod: {Cpu: 1024}}
+  Sizes: {dev: {Cpu: 256}, prod: {Cpu: 1024}, odd: 5}
+  Accounts: {111122223333: {Name: own}}
+  Broken: 5
 Conditions:
   IsProd: !Equals [!Ref Env, prod]
   IsLarge: !Or [!Condition IsProd, !Equals [!Ref Zone, b]]
@@ -63,7 +65,74 @@ def resolved(text: str, **values: str) -> Any:
         ("!Ref Image", "${Image}"),
         ("!Sub [a, b, c]", {"Fn::Sub": ["a", "b", "c"]}),
         ("!Sub 7", "7"),
-        ("!Select nonsense", {"Fn::Select": "nonsense"}),
+        ("!Select [1, [a]]", {"Fn::Select": [1, ["a"]]}),
+        ("!Select [-1, [a]]", {"Fn::Select": [-1, ["a"]]}),
+        ("!Select ['0', [a]]", "a"),
+        ("!Join ['-', []]", ""),
+        ("!Join ['-', [!Ref 'AWS::NoValue', a, '', b]]", "a--b"),
+        ("!Sub 'a${AWS::NoValue}b'", "ab"),
+        ("!Sub ['${A}${ B }', {A: !Ref 'AWS::NoValue', B: 1}]", "1"),
+        ("!GetAtt [Queue, Nested, Arn]", "${Queue.Nested.Arn}"),
+        ("!GetAtt [Queue, !Ref Env]", "${Queue.${Env}}"),
+        ("!FindInMap [Accounts, 111122223333, Name]", "own"),
+        (
+            "!FindInMap [Accounts, !Ref Env, Name]",
+            {"Fn::FindInMap": ["Accounts", "${Env}", "Name", {"111122223333": "own"}]},
+        ),
+        (
+            "!FindInMap [Accounts, 111122223333, !Ref Env]",
+            {"Fn::FindInMap": ["Accounts", 111122223333, "${Env}", {"111122223333": {"Name": "own"}}]},
+        ),
+        ("!FindInMap [!Ref Env, a, b]", {"Fn::FindInMap": ["${Env}", "a", "b"]}),
+        ("!Split ['-', !Ref Env]", {"Fn::Split": ["-", "${Env}"]}),
+        ("!GetAZs ''", {"Fn::GetAZs": "${AWS::Region}"}),
+        ("!GetAZs eu-central-1", {"Fn::GetAZs": "eu-central-1"}),
+        ("!Cidr [10.0.0.0/16, 2]", ["10.0.0.0/24", "10.0.1.0/24"]),
+        ("!Cidr [10.0.0.0/16, '1', '4']", ["10.0.0.0/28"]),
+        ("!Cidr [10.0.0.0/24, 1, 9]", {"Fn::Cidr": ["10.0.0.0/24", "1", "9"]}),
+        ("!Cidr [!Ref Env, 1, 8]", {"Fn::Cidr": ["${Env}", "1", "8"]}),
+        ("!Cidr [10.0.0.0/24, !Ref Env, 4]", {"Fn::Cidr": ["10.0.0.0/24", "${Env}", "4"]}),
+        ("!Cidr [10.0.0.0/24, 1, !Ref Env]", {"Fn::Cidr": ["10.0.0.0/24", "1", "${Env}"]}),
+        (
+            "!Select [0, !Cidr [10.0.0.0/24, 9, !Ref Env]]",
+            {"Fn::Select": [0, {"Fn::Cidr": ["10.0.0.0/24", "${Env}"]}]},
+        ),
+        # Not as their functions want it: as it stands.
+        ("{Ref: 5}", {"Ref": 5}),
+        ("{'Fn::GetAtt': Queue}", {"Fn::GetAtt": "Queue"}),
+        ("{'Fn::GetAtt': [Queue]}", {"Fn::GetAtt": ["Queue"]}),
+        ("{'Fn::GetAtt': [5, a]}", {"Fn::GetAtt": [5, "a"]}),
+        ("{'Fn::GetAtt': 5}", {"Fn::GetAtt": 5}),
+        ("!Sub [a, [b]]", {"Fn::Sub": ["a", ["b"]]}),
+        ("!Sub ['${A}', {A: [b]}]", {"Fn::Sub": ["${A}", {"A": ["b"]}]}),
+        ("!Sub ['${A}', {A: null}]", {"Fn::Sub": ["${A}", {"A": None}]}),
+        ("{'Fn::Sub': {a: b}}", {"Fn::Sub": {"a": "b"}}),
+        ("{'Fn::Join': ab}", {"Fn::Join": "ab"}),
+        ("!Join [a, [b], c]", {"Fn::Join": ["a", ["b"], "c"]}),
+        ("!Join [!Ref Env, [b]]", {"Fn::Join": ["${Env}", ["b"]]}),
+        ("!Join [a, [[b]]]", {"Fn::Join": ["a", [["b"]]]}),
+        ("{'Fn::If': abc}", {"Fn::If": "abc"}),
+        ("!If [IsProd, a]", {"Fn::If": ["IsProd", "a"]}),
+        ("{'Fn::FindInMap': abc}", {"Fn::FindInMap": "abc"}),
+        ("!FindInMap [Sizes, dev]", {"Fn::FindInMap": ["Sizes", "dev"]}),
+        ("!FindInMap [Broken, a, b]", {"Fn::FindInMap": ["Broken", "a", "b"]}),
+        ("!FindInMap [Sizes, odd, Cpu]", {"Fn::FindInMap": ["Sizes", "odd", "Cpu", {}]}),
+        ("{'Fn::Select': ab}", {"Fn::Select": "ab"}),
+        ("!Select [0, [a], b]", {"Fn::Select": [0, ["a"], "b"]}),
+        ("!Select [a, [b]]", {"Fn::Select": ["a", ["b"]]}),
+        ("!Select [!Ref Env, [b]]", {"Fn::Select": ["${Env}", ["b"]]}),
+        ("!Select [0, !Cidr a]", {"Fn::Select": [0, {"Fn::Cidr": "a"}]}),
+        ("{'Fn::Split': ab}", {"Fn::Split": "ab"}),
+        ("!Split ['', a]", {"Fn::Split": ["", "a"]}),
+        ("!Split [5, a]", {"Fn::Split": [5, "a"]}),
+        ("!Split [a, b, c]", {"Fn::Split": ["a", "b", "c"]}),
+        ("!Cidr [a]", {"Fn::Cidr": ["a"]}),
+        ("!Cidr [a, 1, 2, 3]", {"Fn::Cidr": ["a", 1, 2, 3]}),
+        ("{'Fn::Other': null}", {"Fn::Other": None}),
+        ("{'Fn::Other': a, More: b}", {"Fn::Other": "a", "More": "b"}),
+        ("!Sub ['${X}-ü', {X: !ImportValue ö}]", '{"Fn::ImportValue": "ö"}-ü'),
+        ("{Condition: !Ref Env}", {"Condition": "${Env}"}),
+        ("{Condition: {Bool: !Sub 'a'}}", {"Condition": {"Bool": "a"}}),
     ],
 )
 def test_what_stays_is_written_as_sub_writes_it(expression: str, value: Any) -> None:
@@ -100,6 +169,62 @@ def side_by_side(template: Template, logical_id: str, **values: str) -> set[tupl
         (change.after.exists(logical_id, world), *(change.after.properties(logical_id, world) or {}).values())
         for world in change.worlds(logical_id)
     }
+
+
+@pytest.mark.parametrize(
+    ("conditions", "value", "worlds"),
+    [
+        # Malformed, where CloudFormation refuses it: nothing is known of it, and nothing breaks.
+        ("{Is: {'Fn::Not': 5}, Or: {'Fn::Or': a}}", "!If [Is, a, !If [Or, a, b]]", 1),
+        ("{Is: {a: 1, b: 2}, Or: [1]}", "!If [Is, a, !If [Or, a, b]]", 1),
+        ("{Is: {'Fn::Equals': [a]}, Or: {'Fn::Equals': b}}", "!If [Is, a, !If [Or, a, b]]", 1),
+        ("{Is: {'Fn::Equals': [!Ref Free, b, c]}}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [a, b]}", "{'Fn::If': {a: 1}}", 1),
+        ("{Is: !Equals [a, b]}", "{'Fn::If': []}", 1),
+        ("{Is: !Equals [a, b]}", "{'Fn::FindInMap': [Sizes, !Ref Free]}", 1),
+        ("{Is: !Equals [a, b]}", "!FindInMap [Nowhere, !Ref Free, a]", 1),
+        ("{Is: !Condition Is}", "!If [Is, a, b]", 1),
+        # What decides nothing.
+        ("{Is: !Equals [!Ref Free, a]}", "Is", 1),
+        ("{Is: !Equals [!Ref Free, a]}", "{Condition: {StringEquals: {a: !Ref Free}}}", 1),
+        ("{Is: !Equals [!Ref Free, a]}", "[Sizes, !Ref Free, a]", 1),
+        ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, !GetAtt R.Arn, a]", 1),
+        ("{Is: !Equals [!Ref Free, !Ref Free]}", "!If [Is, a, b]", 1),
+        # What decides something.
+        ("{Is: {'Own::Function': a}}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!GetAtt R.Arn, a]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Sub '${Free}${Free}', a]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Ref Free, !Ref Other]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [[!Ref Free], [a]]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, !Ref Free, a]", 4),
+        ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, x, !Ref Free]", 4),
+        ("{Is: !Equals [!Ref Few, b]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Ref None, b]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Ref Text, b]}", "!If [Is, a, b]", 2),
+    ],
+)
+def test_what_decides_makes_worlds_and_nothing_else_does(conditions: str, value: str, worlds: int) -> None:
+    template = parse(f"""
+Parameters: {{Free: {{Type: String}}, Other: {{Type: String}}, Few: {{Type: String, AllowedValues: [a, b]}},
+  None: {{Type: String, AllowedValues: []}}, Text: {{Type: String, AllowedValues: text}}}}
+Mappings: {{Sizes: {{x: {{a: 1, b: 2}}, y: {{a: 3, c: 4}}, z: 5}}}}
+Conditions: {conditions}
+Resources: {{R: {{Type: X, Properties: {{V: {value}}}}}}}
+""")
+    seen = pair(template, template).worlds("R")
+    assert len(seen) == worlds
+    assert all(isinstance(name, str) for world in seen for name in world)
+
+
+def test_worlds_come_in_one_order() -> None:
+    names = [f"v{number:02}" for number in range(20)]
+    conditions = ", ".join(f"Is{name}: !Equals [!Ref P, {name}]" for name in reversed(names))
+    values = "".join(f"!If [Is{name}, a, b], " for name in reversed(names))
+    template = parse(
+        f"Parameters: {{P: {{Type: String}}}}\nConditions: {{{conditions}}}\n"
+        f"Resources: {{R: {{Type: X, Properties: {{V: [{values}]}}}}}}"
+    )
+    assert [world["P"] for world in pair(template, template).worlds("R")][:-1] == names
 
 
 def test_every_open_value_makes_a_world() -> None:
@@ -314,3 +439,62 @@ def test_a_name_that_is_given_or_taken_in_combinations_of_many_conditions(names:
         sides.append(parse(text.replace("Conditions: {", f"Conditions: {{{always}")))
     [found] = review(sides[0], sides[1]).changes
     assert (found.replacement, found.class_) == ("maybe", "data-loss")
+
+
+# ── Which combinations are looked at ──
+
+
+def conditions(*names: str) -> str:
+    """Queues named by as many conditions; each parameter that is `a` decides one."""
+    declared = ", ".join(f"{name}: {{Type: String}}" for name in names)
+    held = ", ".join(f"Is{name}: !Equals [!Ref {name}, a]" for name in names)
+    return f"Parameters: {{{declared}}}\nConditions: {{{held}}}\n"
+
+
+def chosen(*names: str) -> str:
+    return "".join(f"!If [Is{name}, {name}, !Ref 'AWS::NoValue'], " for name in names)
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch, most: int, moved: str, names: str = "PQR") -> Worlds:
+    """What is looked at of a queue whose tags turn on every name, and whose name on those that are moved."""
+    monkeypatch.setattr("fraud_cfn.review.pair._MOST_WORLDS", most)
+    sides = [
+        parse(
+            f"{conditions(*names)}Resources: {{Queue: {{Type: 'AWS::SQS::Queue', Properties: {{"
+            f"Same: [{chosen(*names)}], Moved: [{chosen(*moved)} {text}]}}}}}}"
+        )
+        for text in ("one", "two")
+    ]
+    return pair(sides[0], sides[1]).looked_at("Queue")
+
+
+def written_out(worlds: Worlds) -> list[str]:
+    return [
+        "".join(value if isinstance(value, str) else "-" for value in world.values()) for world in worlds.seen
+    ]
+
+
+def test_as_many_combinations_as_are_allowed_are_all_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = looked_at(monkeypatch, 8, "PQR")
+    assert (found.total, found.sampled) == (8, False)
+    assert written_out(found) == ["aaa", "aa-", "a-a", "a--", "-aa", "-a-", "--a", "---"]
+
+
+def test_beyond_them_what_differs_is_combined_and_the_rest_is_varied(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = looked_at(monkeypatch, 4, "PQ")
+    assert (found.total, found.sampled) == (8, False)
+    assert written_out(found) == ["aaa", "a-a", "-aa", "--a", "aa-"]
+
+
+def test_a_sample_has_every_pair_of_what_differs_as_far_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = looked_at(monkeypatch, 7, "PQR")
+    assert (found.total, found.sampled, str(found)) == (
+        8,
+        True,
+        "only 7 of 8 combinations of open values were judged",
+    )
+    assert written_out(found) == ["aaa", "a-a", "-aa", "--a", "aa-", "-a-", "a--"]
+    assert [set(world) for world in found.seen] == [{"P", "Q", "R"}] * 7
+    assert len(looked_at(monkeypatch, 3, "PQR").seen) == 6
