@@ -394,8 +394,6 @@ class _Evaluation:
                 return self.condition(argument)
             if isinstance(argument, list) and function in _LOGIC:
                 return self.logic(function, argument)
-        if isinstance(condition, bool):
-            return condition
         return bool(self.world.get(_expression(condition), True))
 
     def logic(self, function: str, argument: list[Node]) -> bool:
@@ -411,12 +409,7 @@ class _Evaluation:
         key = _equality(left, right)
         if key in self.world:
             return bool(self.world[key])
-        left, right = self.known_text(left), self.known_text(right)
-        if isinstance(left, Other) or isinstance(right, Other):
-            return left == right
-        if _is_open(left) or _is_open(right):
-            return left == right or bool(self.world.get(key, False))
-        return scalar(left) == scalar(right)
+        return self.known_text(left) == self.known_text(right)
 
 
 class _Stays:
@@ -439,10 +432,10 @@ _FUNCTIONS: dict[str, Callable[[_Evaluation, Node], Value]] = {
 
 
 def _joined(pieces: list[Value]) -> Value:
-    """Pieces put together: text where all are known, else a Text (or _STAYS for a list within)."""
+    """Pieces put together: text where all are known, else a Text; _STAYS for what is no text within."""
     parts: list[str | Reference | Call] = []
     known = [piece for piece in pieces if piece is not _NO_VALUE]
-    if any(isinstance(piece, list | dict) or piece is _STAYS or piece is None for piece in known):
+    if any(isinstance(piece, list | dict) or piece is None for piece in known):
         return _STAYS
     for piece in known:
         for part in piece.parts if isinstance(piece, Text) else (piece,):
@@ -466,8 +459,6 @@ def scalar(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, Text):
-        return str(value)
     return "" if value is None else str(value)
 
 
@@ -475,7 +466,7 @@ def written(value: Value) -> str:
     """A value as one line of text: strings bare, references as Sub writes them, the rest as JSON."""
     if isinstance(value, list | dict):
         return json.dumps(plain(value), ensure_ascii=False)
-    return str(value) if isinstance(value, Text | Call) else scalar(value)
+    return scalar(value)
 
 
 def plain(value: Value) -> Value:

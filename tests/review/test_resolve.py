@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fraud_cfn.review.diff import ABSENT, Names, differences
 from fraud_cfn.review.model import Template, parse
 from fraud_cfn.review.pair import Worlds, pair
 from fraud_cfn.review.report import as_text
@@ -152,6 +153,10 @@ def test_a_position_in_a_network_does_not_depend_on_how_many_are_asked_for() -> 
     assert few != resolved("!Select [1, !Cidr [!Ref Zone, 9, 12]]")
 
 
+def test_a_network_gives_as_many_blocks_as_it_may_at_the_most() -> None:
+    assert len(resolved("!Cidr [10.0.0.0/8, 300, 8]")) == 256
+
+
 def test_references_are_found_wherever_they_stand() -> None:
     node = {
         "Fn::Join": ["", [{"Fn::ImportValue": {"Fn::Sub": "${Env}-x"}}, {"Fn::GetAtt": ["Queue", "Arn"]}]]
@@ -184,6 +189,7 @@ def side_by_side(template: Template, logical_id: str, **values: str) -> set[tupl
         ("{Is: !Equals [a, b]}", "{'Fn::FindInMap': [Sizes, !Ref Free]}", 1),
         ("{Is: !Equals [a, b]}", "!FindInMap [Nowhere, !Ref Free, a]", 1),
         ("{Is: !Condition Is}", "!If [Is, a, b]", 1),
+        ("{Is: !Condition Other, Other: !Condition Is}", "!If [Is, a, b]", 1),
         # What decides nothing.
         ("{Is: !Equals [!Ref Free, a]}", "Is", 1),
         ("{Is: !Equals [!Ref Free, a]}", "{Condition: {StringEquals: {a: !Ref Free}}}", 1),
@@ -213,7 +219,52 @@ Resources: {{R: {{Type: X, Properties: {{V: {value}}}}}}}
 """)
     seen = pair(template, template).worlds("R")
     assert len(seen) == worlds
+    assert all(Side(template).exists("R", world) for world in seen)
+    assert all(Side(template).properties("R", world) for world in seen)
     assert all(isinstance(name, str) for world in seen for name in world)
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("!And [!Equals [a, a], !Equals [a, b]]", False),
+        ("!And [!Equals [a, a]]", True),
+        ("!Or [!Equals [a, b], !Equals [a, a]]", True),
+        ("!Not [!Equals [a, a]]", False),
+        ("!Equals ['80', 80]", True),
+        ("!Equals [true, 'true']", True),
+        ("!Equals [!Sub 'a', !Join ['', [a]]]", True),
+        ("!Condition Nowhere", True),
+        ("!Not [!Condition Nowhere]", False),
+        ("!Not [!Condition Nowhere, !Condition Nowhere]", True),
+        ("{'Fn::Equals': [a, b, c]}", True),
+    ],
+)
+def test_conditions_hold_or_not(condition: str, holds: bool) -> None:
+    template = parse(f"Conditions: {{Is: {condition}}}\nResources: {{R: {{Type: X, Condition: Is}}}}")
+    assert Side(template).exists("R", {}) is holds
+
+
+# ── What differs ──
+
+
+def differing(before: object, after: object) -> list[tuple[str, object, object]]:
+    return [(one.path, one.before, one.after) for one in differences(before, after, None, Names())]
+
+
+def test_an_item_put_first_of_many_alike_is_one_difference() -> None:
+    assert differing(["a"] * 250, ["b", *["a"] * 250]) == [("[0]", ABSENT, "b")]
+
+
+def test_text_that_becomes_json_is_shown_as_text() -> None:
+    assert differing({"A": "x"}, {"A": '{"a": 1}'}) == [("A", "x", '{"a": 1}')]
+    assert differing({"A": '["a"]'}, {"A": "x"}) == [("A", '["a"]', "x")]
+
+
+def test_a_name_of_a_hundred_characters_is_whole() -> None:
+    for length, shown in ((100, "k" * 100), (101, "k" * 99 + "…")):
+        tag = {"Key": "k" * length, "Value": "a"}
+        assert [path for path, *_ in differing([tag], [{**tag, "Value": "b"}])] == [f"[{shown}].Value"]
 
 
 def test_worlds_come_in_one_order() -> None:
