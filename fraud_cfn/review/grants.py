@@ -42,6 +42,7 @@ class Grant:
     resource: str | None
     principal: str | None = None
     tests: tuple[Test, ...] = ()
+    said: Json = field(default=None, compare=False)  # the condition, as the statement has it
     written: Grant | None = field(default=None, compare=False)  # where the template says it in other words
 
     @cached_property
@@ -57,7 +58,9 @@ class Grant:
 
     @property
     def condition(self) -> Json:
-        """The condition in one canonical form: sorted, a single value alone; None where there is none."""
+        """The condition as its statement says it; None where there is none."""
+        if self.said is not None:
+            return self.said
         found: dict[str, dict[str, Json]] = {}
         for operator, key, values in self.tests:
             found.setdefault(operator, {})[key] = values[0] if len(values) == 1 else list(values)
@@ -192,7 +195,9 @@ def grants(document: Json, logical_id: str) -> Iterator[Grant]:
                 _named(statement, "Resource"),
                 _named(statement, "Principal"),
             ):
-                yield Grant(logical_id, effect, action, resource, principal, tests)
+                yield Grant(
+                    logical_id, effect, action, resource, principal, tests, statement.get("Condition")
+                )
 
 
 def documents(node: Json) -> Iterator[Json]:
@@ -317,7 +322,15 @@ _WEAKER = {
     "ArnNotEquals": {"ArnNotLike"},
     "ArnNotLike": {"ArnNotEquals"},
 }
-_TEXTUAL = re.compile(r"(String|Arn)(Equals|Like)(IfExists)?$")
+# What asks for none of the values → what asks for one of them.
+_OPPOSITE = {
+    "StringNotEquals": "StringEquals",
+    "StringNotLike": "StringLike",
+    "NotIpAddress": "IpAddress",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+}
+_TEXTUAL = re.compile(r"(String|Arn)(Equals|Like)$")
 _BOUND = re.compile(r"(Numeric|Date)(Less|Greater)Than(Equals)?")
 
 
@@ -331,6 +344,8 @@ def _implies(given: Test, test: Test) -> bool:
     if given[1].lower() != test[1].lower():
         return False
     strict, wanted = given[0], test[0]
+    if "Null" in (strict, wanted):
+        return _null_implies(given, test)
     if wanted.endswith(_IF_EXISTS):
         wanted = wanted.removesuffix(_IF_EXISTS)
         strict = strict.removesuffix(_IF_EXISTS)
@@ -343,11 +358,32 @@ def _implies(given: Test, test: Test) -> bool:
         return all(
             any(_bounds_imply(strict, value, wanted, limit) for limit in test[2]) for value in given[2]
         )
+    if _OPPOSITE.get(wanted) == strict:
+        return not any(_meet(wanted, value, other) for value in given[2] for other in test[2])
     if strict != wanted and wanted not in _WEAKER.get(strict, ()):
         return False
     if "Not" in wanted:  # none of the values: each that may not be there must be left out
         return all(_among(strict, given[2], value) for value in test[2])
     return all(_among(wanted, test[2], value) for value in given[2])
+
+
+def _null_implies(given: Test, test: Test) -> bool:
+    """Whether a request that has the key for certain, or has it not, passes; most tests ask for one."""
+    if given[0] == test[0]:
+        return given[2] == test[2]
+    if given[0] == "Null":
+        passes = test[0].endswith(_IF_EXISTS) or test[0].startswith("ForAllValues:") or "Not" in test[0]
+        return given[2] == ("true",) and passes and not test[0].startswith("ForAnyValue:")
+    asks = not (given[0].endswith(_IF_EXISTS) or given[0].startswith("ForAllValues:") or "Not" in given[0])
+    return test[2] == ("false",) and asks
+
+
+def _meet(operator: str, value: str, other: str) -> bool:
+    """Whether one request may have both."""
+    if operator == "NotIpAddress":
+        blocks = (block_of(value), block_of(other))
+        return None in blocks or blocks[0].overlaps(blocks[1])  # pyright: ignore
+    return overlap(value, other)
 
 
 def _among(operator: str, values: tuple[str, ...], one: str) -> bool:

@@ -289,7 +289,7 @@ ONE = {"StringEquals": {"aws:a": "1"}}
                     "Allow",
                     "sqs:*",
                     None,
-                    {"Bool": {"aws:b": "true"}, "StringEquals": {"aws:a": ["1", "2"]}},
+                    {"StringEquals": {"aws:a": ["2", "1"]}, "Bool": {"aws:b": True}},
                     True,
                 )
             ],
@@ -387,7 +387,7 @@ def test_the_entry_of_the_json_is_the_contract() -> None:
             "action": "iam:PassRole",
             "resource": QUEUE,
             "principal": None,
-            "condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            "condition": condition,
             "effective": True,
         }
     ]
