@@ -26,9 +26,9 @@ def mentioned(node: Node) -> Iterator[Reference]:
             if key == "Ref" and isinstance(child, str):
                 yield Reference(child)
             elif key == "Fn::GetAtt":
-                parts = child.split(".", 1) if isinstance(child, str) else child
-                if isinstance(parts, list) and parts and isinstance(parts[0], str):
-                    yield Reference(parts[0], "")
+                name = child[0] if child and isinstance(child, list) else child
+                if isinstance(name, str):
+                    yield Reference(name.partition(".")[0])
             elif key == "Fn::Sub":
                 yield from references(Side(_NOTHING).resolve({"Fn::Sub": child}, {}))
             else:

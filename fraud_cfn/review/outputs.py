@@ -32,7 +32,7 @@ def compare(change: Pair, judgement: Judgement) -> Iterator[OutputChange]:
     for name in {**after, **before}:
         sides = ((change.before, before.get(name)), (change.after, after.get(name)))
         worlds = change.worlds_of(sides)
-        values = [(_output(*sides[0], world), _output(*sides[1], world)) for world in worlds]
+        values = [(told(*sides[0], world), told(*sides[1], world)) for world in worlds]
         unlike = [pair for pair in values if not is_same(*pair)]
         fails = "; ".join(unresolved(change, *(node for _, node in sides)))
         if unlike or fails:
@@ -45,7 +45,7 @@ def compare(change: Pair, judgement: Judgement) -> Iterator[OutputChange]:
     yield from _made_by_others(change)
 
 
-def _output(side: Side, node: Node, world: World) -> Value:
+def told(side: Side, node: Node, world: World) -> Value:
     """Its value and export; None where it does not exist."""
     if node is None or not side.holds(node.get("Condition"), world):
         return None

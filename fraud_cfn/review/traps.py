@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fraud_cfn.review import facts
+from fraud_cfn.review import facts, outputs
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.mentions import depends_on, mentioned
 from fraud_cfn.review.resolve import Reference, Side, Value, World, references, written
@@ -87,14 +87,15 @@ def still_referred(judgement: Judgement, logical_id: str) -> str | None:
 
 def _still_in_outputs(judgement: Judgement, logical_id: str) -> str | None:
     after = judgement.pair.after
+    declaration = after.template.resources.get(logical_id)
     for name, output in after.template.outputs.items():
-        if not any(ref.name == logical_id for ref in mentioned(output)):
+        if all(ref.name != logical_id for ref in mentioned(output)):
             continue
-        declaration = after.template.resources.get(logical_id)
+        if declaration is None:
+            return f"the output {name}"
         for world in judgement.pair.worlds_of([(after, output), (after, declaration)]):
-            if after.exists(logical_id, world) or not after.holds(output.get("Condition"), world):
-                continue
-            if any(ref.name == logical_id for ref in references(after.resolve(output.get("Value"), world))):
+            used = {ref.name for ref in references(outputs.told(after, output, world))}
+            if logical_id in used and not after.exists(logical_id, world):
                 return f"the output {name}"
     for key, node in after.template.loops.items():
         if any(ref.name == logical_id for ref in mentioned(node)):
