@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_cfn.review.diff import leaves
+from fraud_cfn.review.diff import ABSENT, at, leaves
 from fraud_cfn.review.reachability import (
     Connection,
     ReachabilityChange,
@@ -40,7 +41,21 @@ _PUBLIC_WHERE = {
     "DirectInternetAccess": ("enabled",),  # notebooks
     "EndpointType": ("public",),  # Transfer
     "Type": ("service_provided_eips",),  # MSK
+    "Visibility": ("global",),  # AppSync
+    "WebserverAccessMode": ("public_only", "public_and_private"),  # Airflow
     "AccessControl": ("publicread", "publicreadwrite"),
+}
+_TELLING = _PUBLIC_WHERE.keys() - {"Type"}  # names that mean nothing else: one of those may be public
+# Type → where something stands that keeps it from the internet: without a word there it is public.
+_PUBLIC_WITHOUT = {
+    "AWS::AppRunner::Service": ("NetworkConfiguration", "IngressConfiguration", "IsPubliclyAccessible"),
+    "AWS::AppSync::GraphQLApi": ("Visibility",),
+    "AWS::DMS::ReplicationInstance": ("PubliclyAccessible",),
+    "AWS::EKS::Cluster": ("ResourcesVpcConfig", "EndpointPublicAccess"),
+    "AWS::Elasticsearch::Domain": ("VPCOptions",),
+    "AWS::OpenSearchService::Domain": ("VPCOptions",),
+    "AWS::SageMaker::NotebookInstance": ("DirectInternetAccess",),
+    "AWS::Transfer::Server": ("EndpointType",),
 }
 
 
@@ -54,10 +69,11 @@ class Exposure:
 
 @dataclass(frozen=True)
 class ExposureChange:
-    """An exposure that begins (`on`) or ends (`off`) with a change."""
+    """An exposure that begins (`on`) or ends (`off`) with a change, if those open values say so."""
 
     exposure: Exposure
     direction: str  # on, off
+    depends_on: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The finding of the review's JSON."""
@@ -66,12 +82,14 @@ class ExposureChange:
             "logical_id": self.exposure.logical_id,
             "path": self.exposure.path,
             "direction": self.direction,
+            "depends_on": list(self.depends_on),
         }
 
 
 def concerns(kind: str, declared: Any) -> bool:
     """Whether a resource, of that type and so declared, has a part in who reaches whom."""
-    if kind.startswith("AWS::EC2::") or kind in (*_LOAD_BALANCERS, _LISTENER, _FUNCTION, _API):
+    kinds = (*_LOAD_BALANCERS, _LISTENER, _FUNCTION, _API, *_PUBLIC_WITHOUT)
+    if kind.startswith("AWS::EC2::") or kind in kinds:
         return True
     text = json.dumps(declared.get("Properties"))
     return any(f'"{key}"' in text for key in (*_PUBLIC_WHERE, _BLOCK))
@@ -81,8 +99,9 @@ def exposures(resources: Resources) -> dict[tuple[str, ...], Exposure]:
     """Everything but the rules of groups: what it is → where it is written."""
     found: dict[tuple[str, ...], Exposure] = {}
     for logical_id, (kind, properties) in resources.items():
-        for path, key in _public_properties(properties):
-            found[logical_id, key] = Exposure(logical_id, path)
+        for path, key, open_names in _public_properties(properties):
+            if not open_names:
+                found[logical_id, key] = Exposure(logical_id, path)
         for name in _HOLDERS if kind in _ADDRESSES else ():
             if name in properties:
                 found["address", logical_id] = Exposure(logical_id, f"Properties.{name}")
@@ -98,17 +117,44 @@ def compare_exposures(before: Resources, after: Resources) -> tuple[ExposureChan
     both = before.keys() & after.keys()
     old = exposures(before) | _unblocked(before, both)
     new = exposures(after) | _unblocked(after, both)
-    begins = [exposure for key, exposure in new.items() if key not in old and not _follows(key, old)]
-    ends = [exposure for key, exposure in old.items() if key not in new and not _follows(key, new)]
+    begins = list(_differ(old, new, _open(before), _open(after)))
+    ends = list(_differ(new, old, _open(after), _open(before)))
     differences = compare(before, after)
     lists = changed_lists(before, after)
-    begins += _rules(after, lists, differences, "added")
-    ends += _rules(before, lists, differences, "removed")
+    begins += [(exposure, ()) for exposure in _rules(after, lists, differences, "added")]
+    ends += [(exposure, ()) for exposure in _rules(before, lists, differences, "removed")]
     return tuple(
-        ExposureChange(exposure, direction)
-        for direction, exposures in (("on", begins), ("off", ends))
-        for exposure in dict.fromkeys(exposures)
+        ExposureChange(exposure, direction, depends_on)
+        for direction, found in (("on", begins), ("off", ends))
+        for exposure, depends_on in dict.fromkeys(found)
     )
+
+
+_Named = tuple[Exposure, tuple[str, ...]]  # an exposure, and the open values it depends on
+
+
+def _differ(
+    without: Mapping[tuple[str, ...], Exposure],
+    having: Mapping[tuple[str, ...], Exposure],
+    open_without: Mapping[tuple[str, ...], _Named],
+    open_having: Mapping[tuple[str, ...], _Named],
+) -> Iterator[_Named]:
+    """What one side has and the other one has not; what is open on one side only may be so."""
+    for key, exposure in having.items():
+        if key not in without and not _follows(key, without):
+            yield exposure, open_without.get(key, (exposure, ()))[1]
+    for key, named in open_having.items():
+        if key not in without and key not in open_without:
+            yield named
+
+
+def _open(resources: Resources) -> dict[tuple[str, ...], _Named]:
+    return {
+        (logical_id, key): (Exposure(logical_id, path), open_names)
+        for logical_id, (_, properties) in resources.items()
+        for path, key, open_names in _public_properties(properties)
+        if open_names
+    }
 
 
 def _rules(
@@ -127,11 +173,13 @@ def _rules(
                 yield Exposure(rule.logical_id, rule.path)
 
 
-def _public_properties(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(path, property) of everything that asks for a public address."""
+def _public_properties(properties: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Path and property of everything that asks for a public address, and the open values of what may."""
     for path, steps, value in leaves(properties):
-        if steps and str(value).lower() in _PUBLIC_WHERE.get(steps[-1], ()):
-            yield f"Properties.{path}", steps[-1]
+        key = steps[-1] if steps else ""
+        open_names = tuple(re.findall(r"\$\{(\w+)\}", str(value))) if key in _TELLING else ()
+        if open_names or str(value).lower() in _PUBLIC_WHERE.get(key, ()):
+            yield f"Properties.{path}", key, open_names
 
 
 def _is_public(properties: Mapping[str, Any]) -> bool:
@@ -183,6 +231,8 @@ def _follows(key: tuple[str, ...], without: Mapping[tuple[str, ...], Exposure]) 
             return ("table", table) not in without
         case ("listener", balancer, _):
             return ("load balancer", balancer) not in without
+        case ("to all", cluster):
+            return (cluster, "EndpointPublicAccess") not in without
     return False
 
 
@@ -190,7 +240,14 @@ def _unblocked(side: Resources, both: Iterable[str]) -> dict[tuple[str, ...], Ex
     """Of what both sides have: public access that is not blocked here, and what is not within a VPC."""
     found: dict[tuple[str, ...], Exposure] = {}
     for logical_id in both:
-        _, properties = side[logical_id]
+        kind, properties = side[logical_id]
+        path = _PUBLIC_WITHOUT.get(kind, ())
+        if path and at(properties, path) is ABSENT:
+            found[logical_id, path[-1]] = Exposure(logical_id, ".".join(("Properties", *path)))
+        cidrs = at(properties, ("ResourcesVpcConfig", "PublicAccessCidrs"))
+        if kind == "AWS::EKS::Cluster" and (cidrs is ABSENT or any(map(faces_internet, map(str, cidrs)))):
+            path = "Properties.ResourcesVpcConfig.PublicAccessCidrs"
+            found["to all", logical_id] = Exposure(logical_id, path)
         if not _is_private(properties):
             found[logical_id, "Types"] = Exposure(logical_id, "Properties.EndpointConfiguration.Types")
         for block in _BLOCKS:

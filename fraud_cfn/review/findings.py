@@ -1,6 +1,7 @@
 """What a security or a finance reviewer wants to see: switches, patterns and sizes that changed.
 
-Read from resolved properties; what is open tells nothing. A path reads as in the details of a change.
+Read from resolved properties; a switch that a parameter decides may be one. A path reads as in the
+details of a change.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 from fraud_cfn.review.diff import ABSENT, as_trees, paired
 from fraud_cfn.review.pair import Pair, deciding
 from fraud_cfn.review.patterns import widens
-from fraud_cfn.review.resolve import Call, Text, Value, scalar
+from fraud_cfn.review.resolve import Call, Text, Value, references, scalar
 from fraud_cfn.review.schemas import Schema, schema
 
 Properties = dict[str, Value]
@@ -51,7 +52,10 @@ def find(pair: Pair) -> list[Finding]:
             for finding in told:
                 having.setdefault(finding, set()).add(number)
         found += [
-            replace(finding, depends_on=deciding(looked_at.seen, numbers, looked_at.sampled))
+            replace(
+                finding,
+                depends_on=(*finding.depends_on, *deciding(looked_at.seen, numbers, looked_at.sampled)),
+            )
             for finding, numbers in having.items()
         ]
     order = ("encryption", "logging", "pattern", "cost")
@@ -102,7 +106,7 @@ def _given(value: Value) -> _Reading:
 def _logs(value: Value) -> _Reading:
     """Whether something is logged where that is told, by what it says of itself."""
     states = [state(child) for name, child, state in _log_flags(value)]
-    return _given(value) if not states else True if True in states else None if None in states else False
+    return any(states) if states else _given(value)
 
 
 def _log_flags(value: Value) -> Iterator[tuple[str, Value, _Reader]]:
@@ -127,8 +131,7 @@ def _number(value: Value, absent: _Reading = None) -> _Reading:
     """A number, with the units that ECS takes (`1 vCPU`, `2 GB`); `absent`: what AWS takes without one."""
     if value is ABSENT:
         return absent
-    text = "" if _is_open(value) else scalar(value).lower()
-    match = re.fullmatch(r"\s*(\d*\.?\d+)\s*(vcpu|gb)?\s*", text)
+    match = re.fullmatch(r"\s*(\d*\.?\d+)\s*(vcpu|gb)?\s*", scalar(value).lower())
     return None if match is None else float(match[1]) * (1024 if match[2] else 1)
 
 
@@ -136,12 +139,12 @@ _SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "xlplus")
 
 
 def _class_size(value: Value) -> _Reading:
-    """An instance class's size within its family: `db.r6g.2xlarge` is twice `db.r6g.xlarge`."""
-    for part in () if value is ABSENT or _is_open(value) else re.split(r"[._]", scalar(value).lower()):
-        if part in _SIZES:  # of `m5.large.search` the middle one
-            return 2 ** _SIZES.index(part)
+    """An instance class's place among the sizes of its family: `db.r6g.2xlarge` is above `db.r6g.xlarge`."""
+    for part in re.split(r"[._]", scalar(value).lower()):  # of `m5.large.search` the middle one
+        if part in _SIZES:
+            return _SIZES.index(part)
         if match := re.fullmatch(r"(?:metal-)?([1-9]\d*)x(?:l|large)?", part):
-            return 32 * int(match[1])
+            return len(_SIZES) + int(match[1])
         if part == "metal":
             return float("inf")
     return None
@@ -470,8 +473,9 @@ def _told(place: _Place, before: Value, after: Value) -> Iterator[Finding]:
     before, after = as_trees(before, after)
     rule = place.rule()
     if rule and not all(side and isinstance(side, dict) for side in (before, after)):
-        found = list(_moved(rule[0], place.logical_id, place.path, rule[1](before), rule[1](after)))
-        yield from found
+        readings = [rule[1](before), rule[1](after)]
+        found = list(_moved(rule[0], place.logical_id, place.path, *readings))
+        yield from found or _may_move(rule[0], place, [before, after], readings)
         if found:
             return
     if before == after or any(isinstance(side, Text | Call) for side in (before, after)):
@@ -484,6 +488,17 @@ def _told(place: _Place, before: Value, after: Value) -> Iterator[Finding]:
     for name, old, new in paired(lists[0], lists[1], place.schema.is_unordered(place.steps)):
         if ABSENT not in (old, new) or place.path in _SETTINGS:
             yield from _told(place.beneath(f"{place.path}[{name}]", "*"), old, new)
+
+
+def _may_move(kind: str, place: _Place, values: list[Value], readings: list[_Reading]) -> Iterator[Finding]:
+    """A switch that parameters decide on one side."""
+    for is_after, value in enumerate(values):
+        known = readings[not is_after]
+        names = dict.fromkeys(reference.name for reference in references(value) if not reference.attribute)
+        if names and readings[is_after] is None and isinstance(known, bool):
+            may = (known, not known) if is_after else (not known, known)
+            for finding in _moved(kind, place.logical_id, place.path, *may):
+                yield replace(finding, depends_on=tuple(names))
 
 
 def _queue_encryption(logical_id: str, before: Properties, after: Properties) -> Iterator[Finding]:

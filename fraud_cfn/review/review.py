@@ -103,4 +103,5 @@ def _internet(granted: Access) -> Iterator[Finding]:
     for exposure in granted.internet:
         entry = exposure.entry
         direction = "wider" if entry["direction"] == "on" else "narrower"
-        yield Finding("internet", entry["logical_id"], entry["path"], direction, exposure.depends_on)
+        depends_on = (*entry["depends_on"], *exposure.depends_on)
+        yield Finding("internet", entry["logical_id"], entry["path"], direction, depends_on)

@@ -224,9 +224,16 @@ def test_what_cfn_lint_takes_for_stateful_is_lost() -> None:
     assert {name for name, classes in told.items() if "data-loss" not in classes} == serving
 
 
-@pytest.mark.parametrize("type_name", FACTS["public"])
-def test_what_is_public_is_told_both_ways(type_name: str) -> None:
-    [(path, values)] = FACTS["public"][type_name].items()
+@pytest.mark.parametrize(
+    ("type_name", "path", "values"),
+    [
+        (type_name, path, values)
+        for name in ("public", "public_without_a_word")
+        for type_name, paths in FACTS[name].items()
+        for path, values in paths.items()
+    ],
+)
+def test_what_is_public_is_told_both_ways(type_name: str, path: str, values: list[Any]) -> None:
     sides = [
         parse(json.dumps({"Resources": {"X": {"Type": type_name, "Properties": at(path, value)}}}))
         for value in values
