@@ -165,9 +165,7 @@ def _checked(body: Node) -> dict[str, Node]:
     return body
 
 
-def _check_entry(section: str, key: Node, entry: Node) -> None:
-    if not isinstance(key, str):
-        raise _UnfitError(f"the name {key!r} in {section} is no text: quote it")
+def _check_entry(section: str, key: str, entry: Node) -> None:
     if section in ("Mappings", "Conditions", "Rules") or _is_loop(key):
         return
     if not isinstance(entry, dict):
@@ -222,6 +220,9 @@ class _Loader(_SafeLoader):
                     problem = f"the key {key.value!r} stands twice"
                     raise yaml.MarkedYAMLError(None, None, problem, key.start_mark)
                 seen.add(key.value)
+        self.flatten_mapping(node)  # what `<<` brings has keys too
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
                 key.tag = "tag:yaml.org,2002:str"  # an account's number is a name, as in JSON
         return super().construct_mapping(node, deep=deep)
 

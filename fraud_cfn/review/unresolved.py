@@ -92,8 +92,11 @@ def _told(worlds: Sequence[World], found: Sequence[set[str] | None]) -> list[str
 def _is_whole(template: Template) -> bool:
     """Whether nothing but the template itself defines names."""
     sections = (section for section in template.body.values() if isinstance(section, dict))
+    if any(key.startswith("Fn::") for section in (template.body, *sections) for key in section):
+        return False
+    types = {template.type_of(name) for name in template.resources}
     return {*template.transforms} <= {"AWS::LanguageExtensions"} and not any(
-        key.startswith("Fn::") for section in sections for key in section
+        type_name.endswith("::MODULE") for type_name in types
     )
 
 

@@ -11,6 +11,7 @@ from fraud_cfn.config import COMMITTED
 from fraud_cfn.review.model import TemplateError, parse, read
 from fraud_cfn.review.review import review
 
+SECTIONS = ("Parameters", "Mappings", "Conditions", "Rules", "Outputs")
 QUEUE = "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}"
 
 
@@ -42,7 +43,15 @@ def test_loops_stand_apart_from_resources() -> None:
     assert list(template.loops) == ["Fn::ForEach::Queues"]
 
 
-@pytest.mark.parametrize("transform", ["AWS::LanguageExtensions", "[AWS::LanguageExtensions]"])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        "AWS::LanguageExtensions",
+        "[AWS::LanguageExtensions]",
+        "{Name: AWS::LanguageExtensions}",
+        "[{Name: AWS::LanguageExtensions, Parameters: {A: b}}]",
+    ],
+)
 def test_transforms_are_listed_however_they_are_written(transform: str) -> None:
     assert parse(f"Transform: {transform}\n{QUEUE}").transforms == ("AWS::LanguageExtensions",)
 
@@ -61,6 +70,16 @@ def test_our_template_tells_which_file_defines_a_resource() -> None:
         ('{"Resources": {"A": {"Type": "X::Y::Z"}, "A": {"Type": "X::Y::Z"}}}', "'A' stands twice"),
         ("Resources:\n  A: {Type: X}\n  A: {Type: X}\n", "line 3: the key 'A' stands twice"),
         ("Resources: {A: text}", "Resources A is no mapping"),
+        ("Resources: [a]", "it has no Resources"),
+        ("Resources: {A: {Type: 5}}", "the resource A has no Type"),
+        *((f"{QUEUE}\n{name}: [1]", f"{name} is no mapping of names") for name in SECTIONS),
+        (f"{QUEUE}\nParameters: {{P: text}}", "Parameters P is no mapping"),
+        (f"{QUEUE}\nOutputs: {{O: text}}", "Outputs O is no mapping"),
+        (f"{QUEUE}\nMetadata: .inf", "inf is no number that JSON knows"),
+        (f"{QUEUE}\nMetadata: {{A: [.nan]}}", "nan is no number that JSON knows"),
+        (f"{QUEUE}\nMetadata: {'[' * 101}{']' * 101}", "nested more than 100 deep"),
+        (f"{QUEUE}\nMetadata: \x00", "is no template: not YAML"),
+        (f"{QUEUE}\nMetadata: *none", "is no template at line 2: found undefined alias"),
         ("Resources: {A: {}}", "the resource A has no Type"),
         ("Resources: {A: {Type: X, Properties: [1]}}", "the Properties of A are no mapping"),
         (f"{QUEUE}\nParameters: [1]", "Parameters is no mapping"),
@@ -89,10 +108,37 @@ def test_what_is_no_template_is_one_line_that_names_it(content: str | bytes, rea
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{{{QUEUE}}}",
+        f"\ufeff{QUEUE}".encode(),
+        f"{QUEUE}\n# {'a' * (1_048_576 - len(QUEUE) - 3)}",
+        f"{QUEUE}\nMetadata: {'[' * 100}{']' * 100}",
+        f"{QUEUE}\nMappings: {{}}\nConditions: {{A: text}}\nRules: {{A: text}}\nParameters:\nOutputs:",
+        f"{QUEUE[:-1]}, 'Fn::Transform': [a], 'Fn::ForEach::A': text}}",
+        "Resources: {Queue: {Type: 'AWS::SQS::Queue', Properties: null}}",
+    ],
+)
+def test_what_is_a_template_is_read(text: str | bytes) -> None:
+    template = parse(text)
+    assert list(template.resources) == ["Queue"]
+    assert template.transforms == ()
+    assert (template.type_of("Queue"), template.type_of("Other")) == ("AWS::SQS::Queue", "")
+
+
+def test_what_is_merged_has_names_too_and_may_be_overridden() -> None:
+    template = parse(f"{QUEUE}\nMappings: {{A: {{<<: {{5: {{B: 1}}, x: {{B: 2}}}}, x: {{B: 3}}}}}}")
+    assert template.mappings == {"A": {"5": {"B": 1}, "x": {"B": 3}}}
+    assert list(parse("Resources: {<<: {7: {Type: X}}}").resources) == ["7"]
+
+
 def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(TemplateError, match="cannot be read"):
             read(path)
+    with pytest.raises(TemplateError, match=r"none\.yaml cannot be read: no such file or directory$"):
+        read(tmp_path / "none.yaml")
 
 
 def test_text_that_nests_without_end_is_text() -> None:

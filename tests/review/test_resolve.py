@@ -549,3 +549,8 @@ def test_a_sample_has_every_pair_of_what_differs_as_far_as_there_is_room(
     assert written_out(found) == ["aaa", "a-a", "-aa", "--a", "aa-", "-a-", "a--"]
     assert [set(world) for world in found.seen] == [{"P", "Q", "R"}] * 7
     assert len(looked_at(monkeypatch, 3, "PQR").seen) == 6
+
+
+def test_where_every_pair_is_everything_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = looked_at(monkeypatch, 3, "PQ", "PQ")
+    assert (len(found.seen), found.total, found.sampled) == (4, 4, False)
