@@ -68,7 +68,7 @@ class Template:
     @cached_property
     def loops(self) -> dict[str, Node]:
         """`Fn::ForEach::…` or `Fn::Transform` → what stands there, of the resources."""
-        return {key: node for key, node in (self.body.get("Resources") or {}).items() if _is_loop(key)}
+        return {key: node for key, node in self.body["Resources"].items() if _is_loop(key)}
 
     @cached_property
     def transforms(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from fraud_cfn.review.diff import ABSENT, Names, differences
 from fraud_cfn.review.model import Template, parse
-from fraud_cfn.review.pair import Worlds, pair
+from fraud_cfn.review.pair import Worlds, deciding, pair
 from fraud_cfn.review.report import as_text
 from fraud_cfn.review.resolve import Side, plain, references
 from fraud_cfn.review.review import review
@@ -554,3 +554,10 @@ def test_a_sample_has_every_pair_of_what_differs_as_far_as_there_is_room(
 def test_where_every_pair_is_everything_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     found = looked_at(monkeypatch, 3, "PQ", "PQ")
     assert (len(found.seen), found.total, found.sampled) == (4, 4, False)
+
+
+def test_where_no_two_worlds_differ_in_one_value_alone_every_one_may_decide() -> None:
+    worlds = ({"A": "a", "B": "a"}, {"A": "b", "B": "b"})
+    assert deciding(worlds, {0}, sampled=True) == ("A", "B")
+    assert deciding(worlds, {0, 1}, sampled=True) == ("A", "B")
+    assert deciding(worlds, {0, 1}, sampled=False) == ()
