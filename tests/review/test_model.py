@@ -88,6 +88,8 @@ def test_our_template_tells_which_file_defines_a_resource() -> None:
         (f"{QUEUE}\nMetadata: {{A: !!set {{a, b}}, B: !!omap [a: 1]}}", "the tag !!set"),
         (b"\xff\xfe", "not UTF-8"),
         ("Resources: &r {A: {Type: X, Properties: {P: *r}}}", "nested more than"),
+        (f"{QUEUE}\nMetadata: {'9' * 5000}", "Exceeds the limit"),
+        (f'{{"Resources": {"[" * 100_000}{"]" * 100_000}}}', "is no template: nested too deeply"),
         ("[" * 5000, ""),  # what is wrong first differs between versions of Python
         ('{"a":' * 100_000, ""),
         (" " * 1_048_577, "larger than the 1,048,576 bytes"),
