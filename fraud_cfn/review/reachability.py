@@ -167,6 +167,28 @@ class Firewall:
         """The connections that can be opened."""
         return tuple(connection for connection, agreed in self.connections.items() if agreed)
 
+    @cached_property
+    def _written(self) -> dict[Connection, list[Ports]]:
+        found: dict[Connection, list[Ports]] = {}
+        for rule in self.rules:
+            found.setdefault(Connection(*rule.ends, rule.protocol, Ports()), []).append(rule.ports)
+        return found
+
+    def writes(self, connection: Connection) -> bool:
+        """Whether a rule says just that."""
+        return connection.ports in self._written.get(replace(connection, ports=Ports()), ())
+
+    def as_written(self, connection: Connection) -> list[Connection]:
+        """By the ports of the rules that make it; itself where the other end has a part in them."""
+        rules = self._written.get(replace(connection, ports=Ports()), ())
+        parts = [ports for ports in dict.fromkeys(rules) if connection.ports.covers(ports)]
+        parts = [
+            ports for ports in parts if not any(other.covers(ports) for other in parts if other != ports)
+        ]
+        if merged(parts) != [connection.ports]:
+            return [connection]
+        return [replace(connection, ports=ports) for ports in parts]
+
     def has(self, connection: Connection) -> bool:
         """Whether a connection that can be opened covers that one."""
         return any(
@@ -283,7 +305,10 @@ def _differences(change: str, without: Firewall, having: Firewall) -> Iterator[R
         ):
             continue  # the same addresses, in other networks
         if had is None or (agreed and not had):
-            yield ReachabilityChange(change, connection, agreed and not without.has(connection))
+            for told in having.as_written(connection):
+                known = agreed and without.has(told)
+                if not (without.writes(told) and (known or not agreed)):
+                    yield ReachabilityChange(change, told, agreed and not known)
 
 
 def _order(change: ReachabilityChange) -> tuple[Any, ...]:
