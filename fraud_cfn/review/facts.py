@@ -191,7 +191,7 @@ def name_property(type_name: str) -> str | None:
         return None
     short = type_name.rpartition("::")[2]
     for name in (f"{short}Name", f"{short}Identifier", "Name"):
-        if (name,) in known.create_only and known.has_property(name):
+        if (name,) in known.create_only:
             return name
     return None
 
@@ -608,7 +608,8 @@ CARRIERS = frozenset(
 
 # Properties whose change exchanges tasks, drops connections or reboots, without a replacement.
 # ECS: API_UpdateService, "This parameter triggers a new service deployment" · RDS, EC2, ElastiCache: GUIDE,
-# "Some interruptions".
+# "Some interruptions", or the page's own note ("might need to reboot", "clients cannot connect"). A cluster's
+# DBInstanceParameterGroupName is none: with it "the DB cluster isn't rebooted automatically".
 INTERRUPTS: dict[str, tuple[Path_, ...]] = {
     "AWS::ECS::Service": (
         ("TaskDefinition",),
@@ -631,7 +632,6 @@ INTERRUPTS: dict[str, tuple[Path_, ...]] = {
         ("Port",),
         ("DBClusterParameterGroupName",),
         ("DBClusterInstanceClass",),
-        ("DBInstanceParameterGroupName",),
         ("NetworkType",),
     ),
     "AWS::RDS::DBInstance": (
@@ -710,9 +710,7 @@ TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 
 # ── Traps: updates that fail for what stands around them ──
 
-TARGET_GROUPS_SOURCE = (
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html"
-)
+# Target groups: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html
 SUBNET_GROUPS = {
     "AWS::RDS::DBSubnetGroup": "SubnetIds",
     "AWS::DocDB::DBSubnetGroup": "SubnetIds",

@@ -105,27 +105,22 @@ def verdict_line(review: Review, environments: Each | None = None) -> str:
     )
     verdict = worst([review.verdict, *verdicts.values()])
     everywhere = (review, *(environments or {}).values())
-    is_sure = verdict == "harmless" or any(_is_sure(found, verdict) for found in everywhere)
+    is_sure = verdict in ("none", "harmless") or any(_is_sure(found, verdict) for found in everywhere)
     perhaps = "" if is_sure else "perhaps "
     return f"Predicted: {perhaps}{_TITLES[verdict]}{told}{each}. {_AUTHORITY}"
 
 
 def _is_sure(review: Review, verdict: str) -> bool:
     """Whether something of that class happens, whatever the open values are."""
-    changes = [change for change in review.changes if change.class_ == verdict]
-    sure = any(not change.is_maybe for change in changes)
     refused = [*(entry.fails for entry in (*review.parameters, *review.outputs)), *review.refused]
-    if any(refused) and verdict == "will-fail":
-        return sure or any(reason and not reason.startswith("may: ") for reason in refused)
-    return sure or (review.verdict == verdict and not changes)
+    fails = any(reason and not reason.startswith("may: ") for reason in refused)
+    happens = any(change.class_ == verdict and not change.is_maybe for change in review.changes)
+    return happens or (fails and verdict == "will-fail")
 
 
 def first_screen(review: Review, environments: Each | None = None) -> list[str]:
     """At most 15 lines that a human must look at; every kind of trouble is among them."""
     groups = [lines for lines in _all_groups(review, environments or {}) if lines]
-    total = sum(map(len, groups))
-    if total <= FIRST_SCREEN:
-        return [line for lines in groups for line in lines]
     # Each group has one line; what is left goes to the first groups.
     room = [1] * len(groups)
     left = FIRST_SCREEN - len(groups)
@@ -194,20 +189,20 @@ def _groups(review: Review) -> Iterator[list[Line]]:
         *(
             Line((entry["name"],), f"UNJUDGED · parameter {quoted(entry['name'])} {entry['because']}")
             for entry in answer["parameters"]
-            if (entry["because"] or "").startswith("may be refused")
+            if str(entry["because"]).startswith("may be refused")
         ),
     ]
     for kind in ("internet", "encryption", "logging", "pattern", "cost"):
         yield [
-            Line((entry["logical_id"], entry["path"]), _finding_line(entry, changes), entry["maybe"])
+            Line((entry["logical_id"], entry["path"]), _finding_line(entry, answer), entry["maybe"])
             for entry in answer["findings"]
-            if entry["kind"] == kind and _is_bad(entry)
+            if entry["kind"] == kind and entry["direction"] in _BAD
         ]
     yield list(_lost_lines(answer))
     yield [
         Line((entry["name"],), f"EXPORTED · {_output_line(entry)}")
         for entry in answer["outputs"]
-        if "refused" in (entry["because"] or "")
+        if "refused" in str(entry["because"])
     ]
 
 
@@ -219,13 +214,11 @@ def _refusals(answer: Mapping[str, Any]) -> Iterator[Line]:
                 may = entry["because"].startswith("may: ")
                 told = (_TOLD_AS_MAY if may else _TOLD)["will-fail"]
                 because = f"{':' if kind == 'output' else ''} {entry['because'].removeprefix('may: ')}"
-                yield Line((kind, entry["name"]), f"{told} · {kind} {quoted(entry['name'])}{because}", may)
+                yield Line(
+                    (f"{kind} {entry['name']}",), f"{told} · {kind} {quoted(entry['name'])}{because}", may
+                )
     for reason in answer["refused"]:
         yield Line((reason,), f"{_TOLD['will-fail']} · {reason}")
-
-
-def _is_bad(entry: Mapping[str, Any]) -> bool:
-    return entry["direction"] in _BAD and (entry["kind"] == "cost" or entry["direction"] != "down")
 
 
 def _port(entry: Mapping[str, str]) -> str:
@@ -349,13 +342,20 @@ def _grant(alike: Sequence[Mapping[str, Any]], in_short: bool = False) -> str:
     return f"{sign} {deny}{what}{who}{when}"
 
 
-def _finding_line(entry: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> str:
+def _finding_line(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     path = entry["path"].removeprefix("Properties.")
     told = f"{entry['kind'].upper()} {entry['direction']} · {quoted(entry['logical_id'])} {quoted(path)}"
-    for change in changes:
-        for detail in change["details"] if change["logical_id"] == entry["logical_id"] else ():
-            if detail["path"] == entry["path"]:
-                return f"{told} {quoted(detail['before'])} → {quoted(detail['after'])}{_may(entry)}"
+    differences = [
+        *(
+            (change["logical_id"], one["path"], one)
+            for change in answer["changes"]
+            for one in change["details"]
+        ),
+        *((one["name"], "AllowedPattern", one) for one in answer["parameters"] if one["change"] == "pattern"),
+    ]
+    for logical_id, place, one in differences:
+        if (logical_id, place) == (entry["logical_id"], entry["path"]):
+            return f"{told} {quoted(one['before'])} → {quoted(one['after'])}{_may(entry)}"
     return f"{told}{_may(entry)}"
 
 
@@ -391,7 +391,7 @@ def _sections(answer: Mapping[str, Any]) -> dict[str, list[str]]:
             for alike in _grants(answer["permissions"])
         ],
         "Reachability": [_reach_line(entry) for entry in answer["reachability"]],
-        "Findings": [_finding_line(entry, answer["changes"]) for entry in answer["findings"]],
+        "Findings": [_finding_line(entry, answer) for entry in answer["findings"]],
         "Parameters": [_parameter_line(entry) for entry in answer["parameters"]],
         "Outputs": [_output_line(entry) for entry in answer["outputs"]],
     }

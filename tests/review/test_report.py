@@ -15,7 +15,14 @@ import pytest
 from fraud_cfn.config import COMMITTED
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.model import parse, read
-from fraud_cfn.review.report import FIRST_SCREEN, MOST_CHARACTERS, as_markdown, as_text, first_screen
+from fraud_cfn.review.report import (
+    FIRST_SCREEN,
+    MOST_CHARACTERS,
+    as_markdown,
+    as_text,
+    first_screen,
+    quoted,
+)
 from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.settings import TagChange
 from tests.review.test_cases import load, whole
@@ -56,6 +63,12 @@ def test_lines_are_broken_at_words_and_go_on_under_their_text() -> None:
         "    DisplayName a →",
         f"        {name}",
     ]
+
+
+def test_a_value_is_quoted_whole_up_to_its_longest() -> None:
+    assert quoted("a" * 160) == f"«{'a' * 160}»"
+    assert quoted("a" * 161) == f"«{'a' * 159}…»"
+    assert quoted("a «b» \x07c\nd") == "«a b c d»"
 
 
 def many(number: int, text: str) -> str:
@@ -107,6 +120,11 @@ def test_the_first_line_says_perhaps_where_nothing_is_sure() -> None:
         f"Resources: {{{topic}, B: {{Type: 'AWS::CloudFormation::Stack'}}}}", f"Resources: {{{topic}}}"
     )
     assert as_text(nested).startswith("Predicted: perhaps data is lost (1 data-loss).")
+    with_another = reviewed(
+        f"Resources: {{{topic}, C: {{Type: 'AWS::SNS::Topic'}}, B: {{Type: 'AWS::CloudFormation::Stack'}}}}",
+        f"Resources: {{{topic}}}",
+    )
+    assert as_text(with_another).startswith("Predicted: perhaps data is lost (1 data-loss, 1 harmless).")
     missing = reviewed(
         f"Resources: {{{topic}}}", f"Parameters: {{P: {{Type: String}}}}\nResources: {{{topic}}}"
     )
