@@ -211,6 +211,18 @@ class _Loader(_SafeLoader):
         for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    _depth = -1  # of the root: 0
+
+    def descend_resolver(self, *_: Any) -> None:
+        """Called at each node; libyaml recurses without end, and ends the process where its stack does."""
+        self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise _UnfitError(f"nested more than {_MOST_DEPTH} deep")
+
+    def ascend_resolver(self) -> None:
+        """Called when a node is done."""
+        self._depth -= 1
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Node]:
         """As PyYAML's, but refuses a key that stands twice; `<<` may be overridden."""
         seen: set[str] = set()
