@@ -174,7 +174,7 @@ _TLS = _unless("HTTP", "TCP", "UDP", "TCP_UDP")
 # Beneath a property that is about logging.
 _LOG_FLAGS: dict[str, _Reader] = {
     **dict.fromkeys(("Enabled", "IsLoggingEnabled", "General", "Audit"), _flag),
-    **dict.fromkeys(("Level", "LoggingLevel", "FieldLogLevel"), _unless("OFF", "NONE")),
+    **dict.fromkeys(("Level", "FieldLogLevel"), _unless("OFF", "NONE")),
 }
 # A property of that name, on any type and wherever it stands in it.
 _ANYWHERE: dict[str, _Rule] = {
@@ -225,7 +225,6 @@ _ANYWHERE: dict[str, _Rule] = {
             "AccessLogConfiguration",
             "AccessLogSetting",
             "AccessLogSettings",
-            "AccessLoggingPolicy",
             "ConnectionLogOptions",
             "EnableCloudwatchLogsExports",
             "EnabledTypes",
@@ -247,7 +246,7 @@ _ANYWHERE: dict[str, _Rule] = {
     ),
     **dict.fromkeys(("FlowLogsEnabled", "IsLogging"), ("logging", _flag)),
     "IngestionEnabled": ("logging", _on_by_default),
-    "LoggingLevel": ("logging", _LOG_FLAGS["LoggingLevel"]),
+    "LoggingLevel": ("logging", _unless("OFF")),
     **dict.fromkeys(
         (
             "AllocatedCapacity",
@@ -389,7 +388,6 @@ _HERE: dict[str, dict[str, _Rule | None]] = {
     "AWS::EKS::Cluster": {"EncryptionConfig": ("encryption", _given), "Logging": None},
     "AWS::ElasticLoadBalancing::LoadBalancer": {
         "Listeners[*].Protocol": ("encryption", _TLS),
-        "AccessLoggingPolicy": None,
         "AccessLoggingPolicy.Enabled": ("logging", _flag),
     },
     "AWS::ElasticLoadBalancingV2::Listener": {"Protocol": ("encryption", _TLS)},
@@ -525,7 +523,7 @@ def _watched(
     logical_id: str, types: list[str], before: Properties | None, after: Properties | None
 ) -> Iterator[Finding]:
     """A resource that does nothing but logging, added or removed."""
-    if types[0] in _LOGGERS and before is not None and after is None:
+    if types[0] in _LOGGERS and after is None:
         yield Finding("logging", logical_id, "Properties", "off")
-    if types[1] in _LOGGERS and after is not None and before is None:
+    if types[1] in _LOGGERS and before is None:
         yield Finding("logging", logical_id, "Properties", "on")
