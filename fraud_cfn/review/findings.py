@@ -163,6 +163,11 @@ def _lifecycle(value: Value) -> _Reading:
     return value is ABSENT
 
 
+def _at_rest(value: Value) -> _Reading:
+    """A lifecycle rule that does nothing keeps things where they are."""
+    return None if value is ABSENT else scalar(value) == "Disabled"
+
+
 _on_by_default = partial(_flag, absent=True)
 _endless = partial(_number, absent=float("inf"))
 
@@ -173,7 +178,7 @@ _Rule = tuple[str, _Reader]  # kind, reader
 _TLS = _unless("HTTP", "TCP", "UDP", "TCP_UDP")
 # Beneath a property that is about logging.
 _LOG_FLAGS: dict[str, _Reader] = {
-    **dict.fromkeys(("Enabled", "IsLoggingEnabled", "General", "Audit"), _flag),
+    **dict.fromkeys(("Enabled", "EnableLogging", "IsLoggingEnabled", "General", "Audit"), _flag),
     **dict.fromkeys(("Level", "FieldLogLevel"), _unless("OFF", "NONE")),
 }
 # A property of that name, on any type and wherever it stands in it.
@@ -218,6 +223,7 @@ _ANYWHERE: dict[str, _Rule] = {
     "ClusterEndpointEncryptionType": ("encryption", _unless("NONE")),
     "EncryptionDisabled": ("encryption", _unless("true", absent=True)),
     "OriginProtocolPolicy": ("encryption", _unless("http-only", "match-viewer")),
+    "SslSecurityProtocol": ("encryption", _unless("plaintext", absent=True)),
     "SslMode": ("encryption", _unless("none")),
     "ViewerProtocolPolicy": ("encryption", _unless("allow-all")),
     **dict.fromkeys(
@@ -226,6 +232,7 @@ _ANYWHERE: dict[str, _Rule] = {
             "AccessLogSetting",
             "AccessLogSettings",
             "ConnectionLogOptions",
+            "DeliveryStatusLogging",
             "EnableCloudwatchLogsExports",
             "EnabledTypes",
             "LogConfig",
@@ -349,8 +356,21 @@ _ANYWHERE: dict[str, _Rule] = {
     ),
     "PriceClass": ("cost", _price_class),
 }
-_FORCED_TLS: dict[str, _Rule | None] = {
+_DATABASE_SETTINGS: dict[str, _Rule | None] = {
     "Parameters.rds.force_ssl": ("encryption", _flag),
+    **{
+        f"Parameters.{name}": ("logging", _unless("0", "off", "OFF", "none", "NONE", "-1"))
+        for name in (
+            "general_log",
+            "log_connections",
+            "log_disconnections",
+            "log_min_duration_statement",
+            "log_statement",
+            "pgaudit.log",
+            "server_audit_logging",
+            "slow_query_log",
+        )
+    },
     "Parameters.require_secure_transport": ("encryption", _unless("0", "OFF", "false")),
 }
 _SEARCH_DOMAIN: dict[str, _Rule | None] = {
@@ -374,7 +394,8 @@ _HERE: dict[str, dict[str, _Rule | None]] = {
         "LogsConfig.S3Logs.Status": ("logging", _flag),
     },
     "AWS::DocDB::DBClusterParameterGroup": {
-        "Parameters.tls": ("encryption", _unless("disabled", absent=True))
+        "Parameters.audit_logs": ("logging", _unless("disabled", "none")),
+        "Parameters.tls": ("encryption", _unless("disabled", absent=True)),
     },
     "AWS::EC2::SpotFleet": {"SpotFleetRequestConfigData.TargetCapacity": ("cost", _number)},
     "AWS::EC2::Volume": {"Size": ("cost", _number)},
@@ -400,13 +421,16 @@ _HERE: dict[str, dict[str, _Rule | None]] = {
     "AWS::Lambda::Function": {"EphemeralStorage.Size": ("cost", partial(_number, absent=512))},
     "AWS::Logs::LogGroup": {"KmsKeyId": ("encryption", _given)},
     "AWS::Neptune::DBClusterParameterGroup": {
-        "Parameters.neptune_enforce_ssl": ("encryption", _on_by_default)
+        "Parameters.neptune_enable_audit_log": ("logging", _flag),
+        "Parameters.neptune_enforce_ssl": ("encryption", _on_by_default),
     },
     "AWS::OpenSearchService::Domain": _SEARCH_DOMAIN,
     "AWS::RDS::DBCluster": _FIXED_IOPS,
-    "AWS::RDS::DBClusterParameterGroup": _FORCED_TLS,
+    "AWS::RDS::DBClusterParameterGroup": _DATABASE_SETTINGS,
     "AWS::RDS::DBInstance": _FIXED_IOPS,
-    "AWS::RDS::DBParameterGroup": _FORCED_TLS,
+    "AWS::RDS::DBParameterGroup": _DATABASE_SETTINGS,
+    "AWS::S3::Bucket": {"LifecycleConfiguration.Rules[*].Status": ("cost", _at_rest)},
+    "AWS::SQS::Queue": {"SqsManagedSseEnabled": ("encryption", _on_by_default)},
     "AWS::SNS::Topic": {"KmsMasterKeyId": ("encryption", _given)},
     "AWS::StepFunctions::StateMachine": {
         "LoggingConfiguration": None,
@@ -434,9 +458,14 @@ _LOGGERS = frozenset(
 def _changed(logical_id: str, type_name: str, before: Properties, after: Properties) -> Iterator[Finding]:
     known = schema(type_name)
     if known and not type_name.startswith("Custom::"):  # else nobody knows what its properties mean
+        if type_name == "AWS::SQS::Queue":
+            yield from _queue_key(logical_id, before, after)
+            if any("KmsMasterKeyId" in side for side in (before, after)):
+                before, after = (
+                    {name: value for name, value in side.items() if name != "SqsManagedSseEnabled"}
+                    for side in (before, after)
+                )
         yield from _told(_Place(logical_id, known), before, after)
-    if type_name == "AWS::SQS::Queue":
-        yield from _queue_encryption(logical_id, before, after)
 
 
 @dataclass(frozen=True)
@@ -499,18 +528,14 @@ def _may_move(kind: str, place: _Place, values: list[Value], readings: list[_Rea
                 yield replace(finding, depends_on=tuple(names))
 
 
-def _queue_encryption(logical_id: str, before: Properties, after: Properties) -> Iterator[Finding]:
-    """A queue's own key, else SQS's: without a word about either SQS encrypts (the type's page)."""
-    keys = [_given(side.get("KmsMasterKeyId", ABSENT)) for side in (before, after)]
-    managed = [side.get("SqsManagedSseEnabled", ABSENT) for side in (before, after)]
-    if keys[0] is not keys[1]:
-        # What SQS does with a queue whose key is taken away is said nowhere: only its own word counts.
-        states = [True if key else _flag(said) for key, said in zip(keys, managed, strict=True)]
+def _queue_key(logical_id: str, before: Properties, after: Properties) -> Iterator[Finding]:
+    """A queue's own key; what SQS does when it is taken away is said nowhere: only its own word counts."""
+    if _given(before.get("KmsMasterKeyId", ABSENT)) is not _given(after.get("KmsMasterKeyId", ABSENT)):
+        states = [
+            _given(side.get("KmsMasterKeyId", ABSENT)) or _flag(side.get("SqsManagedSseEnabled", ABSENT))
+            for side in (before, after)
+        ]
         yield from _moved("encryption", logical_id, "KmsMasterKeyId", *states)
-    elif not keys[0]:
-        yield from _moved(
-            "encryption", logical_id, "SqsManagedSseEnabled", *(_on_by_default(said) for said in managed)
-        )
 
 
 def _moved(kind: str, logical_id: str, path: str, before: _Reading, after: _Reading) -> Iterator[Finding]:
