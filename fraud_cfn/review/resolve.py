@@ -247,7 +247,7 @@ class _Evaluation:
         evaluate = _FUNCTIONS.get(function)
         value = evaluate(self, argument) if evaluate else _STAYS
         if value is _STAYS:
-            return Call(function, self.value(argument) if argument is not None else None)
+            return Call(function, self.value(argument))
         return value
 
     # Each returns _STAYS where the argument's form is not the function's, or something in it is open.

@@ -66,7 +66,7 @@ def circles(judgement: Judgement) -> dict[str, list[str]]:
     }
     found: dict[str, list[str]] = {}
     for members in dict.fromkeys(tuple(sorted(_circle(graph, name))) for name in graph):
-        worlds = pair.worlds(*members) if members else ()
+        worlds = pair.worlds(*members)
         graphs = [[_live(side, members, world) for side in (pair.before, pair.after)] for world in worlds]
         for name in members:
             closed = [_closed(name, old, new) if name in new else None for old, new in graphs]

@@ -19,6 +19,7 @@ Parameters:
   Env: {Type: String, AllowedValues: [dev, prod, test]}
   Zone: {Type: String, Default: a}
   Names: {Type: CommaDelimitedList}
+  Ports: {Type: List<Number>}
   Image: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /image}
 Mappings:
   Sizes: {dev: {Cpu: 256}, prod: {Cpu: 1024}, odd: 5}
@@ -143,6 +144,8 @@ def test_what_stays_is_written_as_sub_writes_it(expression: str, value: Any) -> 
 def test_known_parameters_are_put_in() -> None:
     assert resolved("!Sub '${Env}-x'", Env="dev") == "dev-x"
     assert resolved("!Ref Names", Names="a, b") == ["a", "b"]
+    assert resolved("!Ref Ports", Ports="80,443") == ["80", "443"]
+    assert resolved("!Ref Image", Image="/b") == "${Image}"
     assert resolved("!FindInMap [Sizes, !Ref Env, Cpu]", Env="dev") == 256
     assert resolved("!If [IsProd, large, small]", Env="prod") == "large"
 
@@ -176,6 +179,9 @@ def side_by_side(template: Template, logical_id: str, **values: str) -> set[tupl
     }
 
 
+BOTH = "!If [Is, !If [Or, a, b], !If [Or, c, d]]"
+
+
 @pytest.mark.parametrize(
     ("conditions", "value", "worlds"),
     [
@@ -186,6 +192,8 @@ def side_by_side(template: Template, logical_id: str, **values: str) -> set[tupl
         ("{Is: {'Fn::Equals': [!Ref Free, b, c]}}", "!If [Is, a, b]", 2),
         ("{Is: !Equals [a, b]}", "{'Fn::If': {a: 1}}", 1),
         ("{Is: !Equals [a, b]}", "{'Fn::If': []}", 1),
+        ("{Is: !Equals [a, b]}", "{'Fn::FindInMap': 5}", 1),
+        ("{Is: !Equals [a, b]}", "{'Fn::FindInMap': [[a], !Ref Free, c]}", 1),
         ("{Is: !Equals [a, b]}", "{'Fn::FindInMap': [Sizes, !Ref Free]}", 1),
         ("{Is: !Equals [a, b]}", "!FindInMap [Nowhere, !Ref Free, a]", 1),
         ("{Is: !Condition Is}", "!If [Is, a, b]", 1),
@@ -202,6 +210,15 @@ def side_by_side(template: Template, logical_id: str, **values: str) -> set[tupl
         ("{Is: !Equals [!Sub '${Free}${Free}', a]}", "!If [Is, a, b]", 2),
         ("{Is: !Equals [!Ref Free, !Ref Other]}", "!If [Is, a, b]", 2),
         ("{Is: !Equals [[!Ref Free], [a]]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [a, !GetAtt R.Arn]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!ImportValue x, a]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [{a: !Ref Free}, a]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Ref Free, !Ref Other], Or: !Equals [!Ref Other, !Ref Free]}", BOTH, 2),
+        ("{Is: !Equals [!GetAtt R.Arn, a], Or: !Equals [!GetAtt R.Arn, b]}", BOTH, 4),
+        ("{Is: !Equals [!GetAtt R.Arn, a], Or: !Equals [!GetAtt R.Name, a]}", BOTH, 4),
+        ("{Is: {'Own::F': {a: 1, b: 2}}, Or: {'Own::F': {b: 2, a: 1}}}", BOTH, 2),
+        ("{Is: !Not [!Condition Or], Or: !Equals [!Ref Free, a]}", "!If [Is, a, b]", 2),
+        ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, !Ref Free, a, {DefaultValue: 5}]", 4),
         ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, !Ref Free, a]", 4),
         ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, x, !Ref Free]", 4),
         ("{Is: !Equals [!Ref Few, b]}", "!If [Is, a, b]", 2),
