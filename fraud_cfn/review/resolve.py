@@ -365,7 +365,7 @@ class _Evaluation:
             return _STAYS
         block, count, *size = (self.value(item) for item in argument)
         number, bits = scalar(count), scalar(size[0] if size else 8)
-        if isinstance(block, str) and number.isdecimal() and bits.isdecimal():
+        if isinstance(block, str):
             try:
                 network = ipaddress.ip_network(block)
                 subnets = network.subnets(new_prefix=network.max_prefixlen - int(bits))

@@ -80,6 +80,7 @@ def test_our_template_tells_which_file_defines_a_resource() -> None:
         (f"{QUEUE}\nMetadata: {'[' * 101}{']' * 101}", "nested more than 100 deep"),
         (f"{QUEUE}\nMetadata: {'[' * 100_000}{']' * 100_000}", "is no template: nested more than 100 deep"),
         (f"{QUEUE}\nMetadata:\n  {'- ' * 100_000}a", "is no template: nested more than 100 deep"),
+        (f"{QUEUE}\nMetadata: {{? [a] : b}}", "is no template at line 2: found unhashable key"),
         (f"{QUEUE}\nMetadata: \x00", "is no template: not YAML"),
         (f"{QUEUE}\nMetadata: *none", "is no template at line 2: found undefined alias"),
         ("Resources: {A: {}}", "the resource A has no Type"),

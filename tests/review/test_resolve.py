@@ -51,6 +51,7 @@ def resolved(text: str, **values: str) -> Any:
         ("!Join ['-', [a, !Ref Env, 'c']]", "a-${Env}-c"),
         ("!Sub ['${Q}-${Env}', {Q: !GetAtt Queue.QueueName}]", "${Queue.QueueName}-${Env}"),
         ("!Sub 'plain'", "plain"),
+        ("!Sub 'ab'", "ab"),
         ("!Sub '${!aws:username}'", "${aws:username}"),
         ("!Sub '${!aws:username}/${Queue}'", "${!aws:username}/${Queue}"),
         ("'${aws:username}'", "${aws:username}"),
@@ -86,6 +87,11 @@ def resolved(text: str, **values: str) -> Any:
             {"Fn::FindInMap": ["Accounts", 111122223333, "${Env}", {"111122223333": {"Name": "own"}}]},
         ),
         ("!FindInMap [!Ref Env, a, b]", {"Fn::FindInMap": ["${Env}", "a", "b"]}),
+        ("!FindInMap [Sizes, dev, Never, {DefaultValue: 5}]", 5),
+        (
+            "!FindInMap [Sizes, dev, Never, {Other: 5}]",
+            {"Fn::FindInMap": ["Sizes", "dev", "Never", {"Other": 5}, {"dev": None}]},
+        ),
         ("!Split ['-', !Ref Env]", {"Fn::Split": ["-", "${Env}"]}),
         ("!GetAZs ''", {"Fn::GetAZs": "${AWS::Region}"}),
         ("!GetAZs eu-central-1", {"Fn::GetAZs": "eu-central-1"}),
@@ -101,6 +107,14 @@ def resolved(text: str, **values: str) -> Any:
         ),
         # Not as their functions want it: as it stands.
         ("{Ref: 5}", {"Ref": 5}),
+        *(
+            (f"{{'Fn::{name}': 5}}", {f"Fn::{name}": 5})
+            for name in ("Join", "FindInMap", "Select", "Split", "Cidr", "If", "Sub")
+        ),
+        ("!FindInMap [[a], b, c]", {"Fn::FindInMap": [["a"], "b", "c"]}),
+        ("!FindInMap [Sizes, dev, [a]]", {"Fn::FindInMap": ["Sizes", "dev", ["a"], {"dev": {"Cpu": 256}}]}),
+        ("!Cidr ab", {"Fn::Cidr": "ab"}),
+        ("!Cidr [5, 1, 8]", {"Fn::Cidr": [5, "1", "8"]}),
         ("{'Fn::GetAtt': Queue}", {"Fn::GetAtt": "Queue"}),
         ("{'Fn::GetAtt': [Queue]}", {"Fn::GetAtt": ["Queue"]}),
         ("{'Fn::GetAtt': [5, a]}", {"Fn::GetAtt": [5, "a"]}),
@@ -164,6 +178,8 @@ def test_references_are_found_wherever_they_stand() -> None:
     node = {
         "Fn::Join": ["", [{"Fn::ImportValue": {"Fn::Sub": "${Env}-x"}}, {"Fn::GetAtt": ["Queue", "Arn"]}]]
     }
+    value = Side(TEMPLATE).resolve([node, {"Fn::Sub": "${Queue.Arn}"}], {})
+    assert [reference.name for reference in references(value)] == ["Env", "Queue", "Queue"]
     value = Side(TEMPLATE).resolve(node, {})
     assert [str(reference) for reference in references(value)] == ["${Env}", "${Queue.Arn}"]
 
@@ -187,7 +203,7 @@ BOTH = "!If [Is, !If [Or, a, b], !If [Or, c, d]]"
     [
         # Malformed, where CloudFormation refuses it: nothing is known of it, and nothing breaks.
         ("{Is: {'Fn::Not': 5}, Or: {'Fn::Or': a}}", "!If [Is, a, !If [Or, a, b]]", 1),
-        ("{Is: {a: 1, b: 2}, Or: [1]}", "!If [Is, a, !If [Or, a, b]]", 1),
+        ("{Is: {a: 1, b: 2}, Or: [1]}", BOTH, 1),
         ("{Is: {'Fn::Equals': [a]}, Or: {'Fn::Equals': b}}", "!If [Is, a, !If [Or, a, b]]", 1),
         ("{Is: {'Fn::Equals': [!Ref Free, b, c]}}", "!If [Is, a, b]", 2),
         ("{Is: !Equals [a, b]}", "{'Fn::If': {a: 1}}", 1),
@@ -252,13 +268,17 @@ Resources: {{R: {{Type: X, Properties: {{V: {value}}}}}}}
         ("!Equals [true, 'true']", True),
         ("!Equals [!Sub 'a', !Join ['', [a]]]", True),
         ("!Condition Nowhere", True),
+        ("!Condition Never", False),
+        ("{'Own::Function': [!Condition Never]}", True),
         ("!Not [!Condition Nowhere]", False),
         ("!Not [!Condition Nowhere, !Condition Nowhere]", True),
         ("{'Fn::Equals': [a, b, c]}", True),
     ],
 )
 def test_conditions_hold_or_not(condition: str, holds: bool) -> None:
-    template = parse(f"Conditions: {{Is: {condition}}}\nResources: {{R: {{Type: X, Condition: Is}}}}")
+    template = parse(
+        f"Conditions: {{Is: {condition}, Never: !Equals [a, b]}}\nResources: {{R: {{Type: X, Condition: Is}}}}"
+    )
     assert Side(template).exists("R", {}) is holds
 
 
