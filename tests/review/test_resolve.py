@@ -145,6 +145,7 @@ def resolved(text: str, **values: str) -> Any:
         ("!Cidr [a]", {"Fn::Cidr": ["a"]}),
         ("!Cidr [a, 1, 2, 3]", {"Fn::Cidr": ["a", 1, 2, 3]}),
         ("{'Fn::Other': null}", {"Fn::Other": None}),
+        ("{'Fn::Other': !Ref 'AWS::NoValue'}", {"Fn::Other": None}),
         ("{'Fn::Other': a, More: b}", {"Fn::Other": "a", "More": "b"}),
         ("!Sub ['${X}-ü', {X: !ImportValue ö}]", '{"Fn::ImportValue": "ö"}-ü'),
         ("{Condition: !Ref Env}", {"Condition": "${Env}"}),
@@ -153,6 +154,10 @@ def resolved(text: str, **values: str) -> Any:
 )
 def test_what_stays_is_written_as_sub_writes_it(expression: str, value: Any) -> None:
     assert resolved(expression) == value
+
+
+def test_no_value_is_none() -> None:
+    assert Side(TEMPLATE).resolve({"Ref": "AWS::NoValue"}, {}) is None
 
 
 def test_known_parameters_are_put_in() -> None:
@@ -220,6 +225,7 @@ BOTH = "!If [Is, !If [Or, a, b], !If [Or, c, d]]"
         ("{Is: !Equals [!Ref Free, a]}", "[Sizes, !Ref Free, a]", 1),
         ("{Is: !Equals [!Ref Free, a]}", "!FindInMap [Sizes, !GetAtt R.Arn, a]", 1),
         ("{Is: !Equals [!Ref Free, !Ref Free]}", "!If [Is, a, b]", 1),
+        ("{Is: !Equals [!Sub '${Free}', !Ref Free]}", "!If [Is, a, b]", 1),
         # What decides something.
         ("{Is: {'Own::Function': a}}", "!If [Is, a, b]", 2),
         ("{Is: !Equals [!GetAtt R.Arn, a]}", "!If [Is, a, b]", 2),
@@ -277,7 +283,8 @@ Resources: {{R: {{Type: X, Properties: {{V: {value}}}}}}}
 )
 def test_conditions_hold_or_not(condition: str, holds: bool) -> None:
     template = parse(
-        f"Conditions: {{Is: {condition}, Never: !Equals [a, b]}}\nResources: {{R: {{Type: X, Condition: Is}}}}"
+        f"Conditions: {{Is: {condition}, Never: !Equals [a, b]}}\n"
+        "Resources: {R: {Type: X, Condition: Is}}"
     )
     assert Side(template).exists("R", {}) is holds
 
