@@ -242,10 +242,9 @@ def _unblocked(side: Resources, both: Iterable[str]) -> dict[tuple[str, ...], Ex
     for logical_id in both:
         kind, properties = side[logical_id]
         path = _PUBLIC_WITHOUT.get(kind, ())
-        if path and at(properties, path) is ABSENT:
+        if at(properties, path) is ABSENT:
             found[logical_id, path[-1]] = Exposure(logical_id, ".".join(("Properties", *path)))
-        cidrs = at(properties, ("ResourcesVpcConfig", "PublicAccessCidrs"))
-        if kind == "AWS::EKS::Cluster" and (cidrs is ABSENT or any(map(faces_internet, map(str, cidrs)))):
+        if kind == "AWS::EKS::Cluster" and _is_open_to_all(properties):
             path = "Properties.ResourcesVpcConfig.PublicAccessCidrs"
             found["to all", logical_id] = Exposure(logical_id, path)
         if not _is_private(properties):
@@ -254,6 +253,16 @@ def _unblocked(side: Resources, both: Iterable[str]) -> dict[tuple[str, ...], Ex
             if not _blocks(properties, block):
                 found[logical_id, block] = Exposure(logical_id, f"Properties.{_BLOCK}.{block}")
     return found
+
+
+def _is_open_to_all(cluster: Mapping[str, Any]) -> bool:
+    """Without a word its endpoint is public, and to every network."""
+    public, cidrs = (
+        at(cluster, ("ResourcesVpcConfig", name)) for name in ("EndpointPublicAccess", "PublicAccessCidrs")
+    )
+    return str(public).lower() != "false" and (
+        cidrs is ABSENT or any(faces_internet(str(cidr)) for cidr in cidrs or ())
+    )
 
 
 def _is_private(properties: Mapping[str, Any]) -> bool:
