@@ -43,7 +43,7 @@ class Grant:
     principal: str | None = None
     tests: tuple[Test, ...] = ()
     said: Json = field(default=None, compare=False)  # the condition, as the statement has it
-    written: Grant | None = field(default=None, compare=False)  # where the template says it in other words
+    written: Grant | None = field(default=None, compare=False)  # as the template says it
 
     @cached_property
     def key(self) -> tuple[str, str | None, str | None, str | None, tuple[Test, ...]]:
@@ -68,13 +68,13 @@ class Grant:
 
     def reworded(self, read: Callable[[str], str]) -> Grant:
         """The same with each text as that reads it."""
-        other = replace(
+        return replace(
             self,
             resource=self.resource and read(self.resource),
             principal=self.principal and read(self.principal),
             tests=tuple((operator, key, tuple(map(read, values))) for operator, key, values in self.tests),
+            written=self,
         )
-        return self if other == self else replace(other, written=self)
 
     def with_action(self, action: str | None) -> Grant:
         """The same for another action."""
@@ -100,7 +100,7 @@ class Grant:
         return (
             self.effect == other.effect
             and _within(self.resource, other.resource, str)
-            and (is_action_within(self.action, other.action) or (self._is_all and other.action is None))
+            and (is_action_within(self.action, other.action) or self._is_all)
             and _principal_within(self.principal, other.principal)
             and all(any(_implies(given, test) for given in other.tests) for test in self.tests)
         )

@@ -168,10 +168,10 @@ class Firewall:
         return tuple(connection for connection, agreed in self.connections.items() if agreed)
 
     @cached_property
-    def _written(self) -> dict[Connection, list[Ports]]:
-        found: dict[Connection, list[Ports]] = {}
+    def _written(self) -> dict[Connection, dict[Ports, None]]:
+        found: dict[Connection, dict[Ports, None]] = {}
         for rule in self.rules:
-            found.setdefault(Connection(*rule.ends, rule.protocol, Ports()), []).append(rule.ports)
+            found.setdefault(Connection(*rule.ends, rule.protocol, Ports()), {})[rule.ports] = None
         return found
 
     def writes(self, connection: Connection) -> bool:
@@ -181,10 +181,7 @@ class Firewall:
     def as_written(self, connection: Connection) -> list[Connection]:
         """By the ports of the rules that make it; itself where the other end has a part in them."""
         rules = self._written.get(replace(connection, ports=Ports()), ())
-        parts = [ports for ports in dict.fromkeys(rules) if connection.ports.covers(ports)]
-        parts = [
-            ports for ports in parts if not any(other.covers(ports) for other in parts if other != ports)
-        ]
+        parts = _outermost(ports for ports in rules if connection.ports.covers(ports))
         if merged(parts) != [connection.ports]:
             return [connection]
         return [replace(connection, ports=ports) for ports in parts]
@@ -260,7 +257,22 @@ def compare(before: Resources, after: Resources) -> tuple[ReachabilityChange, ..
     kept, lists = after.keys() & before.keys(), changed_lists(before, after)
     old, new = firewall(before, kept, lists), firewall(after, kept, lists)
     changes = [*_differences("added", old, new), *_differences("removed", new, old)]
-    return tuple(sorted(changes, key=_order))
+    known = {
+        change: _known(after if change.change == "added" else before, change.connection) for change in changes
+    }
+    both = {(change.change, connection) for change, connection in known.items()}
+    alike = {connection for _, connection in both if {("added", connection), ("removed", connection)} <= both}
+    return tuple(sorted((change for change in changes if known[change] not in alike), key=_order))
+
+
+def _known(resources: Resources, connection: Connection) -> Connection:
+    """A connection with the network of a VPC of the template for `${Vpc.CidrBlock}`."""
+    ends = []
+    for end in (connection.client, connection.server):
+        named = _BLOCK_OF.match(end)
+        _, properties = resources.get(named[1] if named else "", ("", {}))
+        ends.append(_text(properties.get("CidrBlock", end)))
+    return replace(connection, client=ends[0], server=ends[1])
 
 
 def changed_lists(before: Resources, after: Resources) -> list[str]:
@@ -292,6 +304,17 @@ def merged(offered: Iterable[Ports]) -> list[Ports]:
     return ranges if any(str(ports) == "all" for ports in ranges) else ranges + list(texts)
 
 
+def _outermost(ranges: Iterable[Ports]) -> list[Ports]:
+    """Those that no other one covers."""
+    found: list[Ports] = []
+    last = -1
+    for ports in sorted(ranges, key=lambda ports: (ports.first, -ports.last, ports.text or "")):
+        if ports.last > last or (ports.text is not None and Ports() not in found):
+            found.append(ports)
+            last = last if ports.text is not None else ports.last
+    return found
+
+
 # ── Differences ──
 
 
@@ -306,7 +329,7 @@ def _differences(change: str, without: Firewall, having: Firewall) -> Iterator[R
             continue  # the same addresses, in other networks
         if had is None or (agreed and not had):
             for told in having.as_written(connection):
-                known = agreed and without.has(told)
+                known = agreed and any(map(without.has, (told, _known(having.resources, told))))
                 if not (without.writes(told) and (known or not agreed)):
                     yield ReachabilityChange(change, told, agreed and not known)
 
@@ -433,6 +456,7 @@ def _common(rule: Rule, other: Rule) -> Iterator[tuple[str, Ports]]:
 
 
 _LIST_REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.PrefixListId)?\}$")
+_BLOCK_OF = re.compile(r"^\$\{([A-Za-z0-9]+)\.CidrBlock\}$")
 _REFERENCE = re.compile(r"^\$\{([A-Za-z0-9]+)(\.GroupId|\.Id)?\}$")
 
 
