@@ -121,6 +121,9 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
     for logical_id, details in expected.get("details", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert {detail["path"]: detail["replacement"] for detail in change["details"]} == details
+    for logical_id, sides in expected.get("shown", {}).items():
+        [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
+        assert {one["path"]: [one["before"], one["after"]] for one in change["details"]} == sides
     types = {change["logical_id"]: change["type"] for change in answered["changes"]}
     assert {**types, **expected.get("types", {})} == types
     for logical_id, why in expected.get("why", {}).items():
