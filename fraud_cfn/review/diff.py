@@ -275,6 +275,9 @@ def _aligned(
     before: list[_Numbered], after: list[_Numbered]
 ) -> Iterator[tuple[_Numbered | None, _Numbered | None]]:
     """Items that stand for each other, so that one inserted in the middle is one difference."""
+    if len(before) == len(after) == 1:
+        yield before[0], after[0]
+        return
     texts = [[canonical(item) for _, item in side] for side in (before, after)]
     for _, b1, b2, a1, a2 in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
         yield from _zipped(before[b1:b2], after[a1:a2])

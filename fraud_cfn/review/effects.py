@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from fraud_cfn.review import facts
 from fraud_cfn.review.changes import Certainty
@@ -25,6 +26,7 @@ class Effect:
     interrupts: bool = False
 
 
+@cache
 def effect_at(type_name: str, steps: tuple[str, ...], any_macro: bool) -> Effect:
     """What a change does at that place; `any_macro`: a macro sees the whole template."""
     known = schema(type_name)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import product
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from fraud_cfn.review.networks import block_of, together, wholes
 from fraud_cfn.review.wildcards import covers, is_pattern, overlap, pieces
@@ -24,7 +24,6 @@ ALL_BUT = "all but "  # how the text of NotAction, NotResource, NotPrincipal beg
 
 _EVERYTHING = re.compile(r"^arn:[^:]*:iam::aws:policy/AdministratorAccess$")
 
-Found = TypeVar("Found")
 # operator, condition key, values (sorted)
 Test = tuple[str, str, tuple[str, ...]]
 
@@ -110,78 +109,160 @@ class Granted:
     """Grants of one holder, filed so that thousands of them can be compared with thousands."""
 
     def __init__(self, found: Iterable[Grant]) -> None:
-        self._keys: set[Json] = set()
-        self._filed: _Filed[_Filed[_Filed[_Filed[list[Grant]]]]] = _Filed()
-        for grant in (each.meant for each in found):
-            self._keys.add(grant.key)
-            at = self._filed.file(_pieces(grant.resource), _Filed)
-            at = at.file(_pieces(grant.action and grant.action.lower()), _Filed)
-            at = at.file(_pieces(grant.principal and _account(grant.principal)), _Filed)
-            at.file(_pieces_of_tests(grant.tests), list).append(grant)
+        self._found = [each.meant for each in found]
+        self._keys = {grant.key for grant in self._found}
+        self._resources, self._actions, self._principals = _Named(), _Named(), _Named()
+        self._tests = _Filed()
+        for number, grant in enumerate(self._found):
+            self._resources.file(number, grant.resource)
+            self._actions.file(number, grant.action and grant.action.lower())
+            self._principals.file(number, grant.principal and _account(grant.principal))
+            self._tests.file(number, *([_texts_of(test) for test in grant.tests if test[2]] or [[("",)]]))
 
     def cover(self, part: Grant) -> bool:
         """Whether one of them covers that one, or several do: each one of the values that pass it."""
         part = part.meant
-        principal = part.principal and _account(part.principal)
-        values = [values[0] for _, _, values in part.tests if values]
-        return (
-            part.key in self._keys
-            or any(
-                whole.covers(part)
-                for by_action in self._filed.within(part.resource)
-                for by_principal in by_action.within(*([part.action.lower()] if part.action else [None, ""]))
-                for by_test in by_principal.within(principal)
-                for found in by_test.within("", *values)
-                for whole in found
-            )
-            or any(
-                len(values) > 1
-                and _is_any_of(operator)
-                and all(self.cover(part.with_test((operator, key, (value,)))) for value in values)
-                for operator, key, values in part.tests
-            )
+        return self._one_covers(part) or any(
+            len(values) > 1
+            and _is_any_of(operator)
+            and all(self._one_covers(part.with_test((operator, key, (value,)))) for value in values)
+            for operator, key, values in part.tests
+        )
+
+    def _one_covers(self, part: Grant) -> bool:
+        return part.key in self._keys or any(self._found[number].covers(part) for number in self._near(part))
+
+    def _near(self, part: Grant) -> Iterator[int]:
+        """Those that may cover it: a few, where any of what it says is rare."""
+        actions = self._actions.may_cover(part.action and part.action.lower())
+        filed = (
+            self._resources.may_cover(part.resource),
+            actions if part.action else actions + self._actions.may_cover(""),  # `*` has managed policies too
+            self._principals.may_cover(part.principal and _account(part.principal)),
+            self._tests.within("", *(text for test in part.tests if test[2] for text in _asked_of(test))),
+        )
+        fewest, *others = sorted(filed, key=lambda found: sum(map(len, found)))
+        for numbers in fewest:
+            for number in numbers:
+                if all(any(number in more for more in found) for found in others):
+                    yield number
+
+
+class Actions:
+    """Actions, patterns among them, filed in the same way."""
+
+    def __init__(self, names: Iterable[str | None]) -> None:
+        self._names = list(names)
+        self._filed = _Named()
+        for number, name in enumerate(self._names):
+            self._filed.file(number, name and name.lower())
+
+    def include(self, action: str | None) -> bool:
+        """Whether one of them has all that this one stands for."""
+        return any(
+            is_action_within(self._names[number], action)
+            for numbers in self._filed.may_cover(action and action.lower())
+            for number in numbers
         )
 
 
-class _Filed(Generic[Found]):
-    """Things, each filed under a text; they are found within any text that has it."""
+class _Filed:
+    """Numbers, filed under texts; they are found within any text that has it."""
 
     def __init__(self) -> None:
-        self._at: dict[str | None, Found] = {}
-        self._filings: Counter[str | None] = Counter()
+        self._at: dict[str | None, set[int]] = {}
 
-    def file(self, pieces_: Sequence[str | None], made: Callable[[], Found]) -> Found:
-        """What is filed under that of the pieces which the fewest others have, and of those the longest."""
-        piece = min(pieces_, key=lambda piece: (self._filings[piece], -len(piece or "")))
-        self._filings[piece] += 1
-        return self._at.setdefault(piece, made())
+    def file(self, number: int, *ways: Sequence[Sequence[str | None]]) -> None:
+        """File it in one of those ways: of each text under one piece, such as the fewest others have."""
+        rarest = ([min(pieces_, key=self._filings) for pieces_ in way] for way in ways)
+        for piece in min(rarest, key=lambda way: max(map(self._filings, way))):
+            self._at.setdefault(piece, set()).add(number)
 
-    def within(self, *texts: str | None) -> Iterator[Found]:
-        """Everything that is filed under a part of those texts; None is a part of None only."""
+    def _filings(self, piece: str | None) -> tuple[int, int]:
+        return len(self._at.get(piece, ())), -len(piece or "")
+
+    def within(self, *texts: str | None) -> list[set[int]]:
+        """What is filed under a part of those texts; None is a part of None only."""
         parts = {
             text and text[first : first + length]
             for text in texts
             for length in self._lengths
             for first in range(len(text or "") - length + 1)
         }
-        yield from (self._at[part] for part in parts if part in self._at)
+        return [self._at[part] for part in parts if part in self._at]
+
+    def every(self) -> list[set[int]]:
+        """All of them."""
+        return list(self._at.values())
+
+    def around(self, pattern: str) -> list[set[int]]:
+        """What is filed under texts that have each piece of the pattern, and maybe more than that."""
+        fewest = min((self._ends_that_begin(piece) for piece in pieces(pattern)), key=len)
+        return [self._at[self._ends[place][1]] for place in fewest]
+
+    def _ends_that_begin(self, piece: str) -> range:
+        return range(
+            bisect_left(self._ends, piece, key=lambda end: end[0][: len(piece)]),
+            bisect_right(self._ends, piece, key=lambda end: end[0][: len(piece)]),
+        )
 
     @cached_property
     def _lengths(self) -> set[int]:
         return {len(piece or "") for piece in self._at}
 
+    @cached_property
+    def _ends(self) -> list[tuple[str, str]]:
+        """Every end of every text, in order, with the text."""
+        texts = [text for text in self._at if text is not None]
+        return sorted((text[first:], text) for text in texts for first in range(len(text) + 1))
 
-def _pieces(text: str | None) -> Sequence[str | None]:
-    """What every text has that this one covers; a `NotAction` covers texts that have nothing in common."""
-    return (None,) if text is None else ("",) if text.startswith(ALL_BUT) else pieces(text)
+
+class _Named:
+    """Numbers, each filed under what a statement names there, or under what it leaves out."""
+
+    def __init__(self) -> None:
+        self._some, self._all_but = _Filed(), _Filed()
+
+    def file(self, number: int, whole: str | None) -> None:
+        if whole is None:
+            self._some.file(number, [(None,)])
+        elif whole.startswith(ALL_BUT):
+            self._all_but.file(number, *([(text,)] for text in _left_out(whole)))
+        else:
+            self._some.file(number, [pieces(whole)])
+
+    def may_cover(self, part: str | None) -> list[set[int]]:
+        """Those that may cover that text."""
+        if part is None:
+            return self._some.within(None)
+        if part.startswith(ALL_BUT):
+            around = [found for text in _left_out(part) for found in self._all_but.around(text)]
+            return self._some.within("") + around
+        return self._some.within(part) + self._all_but.every()
 
 
-def _pieces_of_tests(tests: tuple[Test, ...]) -> Sequence[str]:
-    """What the value of a request that passes them has, where one value alone passes."""
-    for operator, _, values in tests:
-        if _TEXTUAL.search(operator) and len(values) == 1:
-            return pieces(values[0])
-    return ("",)
+def _texts_of(test: Test) -> Sequence[Sequence[str]]:
+    """What is asked for whoever passes the test for certain has one of the texts of one of those."""
+    operator, key, values = test
+    of, _, name = operator.rpartition(":")
+    if of != "ForAllValues" and (_TEXTUAL.fullmatch(name) or name == "IpAddress"):
+        whole = values if _TEXTUAL.fullmatch(name) else together(values)
+        return [pieces(f"{key} {value}".lower()) for value in whole]
+    if name == "StringNotEquals":
+        return [[f"{key} not {value}".lower() for value in values], (f"{key} otherwise".lower(),)]
+    return [(f"{key} ".lower(),)]
+
+
+def _asked_of(test: Test) -> list[str]:
+    """What is asked for a test that a request is known to pass."""
+    operator, key, values = test
+    if "StringNotEquals" in operator:
+        texts = [f"not {value}" for value in values]
+    elif operator.endswith("IpAddress"):
+        texts = ["otherwise", *wholes(str(block_of(values[0]) or values[0]))]
+    else:
+        texts = ["otherwise", values[0]]
+    return [f"{key} {text}".lower() for text in texts]
 
 
 def grants(document: Json, logical_id: str) -> Iterator[Grant]:
@@ -267,11 +348,13 @@ def _within(whole: str | None, part: str | None, read: Callable[[str], str]) -> 
     if not whole.startswith(ALL_BUT):
         # What is left out may be anything else: only `*` is sure to have it all.
         return not part.startswith(ALL_BUT) and covers(whole, part)
-    excluded = whole.removeprefix(ALL_BUT).split(", ")
     if part.startswith(ALL_BUT):
-        left_out = part.removeprefix(ALL_BUT).split(", ")
-        return all(any(covers(more, less) for more in left_out) for less in excluded)
-    return not any(overlap(pattern, part) for pattern in excluded)
+        return all(any(covers(more, less) for more in _left_out(part)) for less in _left_out(whole))
+    return not any(overlap(pattern, part) for pattern in _left_out(whole))
+
+
+def _left_out(text: str) -> list[str]:
+    return text.removeprefix(ALL_BUT).split(", ")
 
 
 _NUMBER = r"([^:$]+|\$\{AWS::AccountId\})"

@@ -15,7 +15,7 @@ from typing import Any
 
 from fraud_cfn.review.actions import expand
 from fraud_cfn.review.facts import ARNS, name_property
-from fraud_cfn.review.grants import Grant, Granted, Json, documents, grants
+from fraud_cfn.review.grants import Actions, Grant, Granted, Json, documents, grants
 from fraud_cfn.review.schemas import is_ref
 
 Properties = Mapping[str, Any]
@@ -236,30 +236,30 @@ def _all_within(parts: list[Grant], wholes: list[Grant]) -> bool:
 
 def _gained(was: tuple[Grant, ...], now: tuple[Grant, ...]) -> list[Grant]:
     """The grants of `now` that `was` has not: of a wildcard that it has in part, the actions it lacks."""
-    beside: dict[Json, list[Grant]] = {}
+    beside: dict[Json, list[str | None]] = {}
     for grant in was:
-        beside.setdefault(_besides_action(grant), []).append(grant)
-    known = {key: Granted(found) for key, found in beside.items()}
+        beside.setdefault(_besides_action(grant), []).append(grant.action)
+    known = {key: Actions(names) for key, names in beside.items()}
     gained = []
     for grant in now:
-        others = known.get(_besides_action(grant), Granted(()))
-        gained += _more(grant, others)
+        others = known.get(_besides_action(grant))
+        gained += [grant] if others is None else _more(grant, others)
     return list({grant.key: grant for grant in gained}.values())
 
 
-def _more(grant: Grant, others: Granted) -> list[Grant]:
-    """What its action stands for beyond those others, which differ in nothing else."""
-    if others.cover(grant):
+def _more(grant: Grant, others: Actions) -> list[Grant]:
+    """What its action stands for beyond those of others, which differ in nothing else."""
+    if others.include(grant.action):
         return []
-    listed = [] if grant.action is None else [grant.with_action(name) for name in expand(grant.action)]
-    left = [one for one in listed if not others.cover(one)]
+    listed = [] if grant.action is None else expand(grant.action)
+    left = [name for name in listed if not others.include(name)]
     # Untouched by the other side, or all listed there while AWS adds actions: the wildcard itself.
-    return [grant] if not left or len(left) == len(listed) else left
+    return [grant] if not left or len(left) == len(listed) else [grant.with_action(name) for name in left]
 
 
 def _besides_action(grant: Grant) -> Json:
-    _, _, *rest = grant.key
-    return tuple(rest)
+    effect, _, *rest = grant.key
+    return (effect, *rest)
 
 
 def _distinct(found: Iterable[Grant]) -> tuple[Grant, ...]:
