@@ -495,8 +495,7 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
             room -= _size(text)
             continue
         cut.append(block)
-        if block.weight < 5 and (text := _fitting(block, room)):
-            kept.append(text)
+        kept.append(_fitting(block, room))
         room = 0
     notice = ""
     if cut:
@@ -506,7 +505,7 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
         parts += [f"{others} other part{'s' if others > 1 else ''}"] if others else []
         notice = f"\n_Cut to fit a comment: {' and '.join(parts)} are not shown, or not whole._\n"
     folded = ""
-    if kept:
+    if any(kept):
         title = f"{'As much of it as fits' if cut else 'All of it'}: {len(review.changes)} resources"
         folded = f"\n<details><summary>{title}</summary>\n\n{''.join(kept)}\n</details>\n"
     return f"{head}{notice}\n{first}{folded}"
@@ -515,7 +514,7 @@ def as_markdown(review: Review, environments: Each | None = None) -> str:
 def _size(text: str) -> int:
     """Characters, but half its bytes at the least: the workflow hands a comment on as one argument, which
     may have 128 KiB."""
-    return max(len(text), (len(text.encode()) + 1) // 2)
+    return max(len(text), len(text.encode()) // 2)
 
 
 def _count(review: Review, name: str) -> int:

@@ -26,7 +26,7 @@ class TagChange:
 
 @dataclass(frozen=True)
 class Settings:
-    """One environment: the parameter values that its stack has, and what the change gives anew."""
+    """One environment: the parameter values that its stack has, those that the change gives, and new tags."""
 
     values: Mapping[str, str]
     given: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -39,13 +39,12 @@ def settings(files: Iterable[Environment], revision: str) -> dict[str, Settings]
     for now in files:
         then = _at(revision, now)
         had = {**then.values, SUFFIX_PARAMETER: now.suffix}
-        given = {name: value for name, value in now.values.items() if had.get(name) != value}
         tags = tuple(
             TagChange(name, then.tags[name].value if name in then.tags else None, tag.value)
             for name, tag in now.tags.items()
             if name not in then.tags or then.tags[name].value != tag.value
         )
-        found[now.suffix] = Settings(had, given, tags)
+        found[now.suffix] = Settings(had, now.values, tags)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.config import COMMITTED, ROOT
-from fraud_cfn.review import cli
+from fraud_cfn.review import cli, schemas
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.changes import CLASSES
 from fraud_cfn.review.cli import main
@@ -24,6 +24,7 @@ from fraud_cfn.review.model import TemplateError, parse
 from fraud_cfn.review.report import as_markdown, as_text
 from fraud_cfn.review.review import Review, review
 from fraud_cfn.review.revisions import RevisionError, content_at, template_at
+from fraud_cfn.review.schemas import SchemasError
 from fraud_cfn.review.settings import settings
 from fraud_cfn.template import environments
 from tests.deploy.schema import REVIEW, misfits_of
@@ -203,6 +204,30 @@ def test_one_file_alone_and_one_that_is_no_template_are_one_line(
         assert printed.err.count("\n") == 1
 
 
+def test_without_schemas_it_is_one_line(
+    files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> Path:
+        raise SchemasError("the schemas are not installed: run 'make install'")
+
+    schemas.schema.cache_clear()
+    monkeypatch.setattr(schemas, "_folder", missing)
+    assert main(files) == 2
+    assert capsys.readouterr().err == "review: the schemas are not installed: run 'make install'\n"
+    schemas.schema.cache_clear()
+
+
+def test_a_parameter_of_one_side_may_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, parameter in (("before", "Old"), ("after", "New")):
+        text = (
+            f"Parameters: {{{parameter}: {{Type: String}}}}\nResources: {{Q: {{Type: 'AWS::SQS::Queue'}}}}\n"
+        )
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("before", "after")]
+    assert main([*files, "--param", "Old=a", "--param", "New=b"]) == 0
+    assert capsys.readouterr().out.startswith("Predicted: nothing changes.")
+
+
 def test_what_aws_itself_knows_may_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     queue = "Resources: {{Queue: {{Type: 'AWS::SQS::Queue', Properties: {{QueueName: {}}}}}}}"
     for name, value in (("before", "jobs-eu-central-1"), ("after", "!Sub 'jobs-${AWS::Region}'")):
@@ -372,7 +397,7 @@ def test_a_new_environment_file_says_what_the_stack_has(judged: Judged) -> None:
 
 
 def test_a_changed_tag_is_told(judged: Judged) -> None:
-    found = judged("tags:\n  team: a\n  gone: x\n", "tags:\n  team: b\n  new: y\n")
+    found = judged("tags:\n  team: a\n  same: z\n  gone: x\n", "tags:\n  team: b\n  same: z\n  new: y\n")
     assert found.verdict == "harmless"
     assert list(misfits_of(document(found), REVIEW["definitions"]["review"])) == []
     assert document(found)["tags"] == [
@@ -470,6 +495,8 @@ def test_what_no_environment_has_is_still_said(two: Path, capsys: pytest.Capture
     (two / "environments" / "prod.yaml").unlink()
     assert main([]) == 0
     assert capsys.readouterr().out.startswith("Predicted: perhaps data is lost (1 data-loss) · dev: none.")
+    assert main(["--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "data-loss"
     (two / "environments" / "dev.yaml").unlink()
     assert main(["--format", "json"]) == 0
     assert "environments" not in json.loads(capsys.readouterr().out)

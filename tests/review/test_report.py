@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.config import COMMITTED
+from fraud_cfn.review import report
 from fraud_cfn.review.as_json import document
 from fraud_cfn.review.model import parse, read
 from fraud_cfn.review.report import (
@@ -168,6 +169,42 @@ def test_what_is_long_is_cut_line_by_line() -> None:
     told = re.search(r"  - and (\d+) more", comment)
     assert told
     assert comment.count("arn:aws:s3:::") == 2 + 400 - int(told[1])  # the first screen's, and the list's
+
+
+def test_a_comment_is_cut_wherever_its_limit_is_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = whole(load(REPORTS / "every_kind.yaml"))
+    found = reviewed(*(json.dumps(case[side]) for side in ("before", "after")))
+    uncut = as_markdown(found)
+    assert "All of it: 13 resources" in uncut
+    first = uncut[uncut.index("- **DATA LOSS") : uncut.index("\n<details>")]
+    told = set()
+    for limit in range(len(first) + 800, len(uncut) + 600, 13):
+        monkeypatch.setattr(report, "MOST_CHARACTERS", limit)
+        comment = as_markdown(found)
+        assert len(comment) <= limit
+        assert first in comment
+        lost = [block for block in report.blocks(found) if report._folded(block) not in comment]
+        harmless = sum(block.title.startswith("harmless") for block in lost)
+        parts = [f"{harmless} of 9 harmless changes"] if harmless else []
+        if others := len(lost) - harmless:
+            parts.append(f"{others} other part{'s' if others > 1 else ''}")
+        notice = f"_Cut to fit a comment: {' and '.join(parts)} are not shown, or not whole._"
+        assert (notice in comment) == bool(lost)
+        assert ("All of it" in comment) == (not lost)
+        assert ("As much of it as fits: 13 resources" in comment) == bool(lost and "<details>" in comment)
+        told.add((bool(harmless), min(others, 2), "<details>" in comment))
+    assert told == {
+        (True, 2, False),
+        (True, 2, True),
+        (True, 1, True),
+        (True, 0, True),
+        (False, 0, True),
+    }
+
+
+def test_what_has_no_rest_has_nothing_folded() -> None:
+    topic = "Resources: {T: {Type: 'AWS::SNS::Topic'}}"
+    assert as_markdown(reviewed(topic, topic)).endswith("The change set is the authority.**\n\n")
 
 
 def test_trouble_is_never_cut_for_what_is_harmless() -> None:
@@ -349,3 +386,18 @@ def test_a_sign_at_the_beginning_of_a_line_makes_no_list_of_its_own() -> None:
     )
     comment = as_markdown(reviewed(group.format(80), group.format(81)))
     assert "  - \\+ `10.0.0.0/8` → `G` tcp 81\n  - − `10.0.0.0/8` → `G` tcp 80\n" in comment
+
+
+def test_many_actions_are_told_by_their_services() -> None:
+    role = (
+        "Resources: {{R: {{Type: 'AWS::IAM::Role', Properties: {{AssumeRolePolicyDocument: {{Statement: []}},"
+        " Policies: [{{PolicyName: p, PolicyDocument: {{Statement: [{{Effect: Allow, Action: [{}],"
+        " Resource: q}}]}}}}]}}}}}}"
+    )
+    actions = ["'sqs:SendMessage'", "'sns:Publish'", "'s3:GetObject'", "'kms:Decrypt'"]
+    for number, told in (
+        (3, "«s3:GetObject», «sns:Publish», «sqs:SendMessage»"),
+        (4, "4 actions of «kms», «s3», «sns», «sqs»"),
+    ):
+        found = reviewed(role.format(""), role.format(", ".join(actions[:number])))
+        assert first_screen(found) == [f"PERMITTED · «R» wider: + {told} on «q»"]
