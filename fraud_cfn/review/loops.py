@@ -9,7 +9,7 @@ from fraud_cfn.review.changes import Change, Detail
 from fraud_cfn.review.diff import ABSENT, canonical
 from fraud_cfn.review.judge import Judgement, shown
 from fraud_cfn.review.mentions import mentioned
-from fraud_cfn.review.model import Node
+from fraud_cfn.review.model import Node, Template
 from fraud_cfn.review.pair import Pair
 
 
@@ -40,16 +40,27 @@ def loops(pair: Pair, judgement: Judgement) -> Iterator[Change]:
 
 def _macros(pair: Pair) -> Iterator[Change]:
     before, after = pair.before.template, pair.after.template
-    macros = [[n for n in side.transforms if n not in facts.PLAIN_TRANSFORMS] for side in (before, after)]
+    macros = [_unlike_plain(side) for side in (before, after)]
     why = "a macro may change everything"
     if macros[0] != macros[1]:
         detail = Detail("Transform", macros[0], macros[1], "maybe", why)
         yield Change("Transform", "", "modify", "maybe", "replacement", (f"may: {why}",), (detail,))
-    for section in ("Mappings", "Conditions", "Parameters", "Globals"):
-        sides = [_made_by_others(side.body.get(section), section == "Globals") for side in (before, after)]
+    for section in ("Mappings", "Conditions", "Parameters", "Globals", "Fn::Transform"):
+        whole = section in ("Globals", "Fn::Transform")
+        sides = [_made_by_others(side.body.get(section), whole) for side in (before, after)]
         if canonical(sides[0]) != canonical(sides[1]):
             detail = Detail(section, shown(sides[0]), shown(sides[1]), "maybe", why)
             yield Change(section, "", "modify", "maybe", "replacement", (f"may: {why}",), (detail,))
+
+
+def _unlike_plain(template: Template) -> list[Node]:
+    """The macros that may change anything; with what each is given, such as the file that it includes."""
+    named = template.body.get("Transform") or []
+    given = [
+        item if isinstance(item, dict) and item.get("Parameters") else name
+        for item, name in zip(named if isinstance(named, list) else [named], template.transforms, strict=True)
+    ]
+    return [item for item in given if isinstance(item, dict) or item not in facts.PLAIN_TRANSFORMS]
 
 
 def _made_by_others(section: Node, whole: bool) -> Node:

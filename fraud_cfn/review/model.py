@@ -78,6 +78,12 @@ class Template:
         return tuple(str(name) for name in names)
 
     @cached_property
+    def has_aliases(self) -> bool:
+        """Whether a part of it stands in several places: by a YAML alias, or a merge key."""
+        parts = [id(node) for _, node in _nodes(self.body) if node and isinstance(node, dict | list)]
+        return len({*parts}) < len(parts)
+
+    @cached_property
     def defined_in(self) -> dict[str, str]:
         """Logical id → the file that builds it, where the file has banners that say it."""
         return Document(self.text, self.body).defined_in
@@ -171,7 +177,7 @@ def _check_entry(section: str, key: str, entry: Node) -> None:
     if not isinstance(entry, dict):
         raise _UnfitError(f"{section} {key} is no mapping")
     if section == "Resources":
-        if not isinstance(entry.get("Type"), str):
+        if not isinstance(entry.get("Type"), str) or not entry["Type"]:
             raise _UnfitError(f"the resource {key} has no Type")
         if not isinstance(entry.get("Properties") or {}, dict):
             raise _UnfitError(f"the Properties of {key} are no mapping")

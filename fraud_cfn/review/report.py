@@ -93,7 +93,7 @@ def verdict_line(review: Review, environments: Each | None = None) -> str:
     ]
     refused = {
         "output": sum(bool(entry.fails) for entry in review.outputs),
-        "condition": len(review.refused),
+        "part": len(review.refused),
         "parameter": sum(bool(entry.fails) for entry in review.parameters),
     }
     for what, number in refused.items():

@@ -12,6 +12,7 @@ from fraud_cfn.review.diff import is_same
 from fraud_cfn.review.findings import Finding
 from fraud_cfn.review.judge import Judgement
 from fraud_cfn.review.loops import loops
+from fraud_cfn.review.malformed import malformed
 from fraud_cfn.review.model import Template
 from fraud_cfn.review.outputs import OutputChange
 from fraud_cfn.review.pair import Pair, pair
@@ -60,7 +61,7 @@ def review(
     changes = (*with_renames(judgement, outcome.changes(judgement)), *loops(change, judgement))
     changed_parameters = tuple(parameters.compare(change))
     changed_outputs = tuple(outputs.compare(change, judgement))
-    refused = tuple(unresolved.in_conditions(change))
+    refused = (*unresolved.in_conditions(change), *malformed(change))
     classes = {entry.class_ for entry in changes}
     classes |= {"will-fail" for entry in changed_parameters if entry.fails}
     classes |= {"will-fail" if entry.fails else "harmless" for entry in changed_outputs}
@@ -76,7 +77,7 @@ def review(
         {**before.defined_in, **after.defined_in},
         tuple(_secrets(change)),
         tags,
-        (*granted.unjudged, *_rules(before, after)),
+        (*granted.unjudged, *_unasked(before, after)),
         refused,
     )
 
@@ -90,12 +91,20 @@ def _secrets(change: Pair) -> Iterator[str]:
                 yield from (scalar(value) for value in known if value is not None)
 
 
-def _rules(before: Template, after: Template) -> Iterator[str]:
-    """Rules that the stack's values have never been asked."""
-    old, new = (side.body.get("Rules") or {} for side in (before, after))
-    names = [name for name, rule in new.items() if not is_same(rule, old.get(name))]
-    if names:
-        yield f"rules: {', '.join(names)} may refuse the values that the stack has"
+def _unasked(before: Template, after: Template) -> Iterator[str]:
+    """What may refuse or change the update, and is not looked into."""
+    for section, what in (
+        ("Rules", "may refuse the values that the stack has"),
+        ("Hooks", "may change how the update is done"),
+    ):
+        old, new = (
+            entries if isinstance(entries := side.body.get(section), dict) else {} for side in (before, after)
+        )
+        gone = old if section == "Hooks" else {}
+        if names := [name for name in {**new, **gone} if not is_same(new.get(name), old.get(name))]:
+            yield f"{section.lower()}: {', '.join(names)} {what}"
+    if after.has_aliases and not before.has_aliases:
+        yield "YAML aliases were followed: CloudFormation refuses them, unless something expands them first"
 
 
 def _internet(granted: Access) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ def unresolved(pair: Pair, old: Node, new: Node) -> list[str]:
 def undefined(pair: Pair, old: Node, new: Node) -> list[str]:
     """Names in a declaration of AFTER that nothing defines; not those whose own removal tells it."""
     before, after = pair.before.template, pair.after.template
-    if not _is_whole(after):
+    if not is_whole(after):
         return []
     missing = [name for name in dict.fromkeys(_undefined(after, new)) if name not in _undefined(before, old)]
     gone = {*before.resources, *before.parameters}
@@ -45,7 +45,7 @@ def _absent(pair: Pair, old: Node, new: Node) -> list[str]:
 def in_conditions(pair: Pair) -> list[str]:
     """Conditions of AFTER that name something else than parameters, mappings and one another."""
     before, after = pair.before.template, pair.after.template
-    if not _is_whole(after):
+    if not is_whole(after):
         return []
     return [
         f"the condition {kind}: {name} is not defined"
@@ -89,7 +89,7 @@ def _told(worlds: Sequence[World], found: Sequence[set[str] | None]) -> list[str
 # ── Names ──
 
 
-def _is_whole(template: Template) -> bool:
+def is_whole(template: Template) -> bool:
     """Whether nothing but the template itself defines names."""
     sections = (section for section in template.body.values() if isinstance(section, dict))
     if any(key.startswith("Fn::") for section in (template.body, *sections) for key in section):

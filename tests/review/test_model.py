@@ -84,6 +84,7 @@ def test_our_template_tells_which_file_defines_a_resource() -> None:
         (f"{QUEUE}\nMetadata: \x00", "is no template: not YAML"),
         (f"{QUEUE}\nMetadata: *none", "is no template at line 2: found undefined alias"),
         ("Resources: {A: {}}", "the resource A has no Type"),
+        ("Resources: {A: {Type: ''}}", "the resource A has no Type"),
         ("Resources: {A: {Type: X, Properties: [1]}}", "the Properties of A are no mapping"),
         (f"{QUEUE}\nParameters: [1]", "Parameters is no mapping"),
         (f"{QUEUE}\nMetadata:\n  A: !!binary aGk=", "line 3: CloudFormation does not read the tag !!binary"),

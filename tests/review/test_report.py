@@ -351,8 +351,31 @@ def test_what_no_resource_carries_fails_the_update_on_the_first_screen() -> None
         "WILL FAIL · output «C»: D is not defined",
     ]
     named = reviewed(topics, topics.replace("Is:", "Other: !Condition Nothing, Is:"))
-    assert as_text(named).startswith("Predicted: the update will fail (1 condition refused).")
+    assert as_text(named).startswith("Predicted: the update will fail (1 part refused).")
     assert first_screen(named) == ["WILL FAIL · the condition Other: Nothing is not defined"]
+
+
+def test_a_template_may_have_so_many_and_no_more() -> None:
+    some = {f"T{number}": {"Type": "AWS::SNS::Topic"} for number in range(500)}
+    sides = [
+        json.dumps({"Resources": {**some, **more}}) for more in ({}, {"One": {"Type": "AWS::SNS::Topic"}})
+    ]
+    assert reviewed(sides[0], sides[0]).refused == ()
+    assert reviewed(*sides).refused == ("Resources: 501, and a template has 500 at most",)
+
+
+def test_what_is_followed_or_done_otherwise_is_told() -> None:
+    """Source of the first: "Template error: YAML aliases are not allowed in CloudFormation templates"."""
+    topics = "Resources: {{A: &a {{Type: 'AWS::SNS::Topic'}}, B: {}}}"
+    aliased, plain = topics.format("*a"), topics.format("{Type: 'AWS::SNS::Topic'}")
+    [told] = first_screen(reviewed(plain, aliased))
+    assert told.startswith("UNJUDGED · YAML aliases were followed: CloudFormation refuses them")
+    assert first_screen(reviewed(aliased, aliased)) == []
+    hooks = "\nHooks: {{Swap: {{Type: 'AWS::CodeDeploy::BlueGreen', Properties: {{ServiceRole: {}}}}}}}"
+    told = "UNJUDGED · hooks: Swap may change how the update is done"
+    assert first_screen(reviewed(plain + hooks.format("a"), plain + hooks.format("b"))) == [told]
+    assert first_screen(reviewed(plain + hooks.format("a"), plain)) == [told]
+    assert first_screen(reviewed(plain, plain + "\nHooks: [a]")) == []
 
 
 def test_what_is_harmless_is_not_perhaps_harmless() -> None:
