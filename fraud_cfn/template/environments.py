@@ -416,7 +416,7 @@ def _tag_problems(tags: Mapping[str, Setting], file: str) -> list[Problem]:
     wrong = [
         Problem(file, setting.line, f"the tag {key} cannot be: {misfit}", "change it")
         for key, setting in tags.items()
-        if (misfit := tag_misfit(key, setting.value))
+        if (misfit := "its value is a list" if setting.listed else tag_misfit(key, setting.value))
     ]
     if len(tags) > TAGS_MOST:
         line = list(tags.values())[TAGS_MOST].line

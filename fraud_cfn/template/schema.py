@@ -10,6 +10,9 @@ from fraud_cfn.template import constraints
 from fraud_cfn.template.constraints import Declaration, Declared
 from fraud_cfn.template.environments import TAG_KEY_MOST, TAG_VALUE_MOST, TAGS_MOST
 
+# What a tag may hold, of ASCII; of other letters the reader knows more.
+_TAG = r"[^\x00-\x1f!-*,;<>?\[-^`{-\x7f]"
+
 
 def rendered(declared: Declared) -> str:
     """The schema as the file that is committed."""
@@ -20,7 +23,7 @@ def schema(declared: Declared) -> dict[str, Any]:
     """A JSON schema of environment files for these parameters. Editors read `1.10` as a number, so a
     number passes wherever text does; the reader takes it as it is written."""
     scalar = {"type": ["string", "number", "boolean"]}
-    tags = scalar | {"minLength": 1, "maxLength": TAG_VALUE_MOST}
+    tags = scalar | {"pattern": f"^{_TAG}{{1,{TAG_VALUE_MOST}}}$"}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "environments/<suffix>.yaml",
@@ -38,7 +41,7 @@ def schema(declared: Declared) -> dict[str, Any]:
                 "description": "On the stack and all its resources",
                 "type": ["object", "null"],
                 "maxProperties": TAGS_MOST,
-                "propertyNames": {"pattern": f"^(?![aA][wW][sS]:)[^\\n]{{1,{TAG_KEY_MOST}}}$"},
+                "propertyNames": {"pattern": f"^(?![aA][wW][sS]:){_TAG}{{1,{TAG_KEY_MOST}}}$"},
                 "additionalProperties": tags,
             },
         },

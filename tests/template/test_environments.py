@@ -163,6 +163,7 @@ def test_a_setting_knows_its_line() -> None:
         ("parameters:\n  EnvironmentSuffix: qa\n", "2: EnvironmentSuffix is dev, as the file's name says"),
         ("tags:\n  AWS:x: y\n", "2: the tag AWS:x cannot be: names that begin with aws:"),
         ("tags:\n  x: ''\n", "2: the tag x cannot be: a tag's value has 1 to 256"),
+        ("tags:\n  x: [a]\n", "2: the tag x cannot be: its value is a list"),
         (f"tags:\n  {'k' * 129}: y\n", "2: the tag kkk"),
         ("tags:\n" + "".join(f"  k{n}: v\n" for n in range(51)), "52: a stack takes 50 tags, these are 51"),
     ],

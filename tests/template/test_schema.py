@@ -96,3 +96,10 @@ def test_the_committed_schema_knows_each_parameter_with_its_description(document
 
 def test_a_hidden_default_stays_out_of_the_schema() -> None:
     assert "changeme" not in schema.rendered(DECLARED)
+
+
+def test_a_tag_has_the_same_signs_in_an_editor() -> None:
+    for sign in [*map(chr, range(128)), "é", "\u3000"]:
+        is_refused = bool(environments.tag_misfit("k", f"a{sign}b"))
+        assert bool(said({"tags": {"k": f"a{sign}b"}})) == is_refused, repr(sign)
+        assert bool(said({"tags": {f"k{sign}k": "a"}})) == is_refused, repr(sign)
