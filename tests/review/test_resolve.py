@@ -89,6 +89,14 @@ def resolved(text: str, **values: str) -> Any:
         ("!FindInMap [!Ref Env, a, b]", {"Fn::FindInMap": ["${Env}", "a", "b"]}),
         ("!FindInMap [Sizes, dev, Never, {DefaultValue: 5}]", 5),
         (
+            "!FindInMap [Sizes, dev, !Ref Env, {DefaultValue: 5}]",
+            {"Fn::FindInMap": ["Sizes", "dev", "${Env}", {"DefaultValue": 5}, {"dev": {"Cpu": 256}}]},
+        ),
+        (
+            "!FindInMap [Sizes, !Ref Env, Cpu, {DefaultValue: 5}]",
+            {"Fn::FindInMap": ["Sizes", "${Env}", "Cpu", {"DefaultValue": 5}, {"dev": 256, "prod": 1024}]},
+        ),
+        (
             "!FindInMap [Sizes, dev, Never, {Other: 5}]",
             {"Fn::FindInMap": ["Sizes", "dev", "Never", {"Other": 5}, {"dev": None}]},
         ),
