@@ -129,6 +129,7 @@ def resolved(text: str, **values: str) -> Any:
         ("{'Fn::GetAtt': 5}", {"Fn::GetAtt": 5}),
         ("!Sub [a, [b]]", {"Fn::Sub": ["a", ["b"]]}),
         ("!Sub ['${A}', {A: [b]}]", {"Fn::Sub": ["${A}", {"A": ["b"]}]}),
+        ("!Sub ['${A}', {A: {B: c}}]", {"Fn::Sub": ["${A}", {"A": {"B": "c"}}]}),
         ("!Sub ['${A}', {A: null}]", {"Fn::Sub": ["${A}", {"A": None}]}),
         ("{'Fn::Sub': {a: b}}", {"Fn::Sub": {"a": "b"}}),
         ("{'Fn::Join': ab}", {"Fn::Join": "ab"}),
