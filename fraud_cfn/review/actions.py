@@ -21,7 +21,7 @@ _MODULES = {"lambda": "awslambda"}  # awacs's module names, where they are not t
 def expand(pattern: str) -> tuple[str, ...]:
     """The actions that a pattern such as `s3:Get*` stands for; itself, where nobody can list them."""
     service, _, name = pattern.partition(":")
-    if not is_pattern(pattern) or is_pattern(service):
+    if not is_pattern(pattern):
         return (pattern,)
     wanted = name.lower()
     matching = [action for action in _actions(service.lower()) if covers(wanted, action.lower())]
@@ -30,8 +30,9 @@ def expand(pattern: str) -> tuple[str, ...]:
 
 @cache
 def _actions(service: str) -> tuple[str, ...]:
-    spelled = _spelling(service)
-    return tuple(spelled.get(action, action) for action in _reference().get(service, {}).get("Actions", {}))
+    known = _reference().get(service, {}).get("Actions", {})
+    spelled = _spelling(service) if known else {}
+    return tuple(spelled.get(action, action) for action in known)
 
 
 @cache

@@ -78,7 +78,7 @@ def _overlap(pattern: Symbols, other: Symbols) -> bool:
         for at, facing in enumerate(other):
             open_ended = _may_be_empty(symbol) or _may_be_empty(facing)
             meets = symbol == facing or "?" in (symbol, facing)
-            row.append((above[at] and (meets or open_ended)) or (open_ended and (above[at + 1] or row[at])))
+            row.append((above[at] and meets) or (open_ended and (above[at + 1] or row[at])))
     return row[-1]
 
 

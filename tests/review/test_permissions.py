@@ -101,6 +101,10 @@ WIDER = {
     "a wildcard for a narrower one": (of(allow("s3:GetObject*")), of(allow("s3:Get*"))),
     "every action": (of(allow("s3:GetObject")), of(allow("*"))),
     "every resource": (of(allow("sqs:SendMessage")), of(allow("sqs:SendMessage", "*"))),
+    "any character": (
+        of(allow("s3:GetObject", "arn:aws:s3:::b1/*")),
+        of(allow("s3:GetObject", "arn:aws:s3:::b?/*")),
+    ),
     "the whole bucket for a folder": (
         of(allow("s3:GetObject", "${DataBucket.Arn}/inbox/*")),
         of(allow("s3:GetObject", OBJECTS)),
@@ -407,6 +411,28 @@ def test_a_managed_policy_has_no_action_and_its_arn_as_resource() -> None:
     assert (change.grant.action, change.grant.resource) == (None, arn)
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "attach"),
+    [
+        ("AWS::IAM::ManagedPolicy", "Users", "${Someone}"),
+        ("AWS::IAM::ManagedPolicy", "Groups", "${Someone}"),
+        ("AWS::IAM::UserPolicy", "UserName", "someone"),
+        ("AWS::IAM::GroupPolicy", "GroupName", "someone"),
+    ],
+)
+def test_a_policy_of_a_user_or_a_group_is_theirs(kind: str, key: str, attach: str) -> None:
+    identity, named = ("User", "UserName") if "User" in key else ("Group", "GroupName")
+    before = {"Someone": (f"AWS::IAM::{identity}", {named: "someone"})}
+    policy = {
+        "PolicyDocument": {"Statement": allow("sqs:SendMessage")},
+        key: attach if "Name" in key else [attach],
+    }
+    comparison = compare(before, {**before, "Extra": (kind, policy)})
+    assert comparison.roles == {"Someone": "wider"}
+    (change,) = comparison.changes
+    assert (change.role, change.grant.logical_id) == ("Someone", "Extra")
+
+
 @pytest.mark.parametrize("attach", ["${Role}", "fraud-worker-dev"])
 @pytest.mark.parametrize(
     ("kind", "key"),
@@ -488,6 +514,13 @@ def test_an_endpoint_without_a_policy_lets_everything_through() -> None:
     assert compare(guarded, open_to_all).policies == {"Policy": "wider"}
     assert compare(open_to_all, guarded).policies == {"Policy": "narrower"}
     assert compare({}, open_to_all).changes == ()
+    assert compare({}, guarded).policies == {"Policy": "wider"}
+
+
+def test_any_other_resource_without_a_policy_lets_nobody_through() -> None:
+    kind = "AWS::ECR::Repository"
+    shared = policy_on(kind, "RepositoryPolicyText", allow("ecr:BatchGetImage", Principal="*"))
+    assert compare(shared, {"Policy": (kind, {})}).policies == {"Policy": "narrower"}
 
 
 def test_a_policy_in_json_text_is_read() -> None:

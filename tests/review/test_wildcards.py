@@ -18,6 +18,9 @@ from fraud_cfn.review.wildcards import covers, is_pattern, overlap
         ("${Bucket.Arn}/*", "${Bucket.Arn}/in/*"),
         ("arn:*:b", "arn:${AWS::Region}:b"),
         ("a*b*c", "a*b*b*c"),
+        ("*a*b*", "aba"),
+        ("*a", "a"),
+        ("*?", "a"),
     ],
 )
 def test_a_pattern_covers_what_it_stands_for(pattern: str, other: str) -> None:
@@ -67,9 +70,12 @@ def test_a_reference_is_no_pattern() -> None:
 
 def test_a_wildcard_is_expanded_to_the_actions_as_aws_writes_them() -> None:
     assert expand("sqs:*MessageVisibility") == ("sqs:ChangeMessageVisibility",)
+    assert expand("execute-api:Inv*") == ("execute-api:InvalidateCache", "execute-api:Invoke")
     assert set(expand("s3:getobjectt*")) == {"s3:GetObjectTagging", "s3:GetObjectTorrent"}
 
 
-@pytest.mark.parametrize("pattern", ["*", "s*:Get", "sqs:SendMessage", "nosuchservice:*", "s3:NoSuch*"])
+@pytest.mark.parametrize(
+    "pattern", ["*", "s*:Get", "sqs:sendmessage", "nosuchservice:*", "no.service:*", "${A.B}:*", "s3:NoSuch*"]
+)
 def test_what_nobody_can_list_stays(pattern: str) -> None:
     assert expand(pattern) == (pattern,)
