@@ -11,6 +11,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from itertools import chain
+from operator import eq
 
 from fraud_cfn.review.resolve import Call, Reference, Text, Value, plain, references, scalar
 from fraud_cfn.review.schemas import Path_, Schema
@@ -122,7 +124,7 @@ def _leaves(value: Value, place: _Place) -> Iterator[tuple[str, tuple[str, ...],
     if (tree := _parsed(value)) is not None:
         value = tree
     if isinstance(value, dict):
-        for name, child in _statement(value).items():
+        for name, child in _statement(value, value).items():
             yield from _leaves(child, place.property(name))
     elif isinstance(value, list):
         key = _natural_key(value, value)
@@ -135,6 +137,8 @@ def _leaves(value: Value, place: _Place) -> Iterator[tuple[str, tuple[str, ...],
 
 def is_same(before: Value, after: Value) -> bool:
     """Whether CloudFormation takes both as equal (the order of a list without keys counts)."""
+    if isinstance(before, float) or isinstance(after, float):
+        return scalar(before) == scalar(after) or str(before) == str(after)  # 8.0 is both '8.0' and 8
     return canonical(before) == canonical(after)
 
 
@@ -172,7 +176,7 @@ def _compare(before: Value, after: Value, place: _Place) -> Iterator[Difference]
         return
     before, after = as_trees(before, after)
     if isinstance(before, dict) and isinstance(after, dict):
-        yield from _compare_objects(_statement(before), _statement(after), place)
+        yield from _compare_objects(_statement(before, after), _statement(after, before), place)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _compare_lists(before, after, place)
     elif not is_same(before, after):
@@ -274,13 +278,17 @@ def _zipped(
 def _aligned(
     before: list[_Numbered], after: list[_Numbered]
 ) -> Iterator[tuple[_Numbered | None, _Numbered | None]]:
-    """Items that stand for each other, so that one inserted in the middle is one difference."""
+    """Items that stand for each other, so that one inserted in the middle is one difference; scalars stand
+    by their position where that leaves as many alike."""
     if len(before) == len(after) == 1:
-        yield before[0], after[0]
-        return
-    texts = [[canonical(item) for _, item in side] for side in (before, after)]
-    for _, b1, b2, a1, a2 in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
-        yield from _zipped(before[b1:b2], after[a1:a2])
+        return _zipped(before, after)
+    old, new = ([canonical(item) for _, item in side] for side in (before, after))
+    blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    moved = sum(max(b2 - b1, a2 - a1) for tag, b1, b2, a1, a2 in blocks if tag != "equal")
+    are_scalars = not any(isinstance(item, dict | list) for _, item in (*before, *after))
+    if are_scalars and max(len(old), len(new)) - sum(map(eq, old, new)) <= moved:
+        return _zipped(before, after)
+    return chain.from_iterable(_zipped(before[b1:b2], after[a1:a2]) for _, b1, b2, a1, a2 in blocks)
 
 
 # ── JSON within strings, and policies ──
@@ -332,32 +340,35 @@ def _unmarked(tree: Value, marks: dict[str, Reference | Call]) -> Value:
     return tree
 
 
-def _statement(value: dict[str, Value]) -> dict[str, Value]:
-    """A policy's statement with an action alone as a list of one; anything else as it is."""
+def _statement(value: dict[str, Value], other: Value = None) -> dict[str, Value]:
+    """A policy's statement with what may stand alone as a list of one, unless it does so on the other side
+    too; anything else as it is."""
+    beside = other if isinstance(other, dict) else {}
     statements = value.get("Statement")
     if isinstance(statements, dict):
         return {**value, "Statement": [statements]}
     if value.get("Effect") not in ("Allow", "Deny"):
         return value
-    made = dict(value)
-    for name in _ONE_OR_MANY:
-        if name in made:
-            made[name] = _listed(made[name])
-    for name in ("Principal", "NotPrincipal"):
-        if isinstance(made.get(name), dict):
-            made[name] = {kind: _listed(who) for kind, who in made[name].items()}
-    if isinstance(made.get("Condition"), dict):
-        made["Condition"] = {
-            operator: {key: _listed(values) for key, values in test.items()}
-            if isinstance(test, dict)
-            else test
-            for operator, test in made["Condition"].items()
-        }
+    alone = {name: value[name] for name in _ONE_OR_MANY if name in value}
+    whose = {name: value[name] for name in ("Principal", "NotPrincipal") if name in value}
+    tests = value.get("Condition")
+    made = {**value, **_listed(alone, beside)}
+    made |= {name: _listed(who, beside.get(name)) for name, who in whose.items()}
+    if isinstance(tests, dict):
+        others = beside.get("Condition")
+        made["Condition"] = {name: _listed(test, at(others, (name,))) for name, test in tests.items()}
     return made
 
 
-def _listed(value: Value) -> list[Value]:
-    return value if isinstance(value, list) else [value]
+def _listed(value: Value, other: Value) -> Value:
+    """An object with each value as a list, unless it stands alone in the other one too."""
+    if not isinstance(value, dict):
+        return value
+    beside = other if isinstance(other, dict) else {}
+    return {
+        name: one if isinstance(one, list) or not isinstance(beside.get(name, []), list) else [one]
+        for name, one in value.items()
+    }
 
 
 # ── What is open ──

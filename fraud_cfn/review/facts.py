@@ -384,6 +384,7 @@ STATEFUL = frozenset(
         "SageMaker::FeatureGroup",
         "SageMaker::NotebookInstance",
         "SecretsManager::Secret",
+        "Serverless::SimpleTable",
         "StorageGateway::Volume",
         "Timestream::Database",
         "Timestream::InfluxDBCluster",
@@ -400,6 +401,15 @@ CLUSTERED_BY = {"AWS::RDS::DBInstance": "DBClusterIdentifier"}
 # Without a policy AWS takes a snapshot (of an instance, where it is its own).
 # Source: GUIDE, aws-attribute-deletionpolicy.html.
 SAVED_BY_DEFAULT = frozenset({"AWS::RDS::DBCluster", "AWS::RDS::DBInstance"})
+# What a policy `Snapshot` saves; of any other type nothing stays. Source: the same page.
+SAVED_BY_SNAPSHOT = SAVED_BY_DEFAULT | {
+    "AWS::DocDB::DBCluster",
+    "AWS::EC2::Volume",
+    "AWS::ElastiCache::CacheCluster",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::Neptune::DBCluster",
+    "AWS::Redshift::Cluster",
+}
 
 # Types that carry traffic or run tasks: their removal interrupts.
 CARRIERS = frozenset(
@@ -410,7 +420,6 @@ CARRIERS = frozenset(
         "Amplify::Domain",
         "ApiGateway::BasePathMapping",
         "ApiGateway::BasePathMappingV2",
-        "ApiGateway::Deployment",
         "ApiGateway::DomainName",
         "ApiGateway::DomainNameV2",
         "ApiGateway::Method",
@@ -585,6 +594,10 @@ CARRIERS = frozenset(
         "SageMaker::Endpoint",
         "SageMaker::InferenceComponent",
         "Scheduler::Schedule",
+        "Serverless::Api",
+        "Serverless::Function",
+        "Serverless::HttpApi",
+        "Serverless::StateMachine",
         "ServiceDiscovery::HttpNamespace",
         "ServiceDiscovery::Instance",
         "ServiceDiscovery::PrivateDnsNamespace",
@@ -688,7 +701,7 @@ INTERRUPTS: dict[str, tuple[Path_, ...]] = {
     "AWS::ElasticLoadBalancingV2::Listener": (("Port",), ("Protocol",)),
     "AWS::ElasticLoadBalancing::LoadBalancer": (("Listeners",),),
     "AWS::AmazonMQ::Broker": (("EngineVersion",), ("HostInstanceType",), ("Configuration",)),
-    "AWS::MSK::Cluster": (("KafkaVersion",), ("BrokerNodeGroupInfo",), ("ConfigurationInfo",)),
+    "AWS::MSK::Cluster": (("KafkaVersion",), ("BrokerNodeGroupInfo", "InstanceType"), ("ConfigurationInfo",)),
     "AWS::OpenSearchService::Domain": (("EngineVersion",), ("ClusterConfig",), ("EBSOptions",)),
     "AWS::Elasticsearch::Domain": (("ElasticsearchVersion",), ("ElasticsearchClusterConfig",)),
     "AWS::Redshift::Cluster": (("NodeType",), ("NumberOfNodes",), ("ClusterType",)),

@@ -17,9 +17,11 @@ from fraud_cfn.review.pair import Pair
 from fraud_cfn.review.resolve import (
     Other,
     Reference,
+    Side,
     Text,
     Value,
     World,
+    joined,
     plain,
     references,
     scalar,
@@ -110,25 +112,42 @@ class Judgement:
         if not self.has_same_type(logical_id):
             return
         for difference in differences(view.before, view.after, known, self.names):
-            if canonical(self._by_ref(difference.before)) == canonical(self._by_ref(difference.after)):
+            before, after = self.pair.before, self.pair.after
+            old, new = self._known(difference.before, before), self._known(difference.after, after)
+            if canonical(old) == canonical(new):
                 continue  # the same value, by another function
+            if isinstance(old, str) and isinstance(new, str):
+                difference = replace(difference, certain=True)
             effect = self._effect(logical_id, difference)
             view.leaves[difference.path] = _Leaf(difference, effect, self._why(effect, difference))
         for path, steps, value in leaves(view.after, known):
             if names := tuple(references(value)):
                 view.referring.append((path, steps, value, names))
 
-    def _by_ref(self, value: Value) -> Value:
-        """A value with `Ref` where an attribute gives the same: the type's identifier."""
+    def _known(self, value: Value, side: Side) -> Value:
+        """A value with what `Ref` gives in place of an attribute that gives the same, or of a reference
+        to what the template names."""
         if not isinstance(value, Text):
             return value
-        parts = (
-            Reference(part.name)
-            if isinstance(part, Reference) and is_ref(self.pair.type_of(part.name), part.attribute)
-            else part
-            for part in value.parts
-        )
-        return Text(tuple(parts))
+        return joined([self._given(part, side) for part in value.parts])
+
+    def _given(self, part: Value, side: Side) -> Value:
+        if isinstance(part, Reference):
+            type_name = self.pair.type_of(part.name)
+            if type_name and (part.attribute is None or is_ref(type_name, part.attribute)):
+                return self._named(part.name, side)
+        return part if isinstance(part, str) else Text((part,))
+
+    def _named(self, logical_id: str, side: Side) -> Value:
+        """What `Ref` gives: the name, where the template gives one that is the same in every world."""
+        known = schema(side.template.type_of(logical_id))
+        if known is not None and len(known.identifier) == 1 and known.has_property(known.identifier[0][-1]):
+            worlds = self.pair.worlds(logical_id)
+            sides = [found for world in worlds if (found := side.properties(logical_id, world)) is not None]
+            names = {canonical(name): name for found in sides for name in [at(found, known.identifier[0])]}
+            if len(names) == 1 and isinstance(name := next(iter(names.values())), str | Text):
+                return name
+        return Text((Reference(logical_id),))
 
     def has_same_type(self, logical_id: str) -> bool:
         """Whether it is of one type on both sides, or on one side only."""

@@ -12,6 +12,7 @@ from fraud_cfn.review.diff import at, differences
 from fraud_cfn.review.identity import Identities
 from fraud_cfn.review.judge import Judgement, View, shown, stronger
 from fraud_cfn.review.pair import deciding
+from fraud_cfn.review.resolve import Side, Value, scalar
 from fraud_cfn.review.schemas import schema
 from fraud_cfn.review.traps import (
     still_referred,
@@ -100,23 +101,31 @@ class _Outcome:
         if referrer := still_referred(self.judgement, logical_id):
             reasons = [f"{referrer} still refers to it"]
             return self._made(logical_id, "remove", "no", "will-fail", reasons)
-        policy = self.pair.before.template.resources[logical_id].get("DeletionPolicy")
+        policy = self._policy(self.pair.before, logical_id, "DeletionPolicy")
         type_name = self.pair.type_of(logical_id)
         if policy in facts.RETAINS:
             reasons = [f"orphaned: DeletionPolicy {policy} keeps it, outside of the stack"]
             return self._made(logical_id, "remove", "no", "harmless", reasons)
         if self._is_stateful(logical_id):
-            is_saved = policy == "Snapshot" or (policy is None and type_name in facts.SAVED_BY_DEFAULT)
-            reasons = ["a snapshot stays"] if is_saved else ["its data goes with it"]
+            saved = {"Snapshot": facts.SAVED_BY_SNAPSHOT, "": facts.SAVED_BY_DEFAULT}.get(scalar(policy), ())
+            reasons = ["a snapshot stays" if type_name in saved else "its data goes with it"]
             return self._made(logical_id, "remove", "no", "data-loss", reasons)
         if type_name in facts.NESTED:
             return self._made(
                 logical_id, "remove", "no", "data-loss", ["may: everything within goes with it"]
             )
+        if type_name in facts.CARRIERS:
+            return self._made(logical_id, "remove", "no", "interruption")
         if schema(type_name) is None:
             return self._made(logical_id, "remove", "no", "replacement", ["no schema tells what it holds"])
-        class_ = "interruption" if type_name in facts.CARRIERS else "harmless"
-        return self._made(logical_id, "remove", "no", class_)
+        return self._made(logical_id, "remove", "no", "harmless")
+
+    def _policy(self, side: Side, logical_id: str, name: str) -> Value:
+        """The policy that it has; of several that it may have, one that keeps least."""
+        node = side.template.resources[logical_id].get(name)
+        worlds = [world for world in self.pair.worlds(logical_id) if side.exists(logical_id, world)]
+        policies = [side.resolve(node, world) for world in worlds]
+        return min(policies, key=lambda policy: (policy in facts.RETAINS, policy == "Snapshot"))
 
     def _is_stateful(self, logical_id: str) -> bool:
         type_name = self.pair.type_of(logical_id)
@@ -171,10 +180,11 @@ class _Outcome:
         if self.pair.type_of(logical_id) in facts.NESTED:
             return "replacement", ["what is within is not seen here: review its template too"]
         if self._is_stateful(logical_id):
-            policy = self.pair.after.template.resources[logical_id].get("UpdateReplacePolicy")
+            policy = self._policy(self.pair.after, logical_id, "UpdateReplacePolicy")
             if policy in facts.RETAINS:
                 return "replacement", [f"orphaned: UpdateReplacePolicy {policy} keeps the old one"]
-            return "data-loss", ["a snapshot stays" if policy == "Snapshot" else "the new one starts empty"]
+            is_saved = policy == "Snapshot" and self.pair.type_of(logical_id) in facts.SAVED_BY_SNAPSHOT
+            return "data-loss", ["a snapshot stays" if is_saved else "the new one starts empty"]
         return "replacement", []
 
     def _traps(self, logical_id: str, replacement: Certainty) -> list[str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, product
 from math import prod
 
 from fraud_cfn.review.model import Node, Template
-from fraud_cfn.review.resolve import Other, Side, Value, World, is_looked_up, scalar, variables
+from fraud_cfn.review.resolve import Other, Side, Value, World, is_looked_up, is_missing, scalar, variables
 
 _MOST_WORLDS = 512
 
@@ -72,6 +72,20 @@ class Pair:
         return self._enumerated(sides).seen
 
     def _enumerated(self, nodes: Sequence[tuple[Node, Node]]) -> Worlds:
+        """The combinations that matter, of those in which the stack could be made by BEFORE."""
+        worlds = self._all(nodes)
+        if not self.before.template.mappings:
+            return worlds
+        seen = tuple(world for world in worlds.seen if not any(self._misses(old, world) for old, _ in nodes))
+        return replace(worlds, seen=seen or worlds.seen)
+
+    def _misses(self, node: Node, world: World) -> bool:
+        """Whether what is in BEFORE looks up in a mapping what it does not have."""
+        condition = node.get("Condition") if isinstance(node, dict) else None
+        is_there = not isinstance(condition, str) or self.before.holds(condition, world)
+        return is_there and is_missing(self.before.resolve(node, world))
+
+    def _all(self, nodes: Sequence[tuple[Node, Node]]) -> Worlds:
         every = self._choices(nodes)
         total = _count(every)
         if total <= _MOST_WORLDS:

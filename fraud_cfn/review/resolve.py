@@ -297,7 +297,7 @@ class _Evaluation:
             else:
                 pieces.append(self.ref(name))
         pieces.append(text[end:])
-        return _joined(pieces)
+        return joined(pieces)
 
     def join(self, argument: Node) -> Value:
         if not isinstance(argument, list) or len(argument) != 2:
@@ -305,7 +305,7 @@ class _Evaluation:
         delimiter, items = self.value(argument[0]), self.value(argument[1])
         if not isinstance(delimiter, str) or not isinstance(items, list):
             return _STAYS
-        return _joined([piece for item in items for piece in (delimiter, item)][1:])
+        return joined([piece for item in items for piece in (delimiter, item)][1:])
 
     def choice(self, argument: Node) -> Value:
         if not isinstance(argument, list) or len(argument) != 3:
@@ -320,17 +320,21 @@ class _Evaluation:
         mapping = self.side.template.mappings.get(name) if isinstance(name, str) else None
         if not isinstance(mapping, dict):
             return _STAYS
-        row = mapping.get(first, {}) if isinstance(first, str) else None
-        if isinstance(row, dict) and isinstance(second, str) and second in row:
-            return self.value(row[second])
-        if isinstance(first, str) and isinstance(second, str):
-            match argument[3:]:
-                case [{"DefaultValue": default}]:
-                    return self.value(default)
         # What may come out of it belongs to its meaning: a changed mapping is a difference.
-        rows = mapping if row is None else {first: row}
+        if isinstance(first, str):
+            rows = {first: mapping[first]} if first in mapping else {}
+        else:
+            rows = _unnamed(first, mapping)
         if isinstance(second, str):
-            rows = {key: one.get(second) for key, one in rows.items() if isinstance(one, dict)}
+            rows = {key: row[second] for key, row in rows.items() if isinstance(row, dict) and second in row}
+            if isinstance(first, str) and rows:
+                return self.value(rows[first])
+        else:
+            cut = {key: _unnamed(second, row) for key, row in rows.items() if isinstance(row, dict)}
+            rows = {key: row for key, row in cut.items() if row}
+        match argument[3:]:
+            case [{"DefaultValue": default}] if not rows:
+                return self.value(default)
         return Call("Fn::FindInMap", [*(self.value(item) for item in argument), rows])
 
     def select(self, argument: Node) -> Value:
@@ -412,6 +416,11 @@ class _Evaluation:
         return self.known_text(left) == self.known_text(right)
 
 
+def _unnamed(name: Value, rows: dict[str, Node]) -> dict[str, Node]:
+    """What a name may find: all, unless it is one that is named nowhere."""
+    return {key: row for key, row in rows.items() if not isinstance(name, Other) or key not in name.named}
+
+
 class _Stays:
     pass
 
@@ -431,7 +440,7 @@ _FUNCTIONS: dict[str, Callable[[_Evaluation, Node], Value]] = {
 }
 
 
-def _joined(pieces: list[Value]) -> Value:
+def joined(pieces: list[Value]) -> Value:
     """Pieces put together: text where all are known, else a Text; _STAYS for what is no text within."""
     parts: list[str | Reference | Call] = []
     known = [piece for piece in pieces if piece is not _NO_VALUE]
@@ -480,6 +489,17 @@ def plain(value: Value) -> Value:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return None if value is _NO_VALUE else value
+
+
+def is_missing(value: Value) -> bool:
+    """Whether something in it is looked up in a mapping that does not have it."""
+    if isinstance(value, Call):
+        is_lookup = value.function == "Fn::FindInMap" and isinstance(value.argument, list)
+        return (is_lookup and value.argument[-1] == {}) or is_missing(value.argument)
+    if isinstance(value, Text):
+        return is_missing(list(value.parts))
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(is_missing(child) for child in children)
 
 
 def references(value: Value) -> Iterator[Reference]:

@@ -132,6 +132,9 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
     for logical_id, text in expected.get("because", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert text in "; ".join([*change["because"], *(detail["because"] for detail in change["details"])])
+    for logical_id, values in expected.get("shown", {}).items():
+        [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
+        assert {detail["path"]: [detail["before"], detail["after"]] for detail in change["details"]} == values
     for logical_id, paths in expected.get("paths", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert [detail["path"] for detail in change["details"]] == paths
