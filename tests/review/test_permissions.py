@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fraud_cfn.review import grants
-from fraud_cfn.review.permissions import Comparison, Resources, compare
+from fraud_cfn.review.permissions import Comparison, Resources, compare, held
 
 Json = dict[str, Any]
 QUEUE = "${JobQueue.Arn}"
@@ -617,6 +617,40 @@ SHAPES: dict[str, Callable[[int], Json]] = {
         Condition={"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:a": f"v{number}"}},
     ),
 }
+
+
+EVERY_KIND = [
+    *(side for sides in (*SAME.values(), *WIDER.values()) for side in sides),
+    of(
+        under("StringEquals", "a"),
+        under("StringEquals", "b"),
+        under("StringEqualsIfExists", "a"),
+        under("ForAllValues:StringEquals", "a"),
+        under("StringNotEquals", "a"),
+        under("StringNotEquals", "a", "c"),
+        under("StringNotLike", "a*"),
+        under("Null", "true"),
+        under("Null", "false"),
+        under("IpAddress", "10.1.2.3/16"),
+        under("IpAddress", "10.1.0.0/16", "10.0.0.0/16"),
+        under("IpAddress", "10.0.0.0/15"),
+        {"Effect": "Allow", "Action": "s3:GetObject", "NotResource": ["arn:aws:s3:::b/*", "x"]},
+        {"Effect": "Allow", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::*/*"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "NotResource": ["x", "y"]},
+        allow("s3:GetObject", "arn:aws:s3:::b/c"),
+    ),
+]
+
+
+def test_what_is_filed_is_found_by_all_that_it_covers() -> None:
+    found = list(
+        dict.fromkeys(grant.meant for side in EVERY_KIND for one in held(side).values() for grant in one)
+    )
+    for whole in found:
+        granted = grants.Granted([whole])
+        assert [part for part in found if granted.cover(part)] == [
+            part for part in found if whole.covers(part)
+        ]
 
 
 def counted(of: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
