@@ -738,15 +738,10 @@ SUBNET_GROUPS = {
 # Attributes that the service makes anew for each resource, also where the name is kept.
 GENERATED_ATTRIBUTES: dict[str, frozenset[str]] = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": frozenset(
-        {"", "LoadBalancerArn", "DNSName", "LoadBalancerFullName", "CanonicalHostedZoneID"}
+        {"", "LoadBalancerArn", "DNSName", "LoadBalancerFullName"}
     ),
     "AWS::ElasticLoadBalancingV2::TargetGroup": frozenset({"", "TargetGroupArn", "TargetGroupFullName"}),
-    "AWS::SecretsManager::Secret": frozenset({"", "Id"}),
     "AWS::DynamoDB::Table": frozenset({"StreamArn"}),
-    "AWS::RDS::DBCluster": frozenset({"DBClusterResourceId"}),
-    "AWS::RDS::DBInstance": frozenset({"DbiResourceId"}),
-    "AWS::IAM::Role": frozenset({"RoleId"}),
-    "AWS::ECS::TaskDefinition": frozenset({"", "TaskDefinitionArn"}),
 }
 
 # Attributes with another value once that property changes, though the resource stays.

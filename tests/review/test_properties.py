@@ -194,6 +194,37 @@ def test_a_name_that_many_may_have_is_not_taken(type_name: str) -> None:
     assert facts.name_property(type_name) is None
 
 
+@pytest.mark.parametrize("type_name", FACTS["stays_in_its_vpc"])
+def test_a_subnet_group_stays_in_its_vpc(type_name: str) -> None:
+    resources: dict[str, Any] = {
+        f"Subnet{vpc}": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": f"vpc-{vpc}"}} for vpc in "AB"
+    }
+    sides = [
+        {"Resources": {**resources, "X": {"Type": type_name, "Properties": {"SubnetIds": [{"Ref": subnet}]}}}}
+        for subnet in ("SubnetA", "SubnetB")
+    ]
+    [change] = review(parse(json.dumps(sides[0])), parse(json.dumps(sides[1]))).changes
+    assert (change.logical_id, change.class_) == ("X", "will-fail")
+
+
+@pytest.mark.parametrize("type_name", FACTS["made_anew"])
+def test_what_is_made_anew_under_a_kept_name_has_new_attributes(type_name: str) -> None:
+    row = FACTS["made_anew"][type_name]
+    for wanted, attributes in (("yes", row["new"]), ("maybe", row["perhaps"])):
+        for attribute in attributes:
+            reads = {"Fn::GetAtt": ["X", attribute]} if attribute else {"Ref": "X"}
+            sides = [
+                {
+                    "X": {"Type": type_name, "Properties": {row["keeps"]: "n", row["replaced_by"]: value}},
+                    "Reads": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": reads}},
+                }
+                for value in ("1", "2")
+            ]
+            before, after = (parse(json.dumps({"Resources": side})) for side in sides)
+            found = {change.logical_id: change.replacement for change in review(before, after).changes}
+            assert found == {"X": "yes", "Reads": wanted}, attribute
+
+
 def types_that(name: str) -> set[str]:
     services = [service for what in FACTS[name].values() for service in what.items()]
     return {f"AWS::{service}::{short}" for service, shorts in services for short in shorts}
