@@ -619,6 +619,45 @@ SHAPES: dict[str, Callable[[int], Json]] = {
 }
 
 
+# What a request that passes the first one passes, and what not.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+PASSES = [
+    (under("Null", "true"), under("StringEqualsIfExists", "a"), True),
+    (under("Null", "true"), under("ForAllValues:StringEquals", "a"), True),
+    (under("Null", "true"), under("ForAnyValue:StringNotEquals", "a"), False),
+    (under("Null", "true"), under("StringNotEquals", "a"), True),
+    (under("Null", "true"), under("StringEquals", "a"), False),
+    (under("Null", "false"), under("StringNotEquals", "a"), False),
+    (under("StringEquals", "a"), under("Null", "false"), True),
+    (under("StringEquals", "a"), under("Null", "true"), False),
+    (under("StringEqualsIfExists", "a"), under("Null", "false"), False),
+    (under("ForAllValues:StringEquals", "a"), under("Null", "false"), False),
+    (under("StringNotEquals", "a"), under("Null", "false"), False),
+    (under("StringEquals", "a", "b"), under("StringNotEquals", "b"), False),
+    (under("StringEqualsIgnoreCase", "A"), under("StringEqualsIgnoreCase", "a"), True),
+    (under("ArnNotEquals", "a*"), under("ArnNotLike", "ab"), True),
+    (under("IpAddress", "10.0.0.0/8"), under("NotIpAddress", "11.0.0.0/8"), True),
+    (under("IpAddress", "${Cidr}"), under("NotIpAddress", "11.0.0.0/8"), False),
+    (under("NumericLessThan", "5"), under("NumericLessThan", "10"), True),
+    (under("NumericLessThan", "10"), under("NumericLessThan", "5"), False),
+    (under("NumericGreaterThan", "10"), under("NumericGreaterThan", "5"), True),
+    (under("NumericLessThan", "5"), under("NumericGreaterThan", "1"), False),
+    (under("NumericLessThan", "5"), under("NumericLessThanEquals", "5"), True),
+    (under("NumericLessThanEquals", "5"), under("NumericLessThan", "5"), False),
+    (under("NumericLessThan", "${Most}"), under("NumericLessThan", "5"), False),
+    (under("NumericLessThan", "${Most}"), under("NumericLessThan", "${Most}"), True),
+    (under("DateLessThan", "2024-01-01T00:00:00"), under("DateLessThan", "2024-01-01T00:00:00Z"), True),
+    (under("DateLessThan", "2024-01-01T01:00:00+02:00"), under("DateLessThan", "2024-01-01T00:00:00Z"), True),
+]
+
+
+@pytest.mark.parametrize(("given", "test", "passes"), PASSES)
+def test_who_passes_one_condition_passes_another(given: Json, test: Json, passes: bool) -> None:
+    part, whole = grants.grants({"Statement": [given, test]}, "Policy")
+    assert whole.covers(part) is passes
+    assert grants.Granted([whole]).cover(part) is passes
+
+
 EVERY_KIND = [
     *(side for sides in (*SAME.values(), *WIDER.values()) for side in sides),
     of(
