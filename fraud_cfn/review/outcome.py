@@ -60,12 +60,17 @@ class _Outcome:
         if not candidates:
             return None
         worst = max(candidates, key=lambda change: CLASSES.index(change.class_))
-        if looked_at.sampled:
-            worst = replace(worst, reasons=(f"may: {looked_at}", *worst.reasons))
-        if worst.action == "modify" or all(view.action == worst.action for view in self.views[logical_id]):
-            return worst
+        is_modified = worst.action == "modify"
         states = [(view, view.action == worst.action) for view in self.views[logical_id]]
-        return replace(worst, reasons=(f"may: depends on {_turns_on(states)}", *worst.reasons))
+        doubts = [str(looked_at)] if looked_at.sampled else []
+        if not is_modified and not all(is_so for _, is_so in states):
+            doubts.insert(0, f"depends on {_turns_on(states)}")
+        if not doubts:
+            return worst
+        # Whether it comes or goes at all is in doubt then, and never silently `no`.
+        replacement = worst.replacement if is_modified else "maybe"
+        reasons = (*(f"may: {doubt}" for doubt in doubts), *worst.reasons)
+        return replace(worst, replacement=replacement, reasons=reasons)
 
     def _unresolved(self, logical_id: str, names_only: bool = False) -> list[str]:
         """Why CloudFormation refuses the template for that resource."""
