@@ -11,6 +11,7 @@ from fraud_cfn.review.changes import CLASSES, Certainty, Change, Detail
 from fraud_cfn.review.diff import at, differences
 from fraud_cfn.review.identity import Identities
 from fraud_cfn.review.judge import Judgement, View, shown, stronger
+from fraud_cfn.review.model import Node
 from fraud_cfn.review.pair import deciding
 from fraud_cfn.review.resolve import Side, Value, scalar
 from fraud_cfn.review.schemas import schema
@@ -65,8 +66,8 @@ class _Outcome:
         doubts = [str(looked_at)] if looked_at.sampled else []
         if not is_modified and not all(is_so for _, is_so in states):
             doubts.insert(0, f"depends on {_turns_on(states)}")
-        if not doubts:
-            return worst
+        if not doubts or undefined(self.pair, *self._declared(logical_id)):
+            return worst  # a name that nothing defines is refused whatever the values are
         # Whether it comes or goes at all is in doubt then, and never silently `no`.
         replacement = worst.replacement if is_modified else "maybe"
         reasons = (*(f"may: {doubt}" for doubt in doubts), *worst.reasons)
@@ -74,9 +75,12 @@ class _Outcome:
 
     def _unresolved(self, logical_id: str, names_only: bool = False) -> list[str]:
         """Why CloudFormation refuses the template for that resource."""
-        old, new = (side.template.resources.get(logical_id) for side in (self.pair.before, self.pair.after))
-        found = undefined(self.pair, old, new) if names_only else unresolved(self.pair, old, new)
-        return [*found, *self.circles.get(logical_id, ())]
+        find = undefined if names_only else unresolved
+        return [*find(self.pair, *self._declared(logical_id)), *self.circles.get(logical_id, ())]
+
+    def _declared(self, logical_id: str) -> tuple[Node, Node]:
+        old, new = self.pair.before.template, self.pair.after.template
+        return old.resources.get(logical_id), new.resources.get(logical_id)
 
     def _made(
         self,
@@ -228,8 +232,7 @@ class _Outcome:
             yield Detail(f"Properties.{path}", shown(first.before), shown(first.after), status, why)
 
     def _attributes(self, logical_id: str) -> list[Detail]:
-        before = self.pair.before.template.resources.get(logical_id)
-        after = self.pair.after.template.resources.get(logical_id)
+        before, after = self._declared(logical_id)
         if before is None or after is None:
             return []
         found: dict[str, Detail] = {}

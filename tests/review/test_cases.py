@@ -124,6 +124,8 @@ def test_the_whole_answer_is_as_aws_says(case: dict[str, Any]) -> None:
     for logical_id, sides in expected.get("shown", {}).items():
         [change] = [entry for entry in answered["changes"] if entry["logical_id"] == logical_id]
         assert {one["path"]: [one["before"], one["after"]] for one in change["details"]} == sides
+    doubted = [change["logical_id"] for change in answered["changes"] if change["maybe"]]
+    assert doubted == expected.get("maybe", doubted)
     types = {change["logical_id"]: change["type"] for change in answered["changes"]}
     assert {**types, **expected.get("types", {})} == types
     for logical_id, why in expected.get("why", {}).items():
