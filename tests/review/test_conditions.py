@@ -110,3 +110,12 @@ def test_values_that_pass_one_by_one_are_not_enough_for_all_at_once() -> None:
     each = Granted([grant("ForAllValues:StringEquals a"), grant("ForAllValues:StringEquals b")])
     assert not each.cover(grant("ForAllValues:StringEquals a b"))
     assert Granted([grant("StringEquals a"), grant("StringLike b*")]).cover(grant("StringEquals a b"))
+
+
+def test_another_key_is_another_condition_and_case_makes_none() -> None:
+    one, other, same = (
+        Grant("R", "Allow", "s3:GetObject", "*", None, (("StringEquals", key, ("a",)),))
+        for key in ("aws:SourceArn", "aws:SourceAccount", "AWS:sourceARN")
+    )
+    assert not Granted([other]).cover(one)
+    assert Granted([same]).cover(one)
