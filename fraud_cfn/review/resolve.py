@@ -36,9 +36,8 @@ class Reference:
 
     name: str
     attribute: str | None = None
-    looked_up: str | None = (
-        None  # of a parameter that is the name of what holds the value: that name, if known
-    )
+    # Of a parameter that is the name of what holds the value: that name, `""` where it is not known.
+    looked_up: str | None = None
 
     def __str__(self) -> str:
         return f"${{{self.name}.{self.attribute}}}" if self.attribute else f"${{{self.name}}}"
