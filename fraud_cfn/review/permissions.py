@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from fraud_cfn.review.actions import expand
@@ -150,18 +150,20 @@ def compare(before: Resources, after: Resources, *, declared: Declared = lambda 
     for holder in {**new.grants, **old.grants}:
         if holder.role is None and holder.logical_id in attached:
             continue  # what nobody has on one side, and somebody on the other
-        was, now = (
+        held = [
             _distinct(grant.reworded(reworded) for grant in side.grants.get(holder, ()))
             for side in (old, new)
-        )
-        if not (was or now) or _same_text(old.sources.get(holder), new.sources.get(holder)):
+        ]
+        if not any(held) or _same_text(old.sources.get(holder), new.sources.get(holder)):
             continue
+        was, now = map(_Side, held)
         for change, without, having in (("added", was, now), ("removed", now, was)):
-            known = Granted(without)  # one that it covers is no more than what that side gives
-            denied = _Denied(having)
             changes += [
-                PermissionChange(change, holder.role, grant, not (known.cover(grant) or denied.takes(grant)))
-                for grant in _gained(without, having)
+                # What the other side's grants cover is no more than what that side gives.
+                PermissionChange(
+                    change, holder.role, grant, not (without.known.cover(grant) or having.denies(grant))
+                )
+                for grant in _gained(without.grants, having.grants)
             ]
         verdict = direction(was, now)
         if holder.role is None:
@@ -171,11 +173,10 @@ def compare(before: Resources, after: Resources, *, declared: Declared = lambda 
     return Comparison(tuple(sorted(changes, key=_order)), roles, policies)
 
 
-def direction(before: Iterable[Grant], after: Iterable[Grant]) -> str:
+def direction(before: _Side, after: _Side) -> str:
     """Whether more is possible after, less, the same, or neither can be said."""
-    (was, lost), (now, denied) = (_allowed_and_denied(tuple(side)) for side in (before, after))
-    wider = _all_within(was, now) and _all_within(denied, lost)
-    narrower = _all_within(now, was) and _all_within(lost, denied)
+    wider = _all_within(before.allowed, after.allowed) and all(map(before.known.cover, after.denied))
+    narrower = _all_within(after.allowed, before.allowed) and all(map(after.known.cover, before.denied))
     if wider and narrower:
         return "same"
     return "wider" if wider else "narrower" if narrower else "incomparable"
@@ -209,24 +210,23 @@ def _part(declared: Declared, found: re.Match[str]) -> str:
     return text.replace("${X", f"${{{logical_id}")
 
 
-class _Denied:
-    """What the denials among some grants take away: an explicit `Deny` goes before any `Allow`."""
+class _Side:
+    """The grants of one holder on one side; an explicit `Deny` goes before any `Allow`."""
 
-    def __init__(self, found: Iterable[Grant]) -> None:
-        self._known = Granted(replace(grant, effect="Allow") for grant in found if grant.effect == "Deny")
+    def __init__(self, found: tuple[Grant, ...]) -> None:
+        self.grants = found
+        self.known = Granted(self.grants)
+        self.denied = [grant for grant in self.grants if grant.effect == "Deny"]
+        self._taken = Granted(replace(grant, effect="Allow") for grant in self.denied)
 
-    def takes(self, grant: Grant) -> bool:
+    def denies(self, grant: Grant) -> bool:
         """Whether a denial covers all that it allows."""
-        return grant.effect == "Allow" and self._known.cover(grant)
+        return grant.effect == "Allow" and self._taken.cover(grant)
 
-
-def _allowed_and_denied(found: tuple[Grant, ...]) -> tuple[list[Grant], list[Grant]]:
-    """What is allowed and not denied as a whole, and what is denied."""
-    denied = _Denied(found)
-    return (
-        [grant for grant in found if grant.effect == "Allow" and not denied.takes(grant)],
-        [grant for grant in found if grant.effect == "Deny"],
-    )
+    @cached_property
+    def allowed(self) -> list[Grant]:
+        """What is allowed and not denied as a whole."""
+        return [grant for grant in self.grants if grant.effect == "Allow" and not self.denies(grant)]
 
 
 def _all_within(parts: list[Grant], wholes: list[Grant]) -> bool:
